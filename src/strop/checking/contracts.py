@@ -1,0 +1,275 @@
+"""Does a delivered file hold what the spec asked for? Checked on its bytes, not on what we meant to write.
+
+`contract` takes one entry of `deliver:` and says everything that does not hold: not there, empty,
+too few rows, a column missing or of the wrong type, pages, sections, placeholders, blank pictures.
+`same_tables` compares two files that tell the same table. A finding of either is fatal.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+from strop.checking.opened import Opened, Sheet, open_file
+from strop.checking.quotes import as_number, normal
+from strop.types.trial import Finding, Severity
+from strop.types.work import Column, ColumnType, Count, Kind, Output
+
+MARKER = "unverified"
+"""The one column that may follow those asked for: it names the row's unverified cells."""
+SHOWN = 20
+"""Findings of one kind and file that are told one by one."""
+
+_TABLES = (Kind.CSV, Kind.XLSX, Kind.JSON)
+_PICTURES = (Kind.PNG, Kind.SVG)
+_ANYWHERE = re.compile(r"lorem ipsum|\{\{[^{}\n]{0,200}\}\}", re.IGNORECASE)
+_WORD = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b")
+_ANY = Count(least=1)
+
+
+def contract(
+    output: Output,
+    path: Path,
+    *,
+    rows: int | None = None,
+    empty: Collection[tuple[int, str]] = (),
+) -> tuple[Finding, ...]:
+    """Everything that does not hold; empty when the file is as asked.
+
+    `path` is the file; for a pattern (`charts/*.png`) the folder that the pattern is below. `rows` is
+    how many rows the run made, where that is known. `empty` names the cells (row from 1, column) that
+    may be empty because their value was refuted.
+
+    Raises:
+        MissingPart: the reader for this kind of file is not installed.
+    """
+    return tuple(_pattern(output, path) if "*" in output.file else _file(output, path, output.file, rows, empty))
+
+
+def same_tables(first: Path, second: Path, *, kinds: tuple[Kind, Kind]) -> tuple[Finding, ...]:
+    """Where two files (CSV, XLSX, JSON) that tell the same table differ in columns of the same name.
+
+    A file that cannot be opened is one finding.
+
+    Raises:
+        MissingPart: the reader for a kind of file is not installed.
+    """
+    return tuple(_several(_differences(first, second, kinds), second.name))
+
+
+def _pattern(output: Output, folder: Path) -> Iterator[Finding]:
+    files = sorted(file for file in folder.glob(output.file) if file.is_file())
+    count = output.count or _ANY
+    if not count.holds(len(files)):
+        yield _broken(output.file, "files", str(count), str(len(files)), f"{output.file}: {count} files")
+    for file in files:
+        yield from _file(output, file, file.relative_to(folder).as_posix(), None, ())
+
+
+def _file(
+    output: Output, path: Path, name: str, rows: int | None, empty: Collection[tuple[int, str]]
+) -> Iterator[Finding]:
+    opened = open_file(path, kind=output.kind)
+    if isinstance(opened, str):
+        yield _broken(
+            name, "file", f"a {output.kind.value.upper()} that opens", opened, f"{name} opens and is not empty"
+        )
+        return
+    if opened.blank:
+        yield _broken(name, "file", "something to see", "nothing", f"{name} is not blank")
+    if output.kind in _TABLES:
+        yield from _table(output, opened, name, rows, empty)
+    yield from _pages(output, opened, name)
+    yield from _sections(output, opened, name)
+    yield from _several(_placeholders(opened, output.kind, name), name)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _table(
+    output: Output, opened: Opened, name: str, rows: int | None, empty: Collection[tuple[int, str]]
+) -> Iterator[Finding]:
+    for sheet in opened.sheets:
+        if not sheet.names:
+            yield _broken(name, f"sheet {sheet.name}".strip(), "a header", "nothing", f"{name}: no sheet is empty")
+    wanted = tuple(column.name for column in output.columns)
+    sheet = _sheet_with(opened.sheets, wanted)
+    if sheet is None:
+        if wanted or output.rows is not None:
+            yield _broken(name, "file", "a table", "none", f"{name} holds a table")
+        return
+    number = len(sheet.rows)
+    if output.rows is not None and not output.rows.holds(number):
+        yield _broken(name, "rows", str(output.rows), str(number), f"{name}: {output.rows} rows")
+    if rows is not None and rows != number:
+        yield _broken(name, "rows", str(rows), str(number), f"{name}: every row that was made is in the file")
+    if wanted:
+        yield from _heads(sheet, wanted, name)
+        yield from _several(_cells(sheet, output.columns, name, empty), name)
+
+
+def _sheet_with(sheets: tuple[Sheet, ...], wanted: tuple[str, ...]) -> Sheet | None:
+    """The first sheet that has the wanted columns, else the first that has any."""
+    full = (sheet for sheet in sheets if sheet.names and set(wanted) <= set(sheet.names))
+    return next(full, next((sheet for sheet in sheets if sheet.names), None))
+
+
+def _heads(sheet: Sheet, wanted: tuple[str, ...], name: str) -> Iterator[Finding]:
+    for column in wanted:
+        if sheet.names.count(column) != 1:
+            observed = f"{sheet.names.count(column)} of that name among {', '.join(sheet.names)[:200]}"
+            yield _broken(name, f"column {column}", "one column", observed, f"{name} has the column {column}")
+    extra = [column for column in sheet.names if column not in wanted]
+    if extra and not (extra == [MARKER] and sheet.names[-1] == MARKER):
+        rule = f"{name} has only the columns asked for"
+        yield _broken(name, "columns", ", ".join(wanted), f"also {', '.join(extra)}", rule)
+
+
+def _cells(
+    sheet: Sheet, columns: tuple[Column, ...], name: str, empty: Collection[tuple[int, str]]
+) -> Iterator[Finding]:
+    for column in columns:
+        if sheet.names.count(column.name) != 1:
+            continue
+        index = sheet.names.index(column.name)
+        for number, row in enumerate(sheet.rows, start=1):
+            cell = row[index]
+            if not cell.strip():
+                if (number, column.name) in empty:
+                    continue
+                observed = "nothing"
+            elif _FORMS[column.type](cell):
+                continue
+            else:
+                observed = cell
+            place = f"row {number}, {column.name}"
+            yield _broken(name, place, f"{column.type.value} value", observed, f"{column.name} is {column.type.value}")
+
+
+def _finite(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell)) and "_" not in cell
+    except ValueError:
+        return False
+
+
+def _date(cell: str) -> bool:
+    for form in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            form(cell)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def _filled(cell: str) -> bool:
+    return bool(cell.strip())
+
+
+_FORMS: Mapping[ColumnType, Callable[[str], bool]] = {
+    ColumnType.TEXT: _filled,
+    ColumnType.QUOTE: _filled,
+    ColumnType.INTEGER: lambda cell: re.fullmatch(r"-?[0-9]+", cell) is not None,
+    ColumnType.NUMBER: _finite,
+    ColumnType.DECIMAL: lambda cell: re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None,
+    ColumnType.DATE: _date,
+    ColumnType.BOOLEAN: lambda cell: cell.lower() in ("true", "false"),
+}
+
+
+# ---------------------------------------------------------------- documents
+
+
+def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
+    if output.pages is None or opened.pages is None:
+        return
+    if not output.pages.holds(opened.pages):
+        yield _broken(name, "pages", str(output.pages), str(opened.pages), f"{name}: {output.pages} pages")
+
+
+def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
+    """A section is there when a heading of its own says it, with or without a number before it."""
+    headings = {normal(re.sub(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)", "", heading)) for heading in opened.headings}
+    headings |= {normal(heading) for heading in opened.headings}
+    for section in output.sections:
+        if normal(section) not in headings:
+            observed = "no such heading" if section in opened.text else "nowhere in the text"
+            yield _broken(name, f"section {section}", "a heading", observed, f"{name} has the section {section}")
+
+
+def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
+    """Text that somebody forgot. In tables `TODO` and the like count only as a whole cell."""
+    rule = f"{name} holds no placeholder text"
+    if kind in _TABLES and opened.sheets:
+        for sheet in opened.sheets:
+            for number, row in enumerate(sheet.rows, start=1):
+                for column, cell in zip(sheet.names, row, strict=False):
+                    found = _WORD.fullmatch(cell.strip()) or _ANYWHERE.search(cell)
+                    if found:
+                        yield _broken(name, f"row {number}, {column}", "a value", found.group(), rule)
+        return
+    for pattern in (_WORD, _ANYWHERE):
+        for found in pattern.finditer(opened.text):
+            line = opened.text.count("\n", 0, found.start()) + 1
+            yield _broken(name, f"line {line}", "text", found.group(), rule)
+
+
+# ---------------------------------------------------------------- two files
+
+
+def _differences(first: Path, second: Path, kinds: tuple[Kind, Kind]) -> Iterator[Finding]:
+    sheets: list[Sheet] = []
+    for path, kind in zip((first, second), kinds, strict=True):
+        opened = open_file(path, kind=kind)
+        names = sheets[0].names if sheets else ()
+        wanted = tuple(name for name in names if name != MARKER)
+        sheet = opened if isinstance(opened, str) else _sheet_with(opened.sheets, wanted)
+        if not isinstance(sheet, Sheet):
+            yield _broken(path.name, "file", "a table", sheet or "none", f"{path.name} holds a table")
+            return
+        sheets.append(sheet)
+    one, other = sheets
+    rule = f"{second.name} says what {first.name} says"
+    if len(one.rows) != len(other.rows):
+        yield _broken(second.name, "rows", str(len(one.rows)), str(len(other.rows)), rule)
+        return
+    shared = [name for name in one.names if name in other.names]
+    if not shared:
+        yield _broken(second.name, "columns", ", ".join(one.names), ", ".join(other.names), rule)
+    for name in shared:
+        here, there = one.names.index(name), other.names.index(name)
+        for number, (row, twin) in enumerate(zip(one.rows, other.rows, strict=True), start=1):
+            if not _equal(row[here], twin[there]):
+                yield _broken(second.name, f"row {number}, {name}", row[here], twin[there], rule)
+
+
+def _equal(one: str, other: str) -> bool:
+    if one == other or one.split() == other.split():
+        return True
+    figure = as_number(one)
+    return figure is not None and figure == as_number(other)
+
+
+# ---------------------------------------------------------------- findings
+
+
+def _several(findings: Iterator[Finding], name: str) -> Iterator[Finding]:
+    """The first of them, and how many more there are."""
+    told = 0
+    for finding in findings:
+        told += 1
+        if told <= SHOWN:
+            yield finding
+    if told > SHOWN:
+        yield _broken(
+            name, "file", "nothing more", f"{told - SHOWN} more of the same kind", f"{name} holds its contract"
+        )
+
+
+def _broken(artefact: str, locator: str, expected: str, observed: str, rule: str) -> Finding:
+    return Finding("contract", artefact, locator, expected, observed[:500], rule, Severity.FATAL)

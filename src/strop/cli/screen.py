@@ -1,0 +1,137 @@
+"""What a person sees while a run goes on: one live table in a terminal, plain lines elsewhere.
+
+Progress goes to stderr, so that stdout stays clean for `--json`. It is passing: the journal is the truth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from strop.swarm.supervise import Supervisor
+from strop.types.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallFailed,
+    CallLost,
+    Event,
+    FileDelivered,
+    PlanExtended,
+    PlanProposed,
+    StopRequested,
+    VerdictGiven,
+)
+from strop.types.money import dollars
+
+SHOWN = 6
+"""Agents at work that the live view lists."""
+
+
+@dataclass(slots=True)
+class LiveScreen:
+    """Hears committed facts and streaming progress; draws at most four times a second."""
+
+    console: Console
+    total: int = 0
+    landed: int = 0
+    failed: int = 0
+    phase: str = "planning"
+    began: float = field(default_factory=time.monotonic)
+    working: dict[str, float] = field(default_factory=dict[str, float])
+    streamed: dict[str, int] = field(default_factory=dict[str, int])
+    desk: Supervisor | None = None
+    live: Live | None = None
+    """While the view is on screen; a question stops and starts it."""
+
+    def opened(self, desk: Supervisor, run: str) -> None:
+        """Told of the run before anything is paid."""
+        self.desk = desk
+        self.console.print(f"run [bold]{run}[/bold]", highlight=False)
+
+    def watch(self, event: Event) -> None:
+        """One committed fact."""
+        match event.body:
+            case PlanProposed(plan):
+                self.total, self.phase = len(plan.tasks), "waiting for approval"
+            case PlanExtended(tasks):
+                self.total += len(tasks)
+                self._say(f"{len(tasks)} repair tasks")
+            case AttemptStarted(task):
+                self.phase = "running"
+                self.working[task] = time.monotonic()
+            case AttemptEnded():
+                self._ended(event.body)
+            case CallFailed() | CallLost():
+                self._say(f"[yellow]{event.body.task}[/yellow]: {event.body.failure}")
+            case StopRequested(reason, said):
+                self._say(f"[yellow]stopping ({reason})[/yellow]: {said}")
+            case VerdictGiven():
+                self.phase = "writing files"
+            case FileDelivered():
+                self.phase = "delivered"
+            case _:
+                pass
+
+    def notice(self, task: str, characters: int) -> None:
+        """An answer is streaming."""
+        self.streamed[task] = characters
+
+    @contextmanager
+    def shown(self) -> Generator[None, None, None]:
+        """Keep the live view on screen for the time of the block; nothing live without a terminal."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(get_renderable=self._draw, console=self.console, refresh_per_second=4, transient=True) as live:
+            self.live = live
+            try:
+                yield
+            finally:
+                self.live = None
+
+    def _ended(self, body: AttemptEnded) -> None:
+        self.working.pop(body.task, None)
+        self.streamed.pop(body.task, None)
+        if body.result.landed:
+            self.landed += 1
+            if not self.console.is_terminal:
+                self.console.print(f"{self.landed}/{self.total} {body.task}", highlight=False)
+        elif body.retry_at is None:
+            self.failed += 1
+            self._say(f"[red]{body.task}[/red] failed: {body.result.failure}")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, highlight=False)
+
+    def _draw(self) -> Group:
+        done = self.landed + self.failed
+        head = Table.grid(padding=(0, 2))
+        head.add_row(
+            Text(self.phase, style="bold"),
+            ProgressBar(total=max(self.total, 1), completed=done, width=32),
+            f"{done} of {self.total} agents" + (f", {self.failed} failed" if self.failed else ""),
+            f"{time.monotonic() - self.began:.0f} s",
+            self._money(),
+        )
+        at_work = Table.grid(padding=(0, 2))
+        for task, since in list(self.working.items())[:SHOWN]:
+            heard = f"{self.streamed[task]} characters" if task in self.streamed else "waiting for the first word"
+            at_work.add_row("  ", Text(task, style="cyan"), f"{time.monotonic() - since:.0f} s", heard)
+        more = len(self.working) - SHOWN
+        if more > 0:
+            at_work.add_row("  ", f"and {more} more", "", "")
+        return Group(head, at_work)
+
+    def _money(self) -> str:
+        if self.desk is None:
+            return ""
+        ledger = self.desk.state.ledger
+        return f"{ledger.calls} calls  {ledger.usage.total:,} tokens  {dollars(ledger.nanos)}"

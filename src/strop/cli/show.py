@@ -1,0 +1,130 @@
+"""Plans, runs, values and skills as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from strop.app import Ended
+from strop.loop.cycle import Turn
+from strop.reporting import classes, quoted
+from strop.types.content import Standing
+from strop.types.money import dollars
+from strop.types.trial import Outcome, Severity, Value
+from strop.types.work import Plan
+
+MOST = 12
+"""Lines of a list before the rest is counted."""
+
+
+def show_plan(console: Console, plan: Plan) -> None:
+    """The plan with its price: scope, agents with the reason, who makes what, then the figures."""
+    quote = plan.quote
+    console.print(f"\n[bold]{escape(plan.title)}[/bold]\n")
+    console.print(f"[bold]1  Scope as understood[/bold]\n   {escape(plan.scope)}")
+    units = sum(len(task.units) for task in plan.tasks)
+    batch = f", {units} readings" if units else ""
+    console.print(
+        f"[bold]2  Agents: {quote.agents}[/bold] ({quote.steps} steps expected{batch}; one small context each)\n"
+        f"   Recommended: [bold]{quote.advice}[/bold]"
+    )
+    for reason in quote.reasons:
+        console.print(f"   - {escape(reason)}", highlight=False)
+    console.print("[bold]3  Who makes what[/bold]")
+    for output in plan.spec.outputs:
+        makers = [task.id for task in plan.tasks if output.file in task.makes]
+        by = makers[0] if len(makers) == 1 else f"all {len(makers)} readers" if makers else "nobody"
+        console.print(f"   {escape(output.file)}  from {escape(by)}", highlight=False)
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for head in ("", "expected", "9 of 10 times under", "at most"):
+        table.add_column(head, justify="left" if not head else "right")
+    table.add_row("tokens", f"{quote.tokens.p50:,.0f}", f"{quote.tokens.p90:,.0f}", f"{quote.tokens.worst:,.0f}")
+    money = [dollars(int(amount)) for amount in (quote.nanos.p50, quote.nanos.p90, quote.nanos.worst)]
+    table.add_row("dollars", *money)
+    table.add_row("minutes", f"{quote.minutes.p50:.1f}", f"{quote.minutes.p90:.1f}", f"{quote.minutes.worst:.0f}")
+    console.print()
+    console.print(table)
+    console.print(
+        f"  waves {quote.waves}, critical steps {quote.critical_steps}, steps at most {plan.spec.budget.steps:,}"
+    )
+    for binding in plan.bindings:
+        console.print(f"  {binding.role}: {escape(binding.model)}", highlight=False)
+    console.print(f"  outbound hosts: {', '.join(plan.egress) or 'none'}", highlight=False)
+    if quote.saving:
+        console.print(f"  replay: {escape(quote.saving)}", highlight=False)
+    for doubt in plan.objections:
+        console.print(f"  [yellow]the planner doubts[/yellow]: {escape(doubt)}")
+    for doubt in plan.fatal:
+        console.print(f"  [red]the planner objects[/red]: {escape(doubt)}")
+
+
+def show_ended(console: Console, ended: Ended) -> None:
+    """How a run ended, where its files are, what was not verified, and what it left behind."""
+    turn = ended.turn
+    colours = {Outcome.PASSED: "green", Outcome.REFUSED: "red"}
+    colour = colours.get(turn.outcome, "yellow")
+    console.print(f"\n[{colour} bold]{turn.outcome}[/{colour} bold]  run {ended.id}", highlight=False)
+    if turn.run.stopped:
+        console.print(f"  {escape(turn.run.stopped)}. Go on with: strop run --resume {ended.id}", highlight=False)
+    _standings(console, turn)
+    _findings(console, turn)
+    for line in turn.verdict.unchecked:
+        console.print(f"  [yellow]not verified[/yellow]: {escape(line)}")
+    console.print("\n[bold]Files[/bold]")
+    for file in turn.delivery.files:
+        console.print(f"  {ended.folder / 'files' / file.file}  {file.size:,} bytes", highlight=False, soft_wrap=True)
+    console.print(f"  {ended.folder / 'report.html'}", highlight=False, soft_wrap=True)
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for head in ("", "quoted", "actual"):
+        table.add_column(head, justify="left" if not head else "right")
+    for line in quoted(turn.run.plan.quote, turn):
+        table.add_row(line.name, line.quoted, line.actual)
+    console.print()
+    console.print(table)
+    console.print(f"  {classes(turn.run.tally.usage)} tokens; {turn.run.tally.calls} calls", highlight=False)
+    if turn.run.tally.lost:
+        lost = turn.run.tally
+        console.print(
+            f"  {lost.lost} calls of unknown outcome, booked at {dollars(lost.lost_nanos)}; {lost.twice} asked again"
+        )
+    if turn.skill is not None:
+        console.print(
+            f"\nLearned skill [bold]{turn.skill.name}[/bold] ({len(turn.skill.exemplars)} worked examples), a candidate."
+        )
+        console.print(f"  strop replay {turn.skill.name} --inputs FOLDER", highlight=False)
+    for rule in turn.rules:
+        console.print(f"New rule {rule.id}: {escape(rule.text)} ({escape(rule.check)})")
+
+
+def _standings(console: Console, turn: Turn) -> None:
+    total = len(turn.verdict.values)
+    if total:
+        counts = [f"{len(turn.verdict.standing(s))} {s}" for s in Standing if s is not Standing.PLAIN]
+        console.print(f"  {total} values: {', '.join(counts)}", highlight=False)
+
+
+def _findings(console: Console, turn: Turn) -> None:
+    marks = {Severity.FATAL: "red", Severity.FLAW: "yellow", Severity.NOTE: "cyan"}
+    ranked = sorted(turn.verdict.findings, key=lambda finding: list(Severity).index(finding.severity))
+    for finding in ranked[:MOST]:
+        where = f"{finding.artefact} {finding.locator}".strip()
+        console.print(
+            f"  [{marks[finding.severity]}]{finding.kind}[/] {escape(where)}: "
+            f"expected {escape(finding.expected)}, observed {escape(finding.observed)}"
+        )
+    if len(ranked) > MOST:
+        console.print(f"  and {len(ranked) - MOST} more findings in report.html")
+
+
+def show_value(console: Console, value: Value) -> None:
+    """A value with the passages it rests on."""
+    console.print(f"[bold]{escape(value.row)} {escape(value.field)}[/bold] = {value.value!r}  ({value.standing})")
+    for reason in value.reasons:
+        console.print(f"  - {escape(reason)}")
+    for claim in value.claims:
+        place = claim.locator or (f"{claim.source} {claim.span[0]}-{claim.span[1]}" if claim.span else claim.source)
+        by = f"reader {claim.reader}" if claim.reader else "tool"
+        console.print(f"  {claim.id}  {by} said {claim.value!r}  {escape(place)}", highlight=False)
+        if claim.quote:
+            console.print(f"    “{escape(claim.quote)}”", highlight=False)

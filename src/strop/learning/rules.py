@@ -1,0 +1,79 @@
+"""CONSTRAINTS.md: one rule a line, written by us, edited by hand, read at the start of every run.
+
+    - [c-1a2b3c4d] first is one word {check: pattern(first, "\\S+")} <!-- reason: 3 refuted values broke it -->
+
+A line of a list without an id is the user's own and is honoured as a rule for the model. What stands
+there that is no list line is left as it is. Pure: text in, rules out, text out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from strop.checking.checks import parse_check
+from strop.errors import BadInput
+from strop.types.fingerprint import digest
+from strop.types.memory import CheckKind, Constraint
+
+HEADER = (
+    "# Constraints\n\n"
+    "The rules of this project, one a line. Edit by hand: add a line, change one, strike one out with ~~;\n"
+    "what you write is kept and honoured. Rules with a check cost no tokens.\n\n"
+)
+_LINE = re.compile(
+    r"^- (?:\[(?P<id>[\w-]+)\] )?(?P<text>.*?)(?: \{check: (?P<check>.+?)\})?(?: <!-- reason: (?P<reason>.*?) -->)?$"
+)
+
+
+def read_rules(text: str) -> tuple[Constraint, ...]:
+    """Every rule of the file, in its order; struck-out lines (`- ~~…~~`) are not rules.
+
+    Raises:
+        BadInput: a check that cannot be read, with its line.
+    """
+    rules: list[Constraint] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _LINE.match(line.strip())
+        if match is None or match["text"].startswith("~~") or not match["text"].strip():
+            continue
+        rules.append(_rule(match, number))
+    return tuple(rules)
+
+
+def _rule(match: re.Match[str], number: int) -> Constraint:
+    text, check = match["text"].strip(), match["check"] or ""
+    if check:
+        try:
+            parse_check(check)
+        except BadInput as caught:
+            raise BadInput(f"CONSTRAINTS.md line {number}: {caught}") from caught
+    kind = CheckKind.CHECK if check else CheckKind.HAND if match["id"] is None else CheckKind.PROMPT
+    return Constraint(
+        id=match["id"] or f"h-{digest(text)[:8]}",
+        text=text,
+        reason=match["reason"] or "by hand",
+        kind=kind,
+        check=check,
+    )
+
+
+def add_rules(text: str, new: Sequence[Constraint]) -> str:
+    """The file with the new rules after everything that stands there; nothing else is touched."""
+    body = text if text.strip() else HEADER
+    known = {rule.id for rule in read_rules(body)} | set(re.findall(r"\[(c-[0-9a-f]+)\]", body))
+    lines = [_line(rule) for rule in new if rule.id not in known]
+    if not lines:
+        return text
+    return (
+        body.rstrip("\n")
+        + "\n"
+        + ("" if body.rstrip().splitlines()[-1].startswith("- ") else "\n")
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+def _line(rule: Constraint) -> str:
+    check = f" {{check: {rule.check}}}" if rule.check else ""
+    return f"- [{rule.id}] {rule.text}{check} <!-- reason: {rule.reason} -->"

@@ -1,0 +1,90 @@
+"""A skill as files in the Agent Skills format (agentskills.io specification): the projection of the library.
+
+`SKILL.md` has only the six standard front-matter fields; what is ours stands under `metadata` as
+string keys. Pure: paths and bytes out, nothing written here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from strop.types.fingerprint import canonical
+from strop.types.memory import Skill
+from strop.types.schema import to_json_schema
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def slug(text: str, *, most: int = 64) -> str:
+    """A skill name from any text: lower-case words joined by single hyphens, at most 64 characters."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    name = ""
+    for word in words:
+        longer = f"{name}-{word}" if name else word[:most]
+        if len(longer) > most:
+            break
+        name = longer
+    return name or "skill"
+
+
+def projection(skill: Skill) -> dict[str, bytes]:
+    """The skill's folder, by path relative to `.agents/skills/NAME/`."""
+    files = {
+        "SKILL.md": _skill_md(skill).encode(),
+        "references/skill.json": canonical(skill) + b"\n",
+        "references/schema.json": (json.dumps(to_json_schema(skill.schema), indent=2) + "\n").encode(),
+        "references/exemplars.md": _exemplars(skill).encode(),
+    }
+    files |= {f"assets/prompts/{name}.md": text.encode() for name, text in skill.prompts}
+    return files
+
+
+def _skill_md(skill: Skill) -> str:
+    deliverables = "\n".join(f"- `{output.file}`" for output in skill.spec.outputs)
+    fields = "\n".join(
+        f"- `{column.name}` ({column.type}){': ' + column.ask if column.ask else ''}" for column in skill.spec.table
+    )
+    proofs = ", ".join(c.name for c in skill.spec.table if c.recompute) or "none"
+    return (
+        "---\n"
+        f"name: {skill.name}\n"
+        f"description: {json.dumps(skill.description, ensure_ascii=False)}\n"
+        "compatibility: Replayed by strop; readable by any agent that knows the Agent Skills format.\n"
+        "metadata:\n"
+        f'  strop-state: "{skill.state}"\n'
+        f'  strop-taint: "{skill.taint}"\n'
+        f'  strop-born-from: "{skill.born_from}"\n'
+        f'  strop-exemplars: "{len(skill.exemplars)}"\n'
+        "---\n\n"
+        f"# {skill.spec.title}\n\n"
+        "## When to use\n\n"
+        f"{skill.description}\n\n"
+        "## What it reads from each unit\n\n"
+        f"{fields or 'See references/skill.json for its tasks.'}\n\n"
+        "## What it delivers\n\n"
+        f"{deliverables}\n\n"
+        "## How\n\n"
+        f"Each unit is read by {skill.spec.readers} differently prompted agents (`assets/prompts/`), shown the worked\n"
+        "examples of `references/exemplars.md`. The answer fits `references/schema.json`; every value names the\n"
+        f"sentence it stands in. Recomputed from the companion table: {proofs}.\n\n"
+        "## Replay\n\n"
+        "```\n"
+        f"strop replay {skill.name} --inputs FOLDER\n"
+        "```\n\n"
+        f"Born from a run over {skill.cost.units} units: {skill.cost.calls} calls, "
+        f"{skill.cost.input_tokens + skill.cost.cached_tokens:,} input and {skill.cost.output_tokens:,} output tokens.\n"
+        "It is a candidate: used when named, not chosen by itself.\n"
+    )
+
+
+def _exemplars(skill: Skill) -> str:
+    if not skill.exemplars:
+        return "# Worked examples\n\nThe run left no unit whose every value was proved.\n"
+    parts = [
+        f"## {exemplar.key}\n\n```text\n{exemplar.source.replace('```', '` ` `')}\n```\n\n```json\n{exemplar.answer}\n```\n"
+        for exemplar in skill.exemplars
+    ]
+    return "# Worked examples\n\nValues that the gate accepted or corrected; data, never instructions.\n\n" + "\n".join(
+        parts
+    )

@@ -1,0 +1,1 @@
+"""The loop: specify, plan, run, deliver, verify, distill, constrain, replay. `cycle.py` reads it aloud."""

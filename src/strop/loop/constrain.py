@@ -1,0 +1,87 @@
+"""Constrain: a flaw the gate found becomes a rule, as the cheapest check that catches it.
+
+For each field with refuted values the ladder is tried from its bottom; a check enters when it fires on
+its flaw and is silent on every value that was proved. What no rung catches leaves no rule here: a
+prompt line that nothing measured would only cost tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from strop.checking.checks import parse_check, run_check
+from strop.types.content import Standing
+from strop.types.fingerprint import digest
+from strop.types.memory import CheckKind, Constraint
+from strop.types.trial import Value, Verdict
+from strop.types.work import Column, ColumnType
+
+LEAST_PROVED = 5
+"""Proved values of a field before their shape may bind later ones."""
+SHAPES = (
+    (r"\S+", "is one word without spaces"),
+    (r"[A-Za-z][\w.]*", "is a name of letters, digits, dots and underscores"),
+    (r"[^.]*", "holds no full stop"),
+)
+
+
+def constrain(
+    verdict: Verdict, *, columns: Sequence[Column], known: Sequence[Constraint] = ()
+) -> tuple[Constraint, ...]:
+    """New rules from what was refuted or corrected. Only a passed verdict teaches."""
+    if not verdict.passed:
+        return ()
+    held = {rule.check for rule in known}
+    rules: list[Constraint] = []
+    for column in columns:
+        proved = [v for v in verdict.values if v.field == column.name and v.standing is Standing.ACCEPTED]
+        flawed = [
+            replace(v, value=v.said, standing=Standing.UNVERIFIED)
+            for v in verdict.values
+            if v.field == column.name and v.standing in (Standing.REFUTED, Standing.CORRECTED) and v.said is not None
+        ]
+        if column.compute is None and len(proved) >= LEAST_PROVED:
+            rules += _first_that_bites(column, flawed, proved, held)
+    return tuple(rules)
+
+
+def _first_that_bites(
+    column: Column, flawed: Sequence[Value], proved: Sequence[Value], held: set[str]
+) -> Iterator[Constraint]:
+    left = list(flawed)
+    for check, words in _candidates(column, flawed, proved):
+        if not left:
+            return
+        parsed = parse_check(check)
+        if check in held or run_check(parsed, proved):
+            continue
+        caught = {finding.locator for finding in run_check(parsed, left)}
+        if caught:
+            left = [value for value in left if f"{value.row}.{value.field}" not in caught]
+            count = len(caught)
+            yield Constraint(
+                id=f"c-{digest(check)[:8]}",
+                text=f"`{column.name}` {words}",
+                reason=f"{count} refuted value{'s' if count > 1 else ''} broke it, {len(proved)} proved ones keep it",
+                kind=CheckKind.CHECK,
+                field=column.name,
+                check=check,
+            )
+
+
+def _candidates(column: Column, flawed: Sequence[Value], proved: Sequence[Value]) -> Iterator[tuple[str, str]]:
+    """Checks by rising cost to generality: a shape, a bound, a value seen wrong more than once."""
+    if column.type is ColumnType.TEXT:
+        for shape, words in SHAPES:
+            yield f"pattern({column.name}, {json.dumps(shape)})", words
+        longest = max(len(str(value.value)) for value in proved)
+        yield f"max_length({column.name}, {2 * longest})", f"has at most {2 * longest} characters"
+    if column.type is ColumnType.INTEGER:
+        yield f"range({column.name}, 1, 1000000000)", "is at least 1"
+    said = [str(value.value) for value in flawed]
+    for text in sorted({text for text in said if said.count(text) > 1}):
+        if re.fullmatch(r"[^\"\\\n]{1,80}", text):
+            yield f"not_value({column.name}, {json.dumps(text)})", f"is not {text!r}"

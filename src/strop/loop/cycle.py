@@ -1,0 +1,208 @@
+"""The loop, read aloud: plan, run, verify, repair, deliver, distil, constrain.
+
+This file only hands data from step to step and puts it on record; each step is a file beside it.
+What a run needs from outside stands in `Shop`, put together by `app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from strop.errors import HumanAwaited
+from strop.loop.constrain import constrain
+from strop.loop.deliver import deliver
+from strop.loop.distill import distill
+from strop.loop.plan import Terrain, Think, plan, with_saving
+from strop.loop.run import run
+from strop.loop.verify import Proofs, Refute, sealed, verify
+from strop.seams import Renderer
+from strop.swarm.supervise import Supervisor
+from strop.types.events import (
+    FileDelivered,
+    PlanApproved,
+    PlanExtended,
+    PlanProposed,
+    RunClosed,
+    VerdictGiven,
+)
+from strop.types.memory import Constraint, Skill
+from strop.types.trial import Delivery, Finding, Outcome, Run, Severity, Verdict
+from strop.types.work import Kind, Plan, Spec, Task, TaskId
+
+STOPPED = {"interrupted": Outcome.INTERRUPTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Everything a run needs from outside."""
+
+    desk: Supervisor
+    terrain: Terrain
+    approve: Callable[[Plan], Awaitable[str]]
+    """Who approved the plan; raises HumanAwaited when nobody did."""
+    think: Think | None
+    refute: Refute | None
+    proofs: Callable[[Run], Proofs]
+    renderers: Mapping[Kind, Renderer]
+    folder: Path
+    """The run's folder."""
+    publish: Callable[[Path, Path], None]
+    rules: tuple[Constraint, ...] = ()
+    exemplars: int = 4
+    minutes: float = 30.0
+    """The run's time, as approved."""
+    saving: str = ""
+    skill: str = ""
+    """Name for the skill; empty lets the spec's title name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of the loop left."""
+
+    run: Run
+    verdict: Verdict
+    delivery: Delivery
+    outcome: Outcome
+    skill: Skill | None
+    rules: tuple[Constraint, ...]
+
+
+async def cycle(spec: Spec, *, shop: Shop) -> Turn:
+    """One turn: from an order to files, and to what they leave behind.
+
+    Raises:
+        PlanRefused, HumanAwaited, JournalFault.
+    """
+    await _planned(spec, shop)
+    ran = await run(shop.desk, minutes=shop.minutes)
+    verdict = await _judged(ran, shop)
+    delivery = _delivered(ran, verdict, shop)
+    if repairs := _repairs(ran, sealed(verdict, delivery=delivery), shop):
+        await shop.desk.record(PlanExtended(repairs, reason="findings of the gate"))
+        ran = await run(shop.desk, minutes=shop.minutes)
+        verdict = await _judged(ran, shop)
+        delivery = _delivered(ran, verdict, shop)
+    verdict = sealed(verdict, delivery=delivery)
+    outcome = _outcome(ran, verdict, shop)
+    facts = [FileDelivered(file) for file in delivery.files]
+    await shop.desk.record(*facts, VerdictGiven(verdict, round=2), RunClosed(outcome, shop.desk.now))
+    ran = shop.desk.state.run()
+    skill, rules = _learned(ran, verdict, outcome, shop)
+    return Turn(ran, verdict, delivery, outcome, skill, rules)
+
+
+async def _planned(spec: Spec, shop: Shop) -> None:
+    """Put a plan on record, where none is, and its approval, by whoever may."""
+    state = shop.desk.state
+    if state.plan is None:
+        made = await plan(spec, terrain=shop.terrain, think=shop.think)
+        await shop.desk.record(PlanProposed(with_saving(made, saving=shop.saving)))
+    assert state.plan is not None, "a proposed plan is folded into the state"
+    if not state.approved:
+        try:
+            by = await shop.approve(state.plan)
+        except HumanAwaited:
+            await shop.desk.record(RunClosed(Outcome.AWAITING, shop.desk.now))
+            raise
+        await shop.desk.record(PlanApproved(state.plan.fingerprint, by))
+
+
+async def _judged(ran: Run, shop: Shop) -> Verdict:
+    """Values first. A stopped run is judged without a model: its money is spent."""
+    refute = None if ran.stopped else shop.refute
+    verdict = await verify(ran, proofs=shop.proofs(ran), refute=refute)
+    await shop.desk.record(VerdictGiven(verdict, round=1))
+    return verdict
+
+
+def _delivered(ran: Run, verdict: Verdict, shop: Shop) -> Delivery:
+    return deliver(
+        ran,
+        verdict=verdict,
+        renderers=shop.renderers,
+        staging=shop.folder / ".staging",
+        to=shop.folder / "files",
+        publish=shop.publish,
+    )
+
+
+def _repairs(ran: Run, verdict: Verdict, shop: Shop) -> tuple[Task, ...]:
+    """Tasks that may mend what was found: only what fell short, once."""
+    if ran.stopped or ran.extended or ran.plan.spec.repairs == 0:
+        return ()
+    wrong = [f for f in verdict.findings if f.severity is not Severity.NOTE]
+    if ran.plan.spec.each is None:
+        return _remakes(ran, wrong)
+    return _rereads(ran, wrong)
+
+
+def _rereads(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
+    """Units that lost a value are read again by a reader who is told which."""
+    lost: dict[str, list[str]] = {}
+    for finding in wrong:
+        if finding.kind in ("quote", "recompute", "refuted", "missing"):
+            row, _, field = finding.locator.rpartition(".")
+            said = f"{field}: {finding.observed} is wrong" if row else f"nothing was read: {finding.observed}"
+            lost.setdefault(row or finding.locator, []).append(said[:200])
+    first = {unit.key: (task, unit) for task in ran.plan.tasks if task.reader == 1 for unit in task.units}
+    reader = ran.plan.spec.readers + 1
+    return tuple(
+        replace(
+            first[key][0],
+            id=TaskId(f"repair-{reader}/{key}"),
+            role=f"reader {reader}",
+            units=(first[key][1],),
+            steps=2,
+            prompt=f"reader-{min(reader, 3)}",
+            reader=reader,
+            repairs=tuple(said),
+        )
+        for key, said in lost.items()
+        if key in first
+    )
+
+
+def _remakes(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
+    """Makers whose values were refuted, or whose files fell short, try once more and are told why."""
+    makers = {file: task for task in ran.plan.tasks for file in task.makes}
+    told: dict[TaskId, list[str]] = {}
+    for finding in wrong:
+        maker = makers.get(finding.artefact) or next(
+            (task for file, task in makers.items() if finding.locator.startswith(file) or task.id == finding.artefact),
+            None,
+        )
+        if maker is not None:
+            said = f"{finding.locator}: expected {finding.expected}, observed {finding.observed}"
+            told.setdefault(maker.id, []).append(said[:300])
+    by_id = {task.id: task for task in ran.plan.tasks}
+    return tuple(
+        replace(by_id[name], id=TaskId(f"repair/{name}"), repairs=tuple(said[:20])) for name, said in told.items()
+    )
+
+
+def _outcome(ran: Run, verdict: Verdict, shop: Shop) -> Outcome:
+    if shop.desk.state.stop is not None:
+        return STOPPED.get(shop.desk.state.stop.reason, Outcome.PARTIAL)
+    return Outcome.PASSED if verdict.passed else Outcome.REFUSED
+
+
+def _learned(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> tuple[Skill | None, tuple[Constraint, ...]]:
+    """Only a run that passed whole teaches, and a replay does not breed a second skill."""
+    if outcome is not Outcome.PASSED:
+        return None, ()
+    rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules)
+    if ran.plan.guidance.skill:
+        return None, rules
+    proofs = shop.proofs(ran)
+    skill = distill(
+        ran,
+        verdict=verdict,
+        sources=proofs.sources,
+        prompts=shop.terrain.prompts,
+        exemplars=shop.exemplars,
+        name=shop.skill,
+    )
+    return skill, rules

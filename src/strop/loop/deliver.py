@@ -1,0 +1,172 @@
+"""Deliver: what the gate left becomes files, read back by an independent reader before they are shown.
+
+Files are written in a staging folder, each held to its contract on the bytes, and become visible
+together, each by one rename.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import orjson
+
+from strop.checking.contracts import contract, same_tables
+from strop.drafting.charts import charts
+from strop.drafting.documents import document
+from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
+from strop.drafting.works import made_charts, made_document, made_table
+from strop.errors import StropError
+from strop.seams import Renderer
+from strop.types.content import Chart, Content, Part
+from strop.types.fingerprint import digest_bytes
+from strop.types.schema import Json
+from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
+from strop.types.work import Kind, Output, UnitKey
+
+CLAIMS = "claims.csv"
+"""Beside the ordered files: every value with its standing, source and quote."""
+
+
+def deliver(
+    run: Run,
+    *,
+    verdict: Verdict,
+    renderers: Mapping[Kind, Renderer],
+    staging: Path,
+    to: Path,
+    publish: Callable[[Path, Path], None],
+) -> Delivery:
+    """Write every ordered file from what the gate left.
+
+    `publish(staged, target)` moves one finished file into place, whole or not at all.
+    """
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    findings: list[Finding] = []
+    written: list[str] = []
+    for part in parts(run, verdict=verdict):
+        try:
+            path = staging / part.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            renderers[_kind(part.file)].render(part, to=path)
+            written.append(part.file)
+        except StropError as caught:
+            findings.append(_unwritten(part.file, str(caught)))
+    findings += held_to_contract(run.plan.spec.outputs, staging, verdict=verdict)
+    files: list[Deliverable] = []
+    for name in written:
+        body = (staging / name).read_bytes()
+        files.append(Deliverable(name, digest_bytes(body), len(body)))
+        publish(staging / name, to / name)
+    shutil.rmtree(staging, ignore_errors=True)
+    return Delivery(tuple(files), tuple(findings))
+
+
+def held_to_contract(outputs: Sequence[Output], folder: Path, *, verdict: Verdict) -> tuple[Finding, ...]:
+    """What the bytes under `folder` fall short of, file by file and against each other."""
+    findings: list[Finding] = []
+    tables: list[Output] = []
+    for output in outputs:
+        path = folder if "*" in output.file else folder / output.file
+        findings += contract(output, path, empty=_may_be_empty(output, verdict))
+        if output.kind in (Kind.CSV, Kind.XLSX, Kind.JSON) and output.columns and path.is_file():
+            tables.append(output)
+    for first, second in pairwise(tables):
+        findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
+    return tuple(findings)
+
+
+def _may_be_empty(output: Output, verdict: Verdict) -> tuple[tuple[int, str], ...]:
+    """Cells (row from 1, column) whose value the gate took out; rows that lost everything are not there."""
+    names = {column.name for column in output.columns}
+    kept: dict[UnitKey, bool] = {}
+    for value in verdict.values:
+        if value.field in names:
+            kept[value.row] = kept.get(value.row, False) or value.value is not None
+    numbers = {row: number for number, row in enumerate((row for row, left in kept.items() if left), 1)}
+    return tuple(
+        (numbers[value.row], value.field)
+        for value in verdict.values
+        if value.value is None and value.field in names and value.row in numbers
+    )
+
+
+def parts(run: Run, *, verdict: Verdict) -> tuple[Part, ...]:
+    """What each file says: the ordered ones, then the claims behind them."""
+    values = grid(verdict.values)
+    if run.plan.spec.each is not None:
+        made = _parts_of_reading(run, verdict, values)
+    else:
+        made = _parts_of_makers(run, verdict, values)
+    return (*made, Part(CLAIMS, (claims_table(verdict.values),)))
+
+
+def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
+    spec = run.plan.spec
+    rows = tuple(dict.fromkeys(unit.key for task in run.plan.tasks for unit in task.units))
+    pictured = [output for output in spec.outputs if output.kind in (Kind.PNG, Kind.SVG)]
+    wanted = max((output.count.least or 1 if output.count else 1 for output in pictured), default=3)
+    figures = charts(columns=spec.table, rows=rows, values=values, count=wanted)
+    made: list[Part] = []
+    for output in spec.outputs:
+        match output.kind:
+            case Kind.PNG | Kind.SVG:
+                made += _pictures(output, figures)
+            case Kind.PDF | Kind.MARKDOWN | Kind.HTML:
+                content = document(
+                    run.plan, verdict=verdict, rows=rows, values=values, figures=figures, sections=output.sections
+                )
+                made.append(Part(output.file, (content,)))
+            case _:
+                made.append(Part(output.file, _tables(output, rows, values, verdict, figures)))
+    return made
+
+
+def _tables(
+    output: Output, rows: Sequence[UnitKey], values: Grid, verdict: Verdict, figures: Sequence[Chart]
+) -> tuple[Content, ...]:
+    name = Path(output.file).stem
+    table = ordered_table(name, columns=output.columns, rows=rows, values=values)
+    if output.kind is not Kind.XLSX:
+        return (table,)
+    return (table, findings_table(verdict.findings), *figures)
+
+
+def _parts_of_makers(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
+    answers: dict[str, Json] = {}
+    for result in run.results:
+        if result.landed and result.output:
+            body: Json = orjson.loads(result.output)
+            if isinstance(body, dict):
+                answers.update(body)
+    made: list[Part] = []
+    for output in run.plan.spec.outputs:
+        answer = answers.get(output.file)
+        if answer is None:
+            continue
+        match output.kind:
+            case Kind.PNG | Kind.SVG:
+                made += _pictures(output, made_charts(output, answer=answer, values=values))
+            case _ if output.columns:
+                made.append(Part(output.file, (made_table(output, answer=answer, values=values),)))
+            case _:
+                content = made_document(output, title=run.plan.title, answer=answer, values=values, verdict=verdict)
+                made.append(Part(output.file, (content,)))
+    return made
+
+
+def _pictures(output: Output, figures: Sequence[Chart]) -> list[Part]:
+    if "*" not in output.file:
+        return [Part(output.file, (figures[0],))] if figures else []
+    return [Part(output.file.replace("*", figure.name), (figure,)) for figure in figures]
+
+
+def _kind(file: str) -> Kind:
+    return Kind(file.rsplit(".", 1)[-1].lower())
+
+
+def _unwritten(file: str, why: str) -> Finding:
+    return Finding("contract", file, "", "a file", why, "every ordered file is written", Severity.FATAL)

@@ -1,0 +1,382 @@
+"""Specify: a text becomes an order for files, or is refused with the line and the fix."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import TypeVar, cast
+
+from strop.checking.frontmatter import Node, known, split
+from strop.errors import BadInput, SpecRefused
+from strop.types.money import nanos
+from strop.types.schema import Array, Field, Json, Object, Text, object_of
+from strop.types.work import Budget, Column, ColumnType, Conflict, Count, Kind, Output, Sources, Spec
+
+T = TypeVar("T")
+
+KEYS = (
+    "deliver",
+    "each",
+    "companion",
+    "readers",
+    "sources",
+    "valid",
+    "conflict",
+    "budget",
+    "ask_before",
+    "repairs",
+)
+OUTPUT_KEYS = ("file", "rows", "pages", "sections", "columns", "count")
+COLUMN_KEYS = ("type", "quote", "recompute", "compute", "ask")
+BUDGET_KEYS = ("agents", "agents_total", "steps", "critical_steps", "tokens", "usd", "minutes")
+MAX_READERS = 3
+_COUNT = re.compile(r"(>=|<=|==|=|>|<)?\s*(\d[\d_,]*)")
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+def specify(body: bytes, *, name: str = "spec.md") -> Spec:
+    """Read a spec file: front matter that leads with its deliverables, then prose.
+
+    Raises:
+        SpecRefused: what is wrong, on which line, and how to mend it.
+    """
+    fields, prose = split(body)
+    known(fields, KEYS, of="the spec")
+    if "deliver" not in fields or not fields["deliver"].value:
+        line = fields["deliver"].line if "deliver" in fields else 1
+        raise SpecRefused(
+            "deliver: is empty; a spec leads with the files it wants",
+            line=line,
+            fix="Add for example: deliver: [{file: table.csv, columns: {name: text}}]",
+        )
+    outputs = tuple(_output(node) for node in _listed(fields["deliver"], "deliver"))
+    _distinct(outputs, fields["deliver"])
+    each, items = _each(fields.get("each"))
+    spec = Spec(
+        title=_title(prose, name),
+        outputs=outputs,
+        prose=prose,
+        each=each,
+        items=items,
+        companion=_get(fields, "companion", _text, None),
+        readers=_get(fields, "readers", lambda node: _whole(node, 1, MAX_READERS), 1),
+        sources=_get(fields, "sources", _sources, Sources()),
+        valid=_get(fields, "valid", _texts, ()),
+        conflict=_get(fields, "conflict", _conflict, Conflict.FLAG),
+        budget=_get(fields, "budget", _budget, Budget()),
+        ask_before=_get(fields, "ask_before", _texts, ()),
+        repairs=_get(fields, "repairs", lambda node: _whole(node, 0, 1), 1),
+    )
+    _consistent(spec, fields)
+    return spec
+
+
+def draft(wish: str, *, form: str) -> str:
+    """A spec to edit, made from a wish by a form: what no model has thought about is left to the user."""
+    return form.replace("{{title}}", " ".join(wish.split())[:120] or "What is to be done")
+
+
+DRAFT = Object(
+    (
+        Field(
+            "deliver",
+            Array(
+                Object(
+                    (
+                        Field("file", Text(100, pattern=r"[a-z0-9][a-z0-9_-]*\.(csv|xlsx|pdf|png)")),
+                        Field("columns", Array(Text(40, pattern=r"[a-z][a-z0-9_]*"), max_items=20)),
+                        Field("sections", Array(Text(60, pattern=r"[A-Za-z][A-Za-z ]*"), max_items=20)),
+                    )
+                ),
+                min_items=1,
+                max_items=12,
+            ),
+        ),
+        Field("prose", Text(4_000, note="what is meant, and what would be sent back")),
+    )
+)
+"""What a planner model answers to a wish."""
+
+
+def drafted(wish: str, *, answer: Json) -> str:
+    """A spec to edit, from what a planner model answered; counts and budget are left to the user.
+
+    Raises:
+        SpecRefused: what it proposes is no spec.
+    """
+    body = object_of(answer)
+    lines = ["---", "deliver:                      # drafted by a model; edit this first"]
+    for entry in (object_of(each) for each in cast("list[Json]", body["deliver"])):
+        columns, sections = cast("list[str]", entry["columns"]), cast("list[str]", entry["sections"])
+        line = f"  - file: {entry['file']}"
+        if columns and not str(entry["file"]).endswith((".pdf", ".png")):
+            line += "\n    columns:" + "".join(f"\n      {name}: {{type: text, quote: true}}" for name in columns)
+        elif sections:
+            line += f"\n    sections: [{', '.join(sections)}]"
+        lines.append(line)
+    title = " ".join(wish.split())[:120]
+    lines += [
+        'sources: {allow: ["inputs/**"]}',
+        "budget: {usd: 5, minutes: 30}",
+        "---",
+        f"# {title}",
+        "",
+        str(body["prose"]),
+        "",
+    ]
+    text = "\n".join(lines)
+    specify(text.encode())
+    return text
+
+
+def _title(prose: str, name: str) -> str:
+    for line in prose.splitlines():
+        if line.strip():
+            return line.strip().lstrip("#").strip()[:120]
+    return PurePosixPath(name).stem
+
+
+def _get(fields: Mapping[str, Node], name: str, read: Callable[[Node], T], default: T) -> T:
+    return read(fields[name]) if name in fields else default
+
+
+def _output(node: Node) -> Output:
+    fields = _mapped(node, "an entry of deliver")
+    known(fields, OUTPUT_KEYS, of="deliver")
+    if "file" not in fields:
+        raise SpecRefused("an entry of deliver has no file", line=node.line, fix="Add file: name.csv")
+    file = _file(fields["file"])
+    suffix = PurePosixPath(file).suffix.lstrip(".").lower()
+    if suffix not in set(Kind):
+        raise SpecRefused(
+            f"{file}: files of kind {suffix or '(none)'!r} are not made here",
+            line=fields["file"].line,
+            fix=f"Use one of {', '.join(Kind)}",
+        )
+    output = Output(
+        file=file,
+        kind=Kind(suffix),
+        columns=_get(fields, "columns", _columns, ()),
+        rows=_get(fields, "rows", _count, None),
+        pages=_get(fields, "pages", _count, None),
+        sections=_get(fields, "sections", _texts, ()),
+        count=_get(fields, "count", _count, None),
+    )
+    if "*" in file and output.count is None:
+        raise SpecRefused(f"{file} is a pattern without count", line=node.line, fix="Add count: 3")
+    if output.kind is Kind.CSV and not output.columns:
+        raise SpecRefused(f"{file} has no columns", line=node.line, fix="Add columns: {name: text}")
+    return output
+
+
+def _file(node: Node) -> str:
+    file = _text(node)
+    path = PurePosixPath(file.replace("\\", "/"))
+    parts = path.parts
+    reason = ""
+    if path.is_absolute() or ".." in parts or ":" in file or not parts:
+        reason = "leaves the folder of deliverables"
+    elif any(part.split(".")[0].lower() in _RESERVED for part in parts):
+        reason = "uses a name that some systems reserve"
+    elif any(len(part.encode()) > 120 or part.startswith(".") for part in parts):
+        reason = "has a part that is hidden or longer than 120 bytes"
+    elif any(ord(letter) < 32 or letter in '<>"|?' for letter in file):
+        reason = "holds a character that file names cannot have everywhere"
+    if reason:
+        raise SpecRefused(f"{file!r} {reason}", line=node.line, fix="Use a plain relative name, like audit.pdf")
+    return str(path)
+
+
+def _distinct(outputs: tuple[Output, ...], node: Node) -> None:
+    seen: set[str] = set()
+    for output in outputs:
+        name = output.file.lower()
+        if name in seen:
+            raise SpecRefused(f"{output.file} appears twice in deliver", line=node.line, fix="Name each file once")
+        seen.add(name)
+
+
+def _columns(node: Node) -> tuple[Column, ...]:
+    columns = tuple(_column(name, child) for name, child in _mapped(node, "columns").items())
+    if not columns:
+        raise SpecRefused("columns is empty", line=node.line, fix="Add for example columns: {name: text}")
+    names = [column.name.lower() for column in columns]
+    if len(set(names)) != len(names):
+        raise SpecRefused("two columns have the same name", line=node.line, fix="Name each column once")
+    return columns
+
+
+def _column(name: str, node: Node) -> Column:
+    if isinstance(node.value, str):
+        kind = _column_type(node)
+        return Column(name, kind, quote=kind is ColumnType.QUOTE)
+    fields = _mapped(node, f"column {name}")
+    known(fields, COLUMN_KEYS, of=f"column {name}")
+    kind = _get(fields, "type", _column_type, ColumnType.TEXT)
+    return Column(
+        name=name,
+        type=kind,
+        quote=_get(fields, "quote", _flag, kind is ColumnType.QUOTE),
+        recompute=_get(fields, "recompute", _text, None),
+        compute=_get(fields, "compute", _text, None),
+        ask=_get(fields, "ask", _text, ""),
+    )
+
+
+def _column_type(node: Node) -> ColumnType:
+    name = _text(node)
+    if name not in set(ColumnType):
+        raise SpecRefused(f"unknown column type {name!r}", line=node.line, fix=f"Use one of {', '.join(ColumnType)}")
+    return ColumnType(name)
+
+
+def _count(node: Node) -> Count:
+    if isinstance(node.value, int) and not isinstance(node.value, bool) and node.value >= 0:
+        return Count(node.value, node.value)
+    match = _COUNT.fullmatch(str(node.value).strip())
+    if match is None:
+        raise SpecRefused(f"{node.value!r} is no count", line=node.line, fix='Write 3 or ">= 40"')
+    sign, number = match.group(1) or "=", int(match.group(2).replace(",", "").replace("_", ""))
+    bounds = {
+        ">=": Count(number, None),
+        ">": Count(number + 1, None),
+        "<=": Count(None, number),
+        "<": Count(None, number - 1),
+        "=": Count(number, number),
+        "==": Count(number, number),
+    }
+    return bounds[sign]
+
+
+def _each(node: Node | None) -> tuple[str | None, tuple[str, ...]]:
+    if node is None:
+        return None, ()
+    if isinstance(node.value, list):
+        items = _texts(node)
+        if not items:
+            raise SpecRefused("each: is an empty list", line=node.line, fix="List the units, or give a glob")
+        if len(set(items)) != len(items):
+            raise SpecRefused("each: lists a unit twice", line=node.line, fix="List each unit once")
+        return "list", items
+    pattern = _text(node)
+    if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+        raise SpecRefused(f"each: {pattern} leaves the project folder", line=node.line, fix="Use inputs/*.txt")
+    return pattern, ()
+
+
+def _sources(node: Node) -> Sources:
+    fields = _mapped(node, "sources")
+    known(fields, ("allow", "deny"), of="sources")
+    return Sources(_get(fields, "allow", _texts, Sources().allow), _get(fields, "deny", _texts, ()))
+
+
+def _conflict(node: Node) -> Conflict:
+    name = _text(node)
+    if name not in set(Conflict):
+        raise SpecRefused(f"unknown conflict rule {name!r}", line=node.line, fix=f"Use one of {', '.join(Conflict)}")
+    return Conflict(name)
+
+
+def _budget(node: Node) -> Budget:
+    fields = _mapped(node, "budget")
+    known(fields, BUDGET_KEYS, of="budget")
+    plain = Budget()
+
+    def whole(name: str, default: int, most: int) -> int:
+        return _get(fields, name, lambda child: _whole(child, 1, most), default)
+
+    return Budget(
+        agents=whole("agents", plain.agents, 10_000),
+        agents_total=whole("agents_total", plain.agents_total, 100_000),
+        steps=whole("steps", plain.steps, 1_000_000),
+        critical_steps=whole("critical_steps", plain.critical_steps, 100_000),
+        tokens=whole("tokens", plain.tokens, 10**12),
+        nanos=_get(fields, "usd", _money, plain.nanos),
+        minutes=_get(fields, "minutes", _minutes, plain.minutes),
+    )
+
+
+def _money(node: Node) -> int:
+    try:
+        amount = nanos(str(node.value))
+    except (ValueError, ArithmeticError):
+        amount = -1
+    if not 0 <= amount <= nanos(1_000_000):
+        raise SpecRefused(f"usd: {node.value!r} is no amount from 0 to 1,000,000", line=node.line, fix="Write usd: 5")
+    return amount
+
+
+def _minutes(node: Node) -> float:
+    value = node.value
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not 0 < value <= 10_080
+    ):
+        raise SpecRefused(f"minutes: {value!r} is no time from 0 to 10,080", line=node.line, fix="Write minutes: 30")
+    return float(value)
+
+
+def _whole(node: Node, least: int, most: int) -> int:
+    value = node.value
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?[kM]", value):
+        value = int(float(value[:-1]) * {"k": 1_000, "M": 1_000_000}[value[-1]])
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        shown = node.value if isinstance(node.value, int | float | str) else "this"
+        raise SpecRefused(
+            f"{shown!r} is no whole number from {least:,} to {most:,}", line=node.line, fix="Write a number"
+        )
+    return value
+
+
+def _flag(node: Node) -> bool:
+    if not isinstance(node.value, bool):
+        raise SpecRefused(f"{node.value!r} is neither true nor false", line=node.line, fix="Write true or false")
+    return node.value
+
+
+def _text(node: Node) -> str:
+    if isinstance(node.value, list | dict) or node.value is None or not str(node.value).strip():
+        raise SpecRefused("expected a text here", line=node.line, fix="Write one word or a quoted text")
+    return str(node.value)
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(_text(child) for child in _listed(node, "this list"))
+
+
+def _listed(node: Node, what: str) -> list[Node]:
+    if not isinstance(node.value, list):
+        raise SpecRefused(f"{what} must be a list", line=node.line, fix="Write [first, second]")
+    return node.value
+
+
+def _mapped(node: Node, what: str) -> dict[str, Node]:
+    if not isinstance(node.value, dict):
+        raise SpecRefused(f"{what} must be keys and values", line=node.line, fix="Write {key: value}")
+    return node.value
+
+
+def _consistent(spec: Spec, fields: Mapping[str, Node]) -> None:
+    """What no single key can see."""
+    line = fields["deliver"].line
+    asked = [column for output in spec.outputs for column in output.columns if column.compute or column.recompute]
+    if asked and spec.companion is None:
+        raise SpecRefused(
+            f"column {asked[0].name} is computed from a table, but there is no companion",
+            line=line,
+            fix="Add companion: data/{stem}.csv",
+        )
+    if asked and spec.each is None:
+        raise BadInput("compute and recompute need each:, a table beside each unit")
+    if spec.companion is not None and "{stem}" not in spec.companion:
+        raise SpecRefused(
+            f"companion {spec.companion!r} names the same table for each unit",
+            line=fields["companion"].line,
+            fix="Write {stem} where the unit's name goes: data/{stem}.csv",
+        )
+    if spec.each is not None and not spec.table:
+        raise SpecRefused("each: needs a table to fill", line=line, fix="Add a CSV or XLSX with columns to deliver")

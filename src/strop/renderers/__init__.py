@@ -1,0 +1,1 @@
+"""Variants of the seam Renderer: each writes one part as the bytes of one file."""

@@ -1,0 +1,160 @@
+"""What all renderers need to know of cells and text: what may be written, and how people read it.
+
+Text is data: it is cleaned of what no format can carry (control characters, lone surrogates) and
+never read as markup. Pure; no format is known here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from strop.errors import BadInput, MissingPart
+from strop.types.content import (
+    Bullets,
+    Cell,
+    Chart,
+    Content,
+    Document,
+    Figure,
+    Paragraph,
+    Part,
+    Scalar,
+    Standing,
+    Table,
+)
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+"""What specs and templates are fed with."""
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_REORDER = re.compile("[\u202a-\u202e\u2066-\u2069]")
+NO_ROWS = "no rows"
+"""What stands under the header of an empty table."""
+MARKS = {Standing.UNVERIFIED: "†", Standing.CORRECTED: "‡"}
+"""Put behind a value where colour alone would not do."""
+LEGEND = {
+    Standing.UNVERIFIED: "not verified: nothing confirmed this value",
+    Standing.CORRECTED: "corrected: a check replaced what was read",
+    Standing.REFUTED: "refuted: taken out",
+}
+
+
+def clean(text: str) -> str:
+    """`text` without control characters; line ends become LF, a lone surrogate U+FFFD."""
+    if text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("", _SURROGATE.sub("\ufffd", text))
+
+
+def visible(text: str) -> str:
+    """`clean(text)` without the marks that make text look other than it reads.
+
+    The bidirectional embeddings and overrides are taken out; the letters of right-to-left scripts
+    order themselves without them.
+    """
+    return _REORDER.sub("", clean(text))
+
+
+def shown(value: Scalar) -> str:
+    """A value as people read it: digits grouped from five on, never rounded; None is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, float):
+        return f"{value:,}" if abs(value) >= 10_000 else repr(value)
+    return visible(value)
+
+
+def grouped(value: Scalar) -> str:
+    """As `shown`, with digits grouped from four on, as in charts and beside longer numbers."""
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else shown(value)
+
+
+def said(value: Scalar) -> str:
+    """A value as machines read it: no grouping, whole floats as they are; None is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return clean(value) if isinstance(value, str) else repr(value)
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters of `text`, the last an ellipsis where it was longer."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def checked(part: Part) -> tuple[Content, ...]:
+    """The contents of a part, after a look at every cell.
+
+    Raises:
+        BadInput: nothing to write, a number that is not finite, or a row that does not fit its heads.
+    """
+    if not part.content:
+        raise BadInput(f"{part.file}: there is nothing to write into it")
+    for content in part.content:
+        for table in tables_of(content):
+            _check_rows(table, part.file)
+        for where, cell in _cells(content):
+            if isinstance(cell.value, float) and not math.isfinite(cell.value):
+                raise BadInput(f"{part.file}: {where} is {cell.value}, which is no number a file can hold")
+    return part.content
+
+
+def tables_of(content: Content) -> tuple[Table, ...]:
+    """The tables that stand in `content`, itself included."""
+    if isinstance(content, Table):
+        return (content,)
+    blocks = content.blocks if isinstance(content, Document) else ()
+    return tuple(block for block in blocks if isinstance(block, Table))
+
+
+def standings(table: Table) -> frozenset[Standing]:
+    """Every standing that a cell of the table has."""
+    return frozenset(cell.standing for row in table.rows for cell in row)
+
+
+def missing(library: str) -> MissingPart:
+    """The error for a library of the extra that is not installed."""
+    return MissingPart(f"writing this file needs {library}. Install it with: pip install 'strop[files]'")
+
+
+def _check_rows(table: Table, file: str) -> None:
+    if not table.heads:
+        raise BadInput(f"{file}: table {table.name!r} has no columns")
+    for number, row in enumerate(table.rows, start=1):
+        if len(row) != len(table.heads):
+            wrong = f"row {number} has {len(row)} cells under {len(table.heads)} heads"
+            raise BadInput(f"{file}: table {table.name!r}, {wrong}")
+
+
+def _cells(content: Content) -> Iterator[tuple[str, Cell]]:
+    if isinstance(content, Table):
+        for number, row in enumerate(content.rows, start=1):
+            for head, cell in zip(content.heads, row, strict=True):
+                yield f"row {number}, column {head.name!r}", cell
+    elif isinstance(content, Chart):
+        for number, point in enumerate(content.points, start=1):
+            yield f"chart {content.name!r}, point {number}", point.y
+            if isinstance(point.x, float):
+                yield f"chart {content.name!r}, x of point {number}", Cell(point.x)
+    else:
+        yield from _document_cells(content)
+
+
+def _document_cells(document: Document) -> Iterator[tuple[str, Cell]]:
+    for block in document.blocks:
+        if isinstance(block, Table):
+            yield from _cells(block)
+        elif isinstance(block, Figure):
+            yield from _cells(block.chart)
+        elif isinstance(block, Paragraph | Bullets):
+            sentences = block.sentences if isinstance(block, Paragraph) else block.items
+            yield from ((f"sentence {cut(one.text, 40)!r}", cell) for one in sentences for cell in one.cells)

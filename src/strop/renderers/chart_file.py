@@ -1,0 +1,122 @@
+"""One chart as a PNG (two pixels a unit) or an SVG, by vl-convert from a declarative spec.
+
+Charts are set in Liberation Sans, which vl-convert bundles, so a machine without fonts draws the
+same. Only letters that it lacks (Chinese, Arabic) come from the machine's own fonts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from strop.errors import BadInput, StropError
+from strop.renderers.cells import checked, missing
+from strop.renderers.theme import Theme, load_theme
+from strop.renderers.vega import Spec, vega_lite
+from strop.types.content import Chart, Document, Figure, Part
+from strop.types.work import Kind
+
+SCALE = 2.0
+VEGA_LITE = "5.21"
+"""The release of Vega-Lite, of those that vl-convert holds; another one draws other bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PngFile:
+    """One chart as a picture for screens and slides."""
+
+    theme: Theme = field(default_factory=load_theme)
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.PNG
+
+    def render(self, part: Part, *, to: Path) -> None:
+        """Draw the part's one chart.
+
+        Raises:
+            MissingPart: vl-convert is not installed.
+            BadInput: the part is not exactly one chart, or a number is not finite.
+        """
+        to.write_bytes(draw_png(vega_lite(_only_chart(part), theme=self.theme)))
+
+
+@dataclass(frozen=True, slots=True)
+class SvgFile:
+    """One chart as vectors."""
+
+    theme: Theme = field(default_factory=load_theme)
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.SVG
+
+    def render(self, part: Part, *, to: Path) -> None:
+        """Draw the part's one chart.
+
+        Raises:
+            MissingPart: vl-convert is not installed.
+            BadInput: the part is not exactly one chart, or a number is not finite.
+        """
+        to.write_text(draw_svg(vega_lite(_only_chart(part), theme=self.theme)), encoding="utf-8", newline="\n")
+
+
+def draw_png(spec: Spec) -> bytes:
+    """The spec as a PNG.
+
+    Raises:
+        MissingPart: vl-convert is not installed.
+        StropError: vl-convert cannot draw it.
+    """
+    with _drawing() as vega:
+        return vega.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=SCALE, allowed_base_urls=[])
+
+
+def draw_svg(spec: Spec) -> str:
+    """The spec as an SVG; it raises what `draw_png` does."""
+    with _drawing() as vega:
+        return vega.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
+
+
+def draw_pdf(spec: Spec) -> bytes:
+    """The spec as a PDF of one page with its letters in it; it raises what `draw_png` does."""
+    with _drawing() as vega:
+        return vega.vegalite_to_pdf(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
+
+
+@contextmanager
+def _drawing() -> Generator[ModuleType]:
+    try:
+        import vl_convert
+    except ImportError as absent:
+        raise missing("vl-convert-python") from absent
+    try:
+        yield vl_convert
+    except ValueError as caught:
+        raise StropError(f"this chart cannot be drawn: {caught}") from caught
+
+
+def _only_chart(part: Part) -> Chart:
+    charts: list[Chart] = []
+    for content in checked(part):
+        if isinstance(content, Chart):
+            charts.append(content)
+        elif isinstance(content, Document):
+            charts.extend(block.chart for block in content.blocks if isinstance(block, Figure))
+    if len(charts) != 1 or len(part.content) != 1:
+        raise BadInput(f"{part.file}: a picture holds exactly one chart; here are {len(charts)}")
+    return charts[0]
+
+
+if TYPE_CHECKING:
+    from strop.seams import Renderer
+
+    def _png_fits(one: PngFile) -> Renderer:
+        return one
+
+    def _svg_fits(one: SvgFile) -> Renderer:
+        return one

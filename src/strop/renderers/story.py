@@ -1,0 +1,139 @@
+"""What the report of a run tells, as pure data; whoever knows the run fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strop.types.content import Scalar, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of the summary: `accepted`, `71`, `of 80 values`."""
+
+    name: str
+    value: str
+    note: str = ""
+    tone: str = "plain"
+    """`good`, `bad`, `warn` or `plain`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One claim behind a value: what was said, from which words."""
+
+    said: Scalar
+    source: str
+    """Path of a `Source` of the story; others are named without a link."""
+    quote: str = ""
+    span: tuple[int, int] | None = None
+    """Character offsets of the quote in the source; None where it does not stand there."""
+    locator: str = ""
+    """Deterministic tools: the call that made it."""
+    reader: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One value of the user's table after the gate."""
+
+    row: str
+    field: str
+    value: Scalar
+    standing: Standing
+    evidence: tuple[Evidence, ...] = ()
+    reasons: tuple[str, ...] = ()
+    said: Scalar = None
+    """What was claimed, where it is not what is delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The stored text of one source; spans count in it."""
+
+    path: str
+    text: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding of the gate."""
+
+    severity: str
+    """`fatal`, `flaw` or `note`."""
+    kind: str
+    where: str
+    expected: str
+    observed: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file that was delivered."""
+
+    name: str
+    size: int
+    """Bytes."""
+    digest: str
+    link: str = ""
+    """Relative to the report; empty for no link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What one agent did."""
+
+    name: str
+    role: str
+    wave: int
+    """From 1."""
+    steps: int
+    tokens: int
+    seconds: float
+    outcome: str
+    """`landed`, or the failure."""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """One line of quote against actual, already worded: `tokens`, `210,000 to 260,000`, `224,310`."""
+
+    name: str
+    quoted: str
+    actual: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Run against run; every row is as long as `heads`."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that the report tells."""
+
+    title: str
+    run: str
+    outcome: str
+    """`passed`, `refused`, `partial`, `awaiting`, `interrupted` or `fault`."""
+    scope: str
+    summary: str = ""
+    """One sentence on how it ended."""
+    figures: tuple[Figure, ...] = ()
+    values: tuple[Judged, ...] = ()
+    findings: tuple[Found, ...] = ()
+    files: tuple[File, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    """What was not verified, in sentences."""
+    quoted: tuple[Quoted, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    sources: tuple[Source, ...] = ()

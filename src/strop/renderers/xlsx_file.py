@@ -1,0 +1,350 @@
+"""XLSX by xlsxwriter: one sheet a table, native charts, and a sheet that says where values stand.
+
+Text is text: never a formula, never a link. A value that was not verified or was corrected is
+tinted and carries a comment. The sheet `Sources` lists every cell that rests on a claim, with a
+link to the cell. The file holds no date of its own making, so equal parts give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from strop.errors import BadInput
+from strop.renderers.cells import LEGEND, NO_ROWS, checked, clean, cut, missing, said
+from strop.renderers.sheets import Place, sheet_names, typed, widths
+from strop.renderers.theme import Theme, load_theme
+from strop.types.content import Cell, Chart, ChartKind, Content, Document, Part, Standing, Table
+from strop.types.work import Kind
+
+if TYPE_CHECKING:
+    from xlsxwriter.chart import Chart as XlsxChart
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+    from strop.seams import Renderer
+
+_ROWS, _COLUMNS, _LETTERS = 1_048_576, 16_384, 32_767
+"""What the format holds: rows and columns of a sheet, characters of a cell."""
+_LINKS = 60_000
+"""The format holds 65,530 links a sheet; cells beyond this are named without one."""
+_QUOTE = 2_000
+_COMMENT = 400
+_BORN = datetime.fromisoformat("2000-01-01")
+"""A fixed date: the format wants one, and a clock would make equal parts unequal."""
+_OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
+_SOURCES = (("Sheet", 18), ("Cell", 8), ("Column", 20), ("Value", 24), ("Standing", 12), ("Source", 42), ("Quote", 80))
+_CHARTS = "Charts"
+_CHART_ROWS = 22
+"""Rows of a sheet that a chart covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class XlsxFile:
+    """Tables and charts as one workbook."""
+
+    theme: Theme = field(default_factory=load_theme)
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.XLSX
+
+    def render(self, part: Part, *, to: Path) -> None:
+        """Write the workbook.
+
+        Raises:
+            MissingPart: xlsxwriter is not installed.
+            BadInput: prose among the contents, a number that is not finite, or more rows, columns
+                or characters than the format holds.
+        """
+        contents = checked(part)
+        for content in contents:
+            _check(content, part.file)
+        try:
+            from xlsxwriter import Workbook
+        except ImportError as absent:
+            raise missing("xlsxwriter") from absent
+        body = io.BytesIO()
+        with (
+            tempfile.TemporaryDirectory(prefix="strop-xlsx-") as folder,
+            Workbook(body, _OPTIONS | {"tmpdir": folder}) as book,
+        ):
+            _Writing(cast("_Book", book), self.theme).write(contents)
+        to.write_bytes(body.getvalue())
+
+
+def _check(content: Content, file: str) -> None:
+    if isinstance(content, Document):
+        raise BadInput(f"{file}: an XLSX holds tables and charts, no prose. Ask for a PDF or Markdown")
+    if not isinstance(content, Table):
+        return
+    if len(content.rows) >= _ROWS or len(content.heads) > _COLUMNS:
+        size = f"{len(content.rows):,} rows and {len(content.heads):,} columns"
+        raise BadInput(f"{file}: {size} are more than an XLSX holds ({_ROWS - 1:,} and {_COLUMNS:,}). Ask for a CSV")
+    for number, row in enumerate(content.rows, start=1):
+        for head, cell in zip(content.heads, row, strict=True):
+            if isinstance(cell.value, str) and len(cell.value) > _LETTERS:
+                where = f"row {number}, column {cut(head.name, 40)!r}"
+                long = f"{len(cell.value):,} characters; an XLSX cell holds {_LETTERS:,}"
+                raise BadInput(f"{file}: {where} has {long}. Ask for a CSV")
+
+
+class _Book(Protocol):
+    """What we use of xlsxwriter's workbook, whose own types are partly unknown."""
+
+    def set_properties(self, properties: Mapping[str, object]) -> None: ...
+    def add_worksheet(self, name: str) -> Worksheet: ...
+    def add_chart(self, options: Mapping[str, object]) -> XlsxChart | None: ...
+    def add_format(self, properties: Mapping[str, object]) -> Format: ...
+
+
+class _Writing:
+    """One workbook while it is written: its formats, and the claims met so far."""
+
+    def __init__(self, book: _Book, theme: Theme) -> None:
+        self._book = book
+        self._theme = theme
+        self._formats: dict[tuple[str, str], Format] = {}
+        self._claims: list[tuple[Place, str, Cell]] = []
+
+    def write(self, contents: tuple[Content, ...]) -> None:
+        self._book.set_properties({"created": _BORN, "author": "", "comments": ""})
+        tables = [content for content in contents if isinstance(content, Table)]
+        charts = [content for content in contents if isinstance(content, Chart)]
+        names = sheet_names([table.name for table in tables])
+        for name, table in zip(names, tables, strict=True):
+            self._table(name, table)
+        if charts:
+            self._charts(charts)
+        if self._claims:
+            self._sources()
+
+    # ------------------------------------------------------------ tables
+
+    def _table(self, name: str, table: Table) -> None:
+        sheet = self._book.add_worksheet(name)
+        last = len(table.heads) - 1
+        for column, width in enumerate(widths(table)):
+            sheet.set_column(column, column, width)
+        self._header(sheet, [head.name for head in table.heads])
+        formats = typed(table)
+        for row, cells in enumerate(table.rows, start=1):
+            for column, cell in enumerate(cells):
+                self._cell(sheet, row, column, cell, formats[column].format)
+                if cell.claims or cell.source:
+                    self._claims.append((Place(name, row, column), table.heads[column].name, cell))
+        if not table.rows:
+            sheet.write_string(1, 0, NO_ROWS, self._format("note", ""))
+        sheet.autofilter(0, 0, max(len(table.rows), 1), last)
+        _print_well(sheet)
+
+    def _header(self, sheet: Worksheet, names: list[str]) -> None:
+        sheet.set_row(0, 22)
+        for column, name in enumerate(names):
+            sheet.write_string(0, column, cut(clean(name), 255), self._format("header", ""))
+        sheet.freeze_panes(1, 0)
+
+    def _cell(self, sheet: Worksheet, row: int, column: int, cell: Cell, number: str) -> None:
+        tint = self._tint(cell.standing)
+        value = typed_value(cell, number)
+        if value is None:
+            sheet.write_blank(row, column, None, self._format("text", tint))
+        elif isinstance(value, bool):
+            sheet.write_boolean(row, column, value, self._format("text", tint))
+        elif isinstance(value, int | float):
+            sheet.write_number(row, column, value, self._format(number, tint))
+        elif isinstance(value, datetime):
+            sheet.write_datetime(row, column, value, self._format(number, tint))
+        else:
+            sheet.write_string(row, column, value, self._format("text", tint))
+        if cell.standing in LEGEND:
+            sheet.write_comment(row, column, _remark(cell), {"author": "gate", "x_scale": 1.6})
+
+    def _tint(self, standing: Standing) -> str:
+        return self._theme.standing_tint(standing.value) or "" if standing in LEGEND else ""
+
+    # ------------------------------------------------------------ sources
+
+    def _sources(self) -> None:
+        sheet = self._book.add_worksheet("Sources")
+        for column, (_, width) in enumerate(_SOURCES):
+            sheet.set_column(column, column, width)
+        self._header(sheet, [name for name, _ in _SOURCES])
+        if len(self._claims) >= _ROWS:
+            raise BadInput(f"{len(self._claims):,} sources are more than an XLSX sheet holds. Ask for a CSV or JSON")
+        plain, link = self._format("text", ""), self._format("link", "")
+        for row, (place, head, cell) in enumerate(self._claims, start=1):
+            sheet.write_string(row, 0, place.sheet, plain)
+            if row <= _LINKS:
+                sheet.write_url(row, 1, place.link, link, string=place.name)
+            else:
+                sheet.write_string(row, 1, place.name, plain)
+            texts = (cut(clean(head), 255), cut(said(cell.value), _QUOTE), cell.standing.value)
+            for column, text in enumerate((*texts, cut(clean(cell.source), _QUOTE), cut(clean(cell.quote), _QUOTE))):
+                sheet.write_string(row, column + 2, text, plain)
+        sheet.autofilter(0, 0, len(self._claims), len(_SOURCES) - 1)
+        _print_well(sheet)
+
+    # ------------------------------------------------------------ charts
+
+    def _charts(self, charts: list[Chart]) -> None:
+        sheet = self._book.add_worksheet(_CHARTS)
+        sheet.set_column(0, 0, 24)
+        sheet.hide_gridlines(2)
+        row = 0
+        for chart in charts:
+            row += max(self._chart(sheet, row, chart), _CHART_ROWS) + 2
+
+    def _chart(self, sheet: Worksheet, top: int, chart: Chart) -> int:
+        """Write the figures at `top` and the drawing beside them; say how many rows they took."""
+        series = list(dict.fromkeys(point.series for point in chart.points)) or [""]
+        places = list(dict.fromkeys(point.x for point in chart.points))
+        held = {(point.x, point.series): point.y for point in chart.points}
+        sheet.write_string(top, 0, cut(clean(chart.title), 255), self._format("title", ""))
+        sheet.write_string(top + 1, 0, cut(clean(chart.x_title), 255), self._format("header", ""))
+        for column, name in enumerate(series, start=1):
+            sheet.write_string(top + 1, column, cut(clean(name or chart.y_title), 255), self._format("header", ""))
+        for row, x in enumerate(places, start=top + 2):
+            self._cell(sheet, row, 0, Cell(x), "General")
+            for column, name in enumerate(series, start=1):
+                if (cell := held.get((x, name))) is not None:
+                    self._cell(sheet, row, column, cell, "General")
+        if places:
+            self._draw(sheet, top, chart, tuple(series), len(places))
+        return len(places) + 2
+
+    def _draw(self, sheet: Worksheet, top: int, chart: Chart, series: tuple[str, ...], count: int) -> None:
+        drawing = self._book.add_chart(_shape(chart))
+        if drawing is None:
+            raise BadInput(f"chart {chart.name!r} is of a kind that an XLSX cannot draw")
+        first, last = top + 2, top + 1 + count
+        for column, name in enumerate(series, start=1):
+            colour = self._theme.standing_colour(name) or self._theme.series[(column - 1) % len(self._theme.series)]
+            drawing.add_series(
+                {
+                    "name": [_CHARTS, top + 1, column],
+                    "categories": [_CHARTS, first, 0, last, 0],
+                    "values": [_CHARTS, first, column, last, column],
+                    **_paint(chart, colour),
+                }
+            )
+        soft = {"visible": True, "line": {"color": self._theme.colours.rule, "width": 0.75}}
+        y_axis: dict[str, object] = {"name": clean(chart.y_title), "major_gridlines": soft, "line": {"none": True}}
+        numbers = [cell.y.value for cell in chart.points if isinstance(cell.y.value, int | float)]
+        if chart.log_y and min(numbers, default=0) > 0:
+            y_axis["log_base"] = 10
+        lying = chart.kind in (ChartKind.BAR, ChartKind.STACKED)
+        drawing.set_x_axis({"name": clean(chart.x_title), "reverse": lying, "major_gridlines": {"visible": False}})
+        drawing.set_y_axis(y_axis | ({"crossing": "max"} if lying else {}))
+        drawing.set_title({"name": cut(clean(chart.title), 255), "name_font": {"size": 13, "bold": True}})
+        drawing.set_legend({"position": "top"} if len(series) > 1 else {"none": True})
+        drawing.set_size({"width": 720, "height": max(400, min(1_000, 120 + 18 * count))})
+        sheet.insert_chart(top, len(series) + 2, drawing)
+
+    # ------------------------------------------------------------ formats
+
+    def _format(self, number: str, tint: str) -> Format:
+        """One format of the workbook for each look, made when first needed."""
+        made = self._formats.get((number, tint))
+        if made is None:
+            made = self._book.add_format(_look(number, tint, self._theme))
+            self._formats[number, tint] = made
+        return made
+
+
+def typed_value(cell: Cell, number: str) -> None | bool | int | float | datetime | str:
+    """The value as the format knows it: a decimal or date that came as text becomes one."""
+    value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # Beyond 15 digits the format would round; text keeps every digit.
+        return value if abs(value) < 10**15 or isinstance(value, float) else str(value)
+    if not isinstance(value, str):
+        return value
+    if number.startswith("yyyy"):
+        return _date(value) or clean(value)
+    if number not in ("text", "General") and value.isascii() and len(value.strip("-").replace(".", "")) <= 15:
+        try:
+            return float(value)
+        except ValueError:
+            return clean(value)
+    return clean(value)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = datetime.combine(date.fromisoformat(text), time())
+    except ValueError:
+        return None
+    return found if found.year >= 1900 else None
+
+
+def _look(number: str, tint: str, theme: Theme) -> dict[str, object]:
+    colours = theme.colours
+    look: dict[str, object] = {
+        "font_name": theme.fonts.sheet,
+        "font_size": 10,
+        "valign": "top",
+        "font_color": colours.ink,
+    }
+    special: dict[str, dict[str, object]] = {
+        "header": {"bold": True, "font_color": "#ffffff", "bg_color": colours.accent, "valign": "vcenter"},
+        "title": {"bold": True, "font_size": 13, "font_color": colours.accent},
+        "note": {"italic": True, "font_color": colours.muted},
+        "link": {"font_color": colours.accent, "underline": 1},
+        "text": {},
+    }
+    look |= special.get(number, {"num_format": number})
+    return look | ({"bg_color": tint} if tint else {})
+
+
+def _remark(cell: Cell) -> str:
+    parts = [LEGEND[cell.standing].capitalize() + "."]
+    if cell.source:
+        parts.append(cut(clean(cell.source), _COMMENT))
+    if cell.quote:
+        parts.append(f"“{cut(clean(cell.quote), _COMMENT)}”")
+    return "\n".join(parts)
+
+
+def _shape(chart: Chart) -> dict[str, object]:
+    shapes: dict[ChartKind, dict[str, object]] = {
+        ChartKind.BAR: {"type": "bar"},
+        ChartKind.STACKED: {"type": "bar", "subtype": "stacked"},
+        ChartKind.LINE: {"type": "line"},
+        ChartKind.SCATTER: {"type": "scatter"},
+    }
+    return shapes[chart.kind]
+
+
+def _paint(chart: Chart, colour: str) -> dict[str, object]:
+    dot = {"type": "circle", "size": 6, "fill": {"color": colour}, "border": {"color": colour}}
+    if chart.kind is ChartKind.LINE:
+        return {"line": {"color": colour, "width": 2}, "marker": dot}
+    if chart.kind is ChartKind.SCATTER:
+        return {"marker": dot}
+    bar: dict[str, object] = {"fill": {"color": colour}, "gap": 60}
+    return bar | ({"overlap": 100} if chart.kind is ChartKind.STACKED else {})
+
+
+def _print_well(sheet: Worksheet) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+
+
+if TYPE_CHECKING:
+
+    def _fits(one: XlsxFile) -> Renderer:
+        return one

@@ -1,0 +1,213 @@
+"""What a run leaves for people and programs: run.json, verdict.json, plan.json, report.html.
+
+Seconds and dates stand here and nowhere under `files/`, which must be equal for equal inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+
+from strop.errors import StropError
+from strop.loop.cycle import Turn
+from strop.renderers.report import (
+    Agent,
+    Comparison,
+    Evidence,
+    Figure,
+    File,
+    Found,
+    Judged,
+    Quoted,
+    Source,
+    Story,
+    report,
+)
+from strop.swarm.fold import RunFold
+from strop.types.content import Standing
+from strop.types.money import Usage, dollars
+from strop.types.trial import Outcome, Value
+from strop.types.work import Quote
+
+PRETTY = orjson.OPT_INDENT_2
+
+SENTENCES = {
+    Outcome.PASSED: "The gate passed; unverified values are marked.",
+    Outcome.REFUSED: "The gate refused this run; nothing was learned from it.",
+    Outcome.PARTIAL: "The run ended early; what there is was written.",
+    Outcome.INTERRUPTED: "The run was interrupted; what there is was written.",
+    Outcome.AWAITING: "The run waits for a person.",
+    Outcome.FAULT: "The run ended by a fault.",
+}
+
+
+def write_reports(
+    folder: Path,
+    *,
+    turn: Turn,
+    state: RunFold,
+    before: str,
+    after: str,
+    read: Callable[[str], str],
+    publish: Callable[[Path, bytes], None],
+    comparisons: tuple[Comparison, ...] = (),
+) -> None:
+    """Write all four, each whole or not at all."""
+    publish(folder / "plan.json", orjson.dumps(turn.run.plan, option=PRETTY))
+    publish(folder / "verdict.json", orjson.dumps(turn.verdict, option=PRETTY))
+    publish(folder / "run.json", orjson.dumps(run_json(turn, state, before=before, after=after), option=PRETTY))
+    story = story_of(turn, state, read=read, comparisons=comparisons)
+    publish(folder / "report.html", report(story).encode())
+
+
+def run_json(turn: Turn, state: RunFold, *, before: str, after: str) -> dict[str, object]:
+    """The run as one JSON object: what it used, by class, and what came of it."""
+    run, tally = turn.run, turn.run.tally
+    return {
+        "id": run.id,
+        "spec": {"title": run.plan.title, "fingerprint": run.plan.spec.fingerprint},
+        "plan": run.plan.fingerprint,
+        "skill": run.plan.guidance.skill,
+        "outcome": turn.outcome,
+        "stopped": run.stopped,
+        "quote": run.plan.quote,
+        "agents": [
+            {
+                "task": result.task,
+                "steps": state.ledger.steps_by_task.get(result.task, 0),
+                "landed": result.landed,
+                "failure": result.failure,
+                "unread": result.unread,
+                "claims": len(result.claims),
+            }
+            for result in run.results
+        ],
+        "missing": run.missing,
+        "usage": tally.usage,
+        "usd": dollars(tally.nanos),
+        "nanos": tally.nanos,
+        "seconds": round(tally.seconds, 3),
+        "steps": tally.steps,
+        "calls": tally.calls,
+        "critical_steps": tally.critical_steps,
+        "retries": tally.retries,
+        "lost": {"calls": tally.lost, "nanos": tally.lost_nanos},
+        "paid_twice": tally.twice,
+        "tools": tally.tools,
+        "values": {str(standing): len(turn.verdict.standing(standing)) for standing in Standing},
+        "findings": turn.verdict.findings,
+        "verdict": {
+            "passed": turn.verdict.passed,
+            "refuter": turn.verdict.refuter,
+            "unchecked": turn.verdict.unchecked,
+        },
+        "files": turn.delivery.files,
+        "learned": {
+            "skill": turn.skill.name if turn.skill else "",
+            "rules": [rule.id for rule in turn.rules],
+            "manifest_before": before,
+            "manifest_after": after,
+        },
+    }
+
+
+def story_of(
+    turn: Turn, state: RunFold, *, read: Callable[[str], str], comparisons: tuple[Comparison, ...] = ()
+) -> Story:
+    """What report.html tells."""
+    run, verdict = turn.run, turn.verdict
+    worker = run.plan.binding("worker")
+    depth = {task: number for number, wave in enumerate(run.plan.waves, 1) for task in wave}
+    roles = {task.id: task.role for task in state.tasks.values()}
+    return Story(
+        title=run.plan.title,
+        run=run.id,
+        outcome=turn.outcome,
+        scope=run.plan.scope,
+        summary=run.stopped or SENTENCES[turn.outcome],
+        figures=_figures(turn),
+        values=tuple(_judged(value) for value in verdict.values),
+        findings=tuple(
+            Found(str(f.severity), f.kind, f"{f.artefact} {f.locator}".strip(), f.expected, f.observed, f.rule)
+            for f in verdict.findings
+        ),
+        files=tuple(File(file.file, file.size, file.digest, link=f"files/{file.file}") for file in turn.delivery.files),
+        unchecked=verdict.unchecked,
+        quoted=quoted(run.plan.quote, turn),
+        agents=tuple(
+            Agent(
+                name=result.task,
+                role=roles.get(result.task, ""),
+                wave=depth.get(result.task, len(run.plan.waves) + 1),
+                steps=state.ledger.steps_by_task.get(result.task, 0),
+                tokens=state.ledger.tokens_by_task.get(result.task, 0),
+                seconds=state.ledger.seconds_by_task.get(result.task, 0.0),
+                outcome=result.failure or "landed",
+                model=worker.model if worker else "",
+            )
+            for result in run.results
+        ),
+        comparisons=comparisons,
+        sources=_sources(verdict.values, read),
+    )
+
+
+def _figures(turn: Turn) -> tuple[Figure, ...]:
+    verdict, tally = turn.verdict, turn.run.tally
+    total = len(verdict.values)
+    tones = {
+        Standing.ACCEPTED: "good",
+        Standing.CORRECTED: "good",
+        Standing.UNVERIFIED: "warn",
+        Standing.REFUTED: "bad",
+    }
+    judged = tuple(
+        Figure(str(standing), str(len(verdict.standing(standing))), f"of {total} values", tone)
+        for standing, tone in tones.items()
+    )
+    return (
+        *judged,
+        Figure("dollars", dollars(tally.nanos), f"{tally.calls} model calls"),
+        Figure("seconds", f"{tally.seconds:.0f}", f"{tally.steps} steps, {tally.critical_steps} critical"),
+        Figure("tokens", f"{tally.usage.total:,}", classes(tally.usage)),
+    )
+
+
+def classes(usage: Usage) -> str:
+    """Tokens by class, in words."""
+    return f"{usage.input + usage.cache_write:,} new, {usage.cached:,} cached, {usage.output:,} output"
+
+
+def _judged(value: Value) -> Judged:
+    evidence = tuple(
+        Evidence(claim.value, claim.source, claim.quote, claim.span, claim.locator, claim.reader)
+        for claim in value.claims
+    )
+    return Judged(value.row, value.field, value.value, value.standing, evidence, value.reasons, value.said)
+
+
+def quoted(quote: Quote, turn: Turn) -> tuple[Quoted, ...]:
+    """Quote against actual."""
+    run, tally = turn.run, turn.run.tally
+    return (
+        Quoted("agents", f"{quote.agents}", f"{len(run.results)}"),
+        Quoted("steps", f"{quote.steps:,}", f"{tally.steps:,}"),
+        Quoted("critical steps", f"{quote.critical_steps:,}", f"{tally.critical_steps:,}"),
+        Quoted("tokens", f"{quote.tokens.p50:,.0f} to {quote.tokens.p90:,.0f}", f"{tally.usage.total:,}"),
+        Quoted("dollars", f"{dollars(int(quote.nanos.p50))} to {dollars(int(quote.nanos.p90))}", dollars(tally.nanos)),
+        Quoted("minutes", f"{quote.minutes.p50:.1f} to {quote.minutes.p90:.1f}", f"{tally.seconds / 60:.1f}"),
+    )
+
+
+def _sources(values: tuple[Value, ...], read: Callable[[str], str]) -> tuple[Source, ...]:
+    """The stored text behind every quote."""
+    hashes = {claim.source: claim.source_hash for value in values for claim in value.claims if claim.span is not None}
+    sources: list[Source] = []
+    for path, digest in sorted(hashes.items()):
+        try:
+            sources.append(Source(path, read(path), digest))
+        except StropError:
+            continue  # gone since: the value's evidence still names the path
+    return tuple(sources)

@@ -1,0 +1,1 @@
+"""Where facts and bodies are kept: SQLite journals, content-addressed blobs, the project's index."""

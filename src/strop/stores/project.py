@@ -1,0 +1,144 @@
+"""The project's own database: the library's head, the index of runs, and how fast models were here.
+
+`project.db` is small and shared by processes; every change is one transaction. Journals stay the truth
+about a run; a row here can be made again from them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strop.errors import JournalFault
+from strop.types.events import revive
+from strop.types.fingerprint import canonical
+from strop.types.memory import Manifest
+
+if TYPE_CHECKING:
+    from strop.seams import Library
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS manifest(hash TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS head(only INTEGER PRIMARY KEY CHECK (only = 1), hash TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS run(
+    id TEXT PRIMARY KEY, spec TEXT NOT NULL, path TEXT NOT NULL, skill TEXT NOT NULL,
+    outcome TEXT NOT NULL, units INTEGER NOT NULL, calls INTEGER NOT NULL, nanos INTEGER NOT NULL,
+    seconds REAL NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS pace(
+    run TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL,
+    p50 REAL NOT NULL, p90 REAL NOT NULL, output INTEGER NOT NULL, PRIMARY KEY (run, model)) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the index knows it."""
+
+    id: str
+    spec: str
+    """Fingerprint of the spec."""
+    path: str
+    skill: str
+    outcome: str
+    units: int
+    calls: int
+    nanos: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PaceRow:
+    """Seconds a call took at one model in one run, and the median length of its answers."""
+
+    run: str
+    model: str
+    calls: int
+    p50: float
+    p90: float
+    output: int
+
+
+class ProjectDb:
+    """Opens a connection a transaction, so that processes never wait for each other long."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the database where it is missing.
+
+        Raises:
+            JournalFault: the folder cannot be written, or the file is no database.
+        """
+        self._path = path
+        with self._open() as db:
+            db.executescript(_SCHEMA)
+
+    def head(self) -> Manifest:
+        """The library's state. See `seams.Library`."""
+        with self._open() as db:
+            row = db.execute("SELECT body FROM manifest JOIN head USING (hash)").fetchone()
+        return revive(Manifest, row[0]) if row else Manifest()
+
+    def commit(self, manifest: Manifest, *, expected: str) -> bool:
+        """Compare and set. See `seams.Library`."""
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            row = db.execute("SELECT hash FROM head").fetchone()
+            if (row[0] if row else Manifest().hash) != expected:
+                db.execute("ROLLBACK")
+                return False
+            db.execute("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (manifest.hash, canonical(manifest)))
+            db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (manifest.hash,))
+            db.execute("COMMIT")
+            return True
+
+    def note_run(self, row: RunRow) -> None:
+        """Put a run into the index, or bring its row up to date."""
+        fields = (row.id, row.spec, row.path, row.skill, row.outcome, row.units, row.calls, row.nanos, row.seconds)
+        with self._open() as db:
+            db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", fields)
+
+    def runs(self) -> tuple[RunRow, ...]:
+        """All runs, newest first (ids sort by time)."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT id, spec, path, skill, outcome, units, calls, nanos, seconds FROM run ORDER BY id DESC"
+            ).fetchall()
+        return tuple(RunRow(*row) for row in rows)
+
+    def note_pace(self, row: PaceRow) -> None:
+        """Remember how fast a model was."""
+        fields = (row.run, row.model, row.calls, row.p50, row.p90, row.output)
+        with self._open() as db:
+            db.execute("INSERT OR REPLACE INTO pace VALUES (?, ?, ?, ?, ?, ?)", fields)
+
+    def pace(self, model: str) -> PaceRow | None:
+        """The newest measurement of a model; None when there is none."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT run, model, calls, p50, p90, output FROM pace WHERE model = ? ORDER BY run DESC LIMIT 1",
+                (model,),
+            ).fetchone()
+        return PaceRow(*row) if row else None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
+        except (OSError, sqlite3.Error) as caught:
+            raise JournalFault(f"{self._path} cannot be opened: {caught}. Mend the folder's permissions") from caught
+        try:
+            yield db
+        except sqlite3.Error as caught:
+            raise JournalFault(f"{self._path}: {caught}") from caught
+        finally:
+            db.close()
+
+
+if TYPE_CHECKING:
+
+    def _fits(x: ProjectDb) -> Library:
+        return x

@@ -1,0 +1,148 @@
+"""A run as a fold over its journal: the one way a `Run` comes to be, live or read back.
+
+Pure. The supervisor feeds it every committed fact; `strop show` and resume feed it a whole journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from strop.errors import JournalFault
+from strop.swarm.ledger import Ledger
+from strop.swarm.schedule import Schedule
+from strop.types.events import (
+    AttemptEnded,
+    Body,
+    BudgetRaised,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallLost,
+    Event,
+    FileDelivered,
+    ManifestCommitted,
+    ManifestPinned,
+    PlanApproved,
+    PlanExtended,
+    PlanProposed,
+    RunClosed,
+    RunOpened,
+    RunReopened,
+    StopRequested,
+    ToolEnded,
+    VerdictGiven,
+)
+from strop.types.trial import Deliverable, Outcome, Result, Run, Verdict
+from strop.types.work import Plan, RunId, Task, TaskId, waves
+
+AttemptKey = tuple[TaskId, int]
+
+
+@dataclass(slots=True)
+class RunFold:
+    """Everything a journal says so far. Owned by whoever feeds it."""
+
+    schedule: Schedule = field(default_factory=Schedule)
+    ledger: Ledger = field(default_factory=Ledger)
+    opened: RunOpened | None = None
+    plan: Plan | None = None
+    approved: bool = False
+    tasks: dict[TaskId, Task] = field(default_factory=dict[TaskId, Task])
+    results: dict[TaskId, Result] = field(default_factory=dict[TaskId, Result])
+    extended: list[TaskId] = field(default_factory=list[TaskId])
+    verdict: Verdict | None = None
+    rounds: int = 0
+    """Verdicts given so far."""
+    files: dict[str, Deliverable] = field(default_factory=dict[str, Deliverable])
+    stop: StopRequested | None = None
+    outcome: Outcome | None = None
+    manifest_before: str = ""
+    manifest_after: str = ""
+    seconds: float = 0.0
+    seq: int = 0
+    _steps: dict[AttemptKey, dict[int, list[Body]]] = field(default_factory=dict[AttemptKey, dict[int, list[Body]]])
+    """What open attempts recorded, by step; dropped when they end."""
+
+    def apply(self, event: Event) -> None:
+        """Fold one committed fact."""
+        self.seq, self.seconds = event.seq, max(self.seconds, event.at)
+        self.ledger.apply(event.body)
+        self.schedule.apply(event.body)
+        self._note(event.body)
+
+    def steps_of(self, task: TaskId, attempt: int, step: int) -> Sequence[Body]:
+        """What was recorded for one step of an attempt that has not ended."""
+        return tuple(self._steps.get((task, attempt), {}).get(step, ()))
+
+    def run(self) -> Run:
+        """The run so far.
+
+        Raises:
+            JournalFault: the journal holds no plan.
+        """
+        if self.opened is None or self.plan is None:
+            raise JournalFault("the journal ends before a plan was proposed; start anew")
+        return Run(
+            id=RunId(self.opened.run),
+            plan=self.plan,
+            results=tuple(self.results[task] for task in self.tasks if task in self.results),
+            tally=self.ledger.tally(critical_steps=self.critical_steps, seconds=self.seconds),
+            missing=tuple(task for task in self.tasks if task not in self.results or self.results[task].failure),
+            stopped=self.stop.said or self.stop.reason if self.stop else "",
+            extended=tuple(self.extended),
+        )
+
+    @property
+    def critical_steps(self) -> int:
+        """Sum over the waves of the longest task's steps."""
+        spent = self.ledger.steps_by_task
+        stages = waves(tuple(self.tasks.values())) if self.tasks else ()
+        return sum(max((spent.get(task, 0) for task in stage), default=0) for stage in stages)
+
+    def _note(self, body: Body) -> None:  # noqa: C901 - one arm a fact
+        match body:
+            case RunOpened():
+                self.opened = body
+            case PlanProposed(plan):
+                self.plan = plan
+                self.tasks.update((task.id, task) for task in plan.tasks)
+            case PlanApproved():
+                self.approved = True
+            case PlanExtended(tasks):
+                self.tasks.update((task.id, task) for task in tasks)
+                self.extended.extend(task.id for task in tasks)
+            case CallIntended() | CallAnswered() | CallFailed() | CallLost() | ToolEnded():
+                steps = self._steps.setdefault((body.task, body.attempt), {})
+                steps.setdefault(body.step, []).append(body)
+            case AttemptEnded():
+                self._end(body)
+            case StopRequested():
+                self.stop = body
+            case VerdictGiven():
+                self.verdict, self.rounds = body.verdict, self.rounds + 1
+            case FileDelivered():
+                self.files[body.deliverable.file] = body.deliverable
+            case ManifestPinned():
+                self.manifest_before = self.manifest_before or body.manifest
+                self.manifest_after = body.manifest
+            case ManifestCommitted():
+                self.manifest_after = body.manifest
+            case RunClosed():
+                self.outcome = body.outcome
+            case RunReopened() | BudgetRaised():
+                self.stop, self.outcome = None, None
+            case _:
+                pass
+
+    def _end(self, ended: AttemptEnded) -> None:
+        self.results[ended.task] = ended.result
+        self._steps.pop((ended.task, ended.attempt), None)
+
+
+def fold(events: Iterable[Event]) -> RunFold:
+    """The state after these events."""
+    state = RunFold()
+    for event in events:
+        state.apply(event)
+    return state

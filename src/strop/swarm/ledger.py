@@ -1,0 +1,162 @@
+"""What has been spent, what is reserved, what is left. Pure: it folds the journal's facts.
+
+A call is held at its worst case from before it is journaled until it is settled, so booked plus
+reserved never passes a cap, however many agents race. A call of unknown outcome stays booked at its
+worst case. What was in flight when a process died counts as lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from strop.types.events import (
+    Body,
+    BudgetRaised,
+    CallAnswered,
+    CallFailed,
+    CallIntended,
+    CallLost,
+    RunOpened,
+    RunReopened,
+    ToolEnded,
+)
+from strop.types.money import Certainty, Usage, dollars
+from strop.types.trial import Tally
+from strop.types.work import TaskId
+
+CallKey = tuple[TaskId, int, int, int]
+"""task, attempt, step, try."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Owned by the supervisor's one task. Nano-dollars, tokens, steps."""
+
+    nanos_cap: int = 0
+    tokens_cap: int = 0
+    steps_cap: int = 0
+    nanos: int = 0
+    """Settled and lost."""
+    tokens: int = 0
+    steps: int = 0
+    usage: Usage = field(default_factory=Usage)
+    calls: int = 0
+    retries: int = 0
+    lost: int = 0
+    lost_nanos: int = 0
+    twice: int = 0
+    tools: int = 0
+    steps_by_task: dict[TaskId, int] = field(default_factory=dict[TaskId, int])
+    tokens_by_task: dict[TaskId, int] = field(default_factory=dict[TaskId, int])
+    seconds_by_task: dict[TaskId, float] = field(default_factory=dict[TaskId, float])
+    """Time in answered calls."""
+    _held: dict[CallKey, CallIntended] = field(default_factory=dict[CallKey, CallIntended])
+    _held_nanos: int = 0
+    _held_tokens: int = 0
+
+    @property
+    def reserved(self) -> int:
+        """Nano-dollars held for calls in flight."""
+        return self._held_nanos
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._held)
+
+    def refusal(self, intent: CallIntended) -> str:
+        """Why this call does not fit under the caps; empty when it does."""
+        if self.steps + len(self._held) + 1 > self.steps_cap:
+            return f"{self.steps:,} of {self.steps_cap:,} steps used"
+        if self.tokens + self._held_tokens + intent.tokens > self.tokens_cap:
+            return (
+                f"{self.tokens:,} of {self.tokens_cap:,} tokens used, {self._held_tokens:,} reserved, "
+                f"the next call may need {intent.tokens:,}"
+            )
+        if self.nanos + self._held_nanos + intent.nanos > self.nanos_cap:
+            return (
+                f"{dollars(self.nanos)} of {dollars(self.nanos_cap)} spent, {dollars(self._held_nanos)} reserved, "
+                f"the next call may cost {dollars(intent.nanos)}"
+            )
+        return ""
+
+    def hold(self, intent: CallIntended) -> None:
+        """Reserve before the fact is committed; the fact itself then changes nothing."""
+        key = _key(intent)
+        if key not in self._held:
+            self._held[key] = intent
+            self._held_nanos += intent.nanos
+            self._held_tokens += intent.tokens
+
+    def release(self, intent: CallIntended) -> None:
+        """Give back a hold whose fact could not be committed."""
+        self._drop(_key(intent))
+
+    def apply(self, body: Body) -> None:
+        match body:
+            case RunOpened(budget=budget):
+                self.nanos_cap, self.tokens_cap, self.steps_cap = budget.nanos, budget.tokens, budget.steps
+            case BudgetRaised():
+                self.nanos_cap, self.tokens_cap, self.steps_cap = body.nanos, body.tokens, body.steps
+            case CallIntended():
+                self.hold(body)
+                self.calls += 1
+                self.retries += body.tries > 1
+            case CallAnswered():
+                self._settle(body)
+            case CallFailed():
+                self._drop(_key(body))
+            case CallLost():
+                self._lose(_key(body), body.nanos, body.tokens)
+            case ToolEnded():
+                self.tools += 1
+            case RunReopened():
+                for key, intent in list(self._held.items()):
+                    self._lose(key, intent.nanos, intent.tokens)
+            case _:
+                pass
+
+    def tally(self, *, critical_steps: int, seconds: float) -> Tally:
+        return Tally(
+            usage=self.usage,
+            nanos=self.nanos,
+            steps=self.steps,
+            calls=self.calls,
+            retries=self.retries,
+            lost=self.lost,
+            lost_nanos=self.lost_nanos,
+            twice=self.twice,
+            tools=self.tools,
+            critical_steps=critical_steps,
+            seconds=seconds,
+        )
+
+    def _settle(self, answered: CallAnswered) -> None:
+        self._drop(_key(answered))
+        self.nanos += answered.nanos
+        self.tokens += answered.usage.total
+        self.usage += answered.usage
+        self.steps += 1
+        self.twice += answered.sequel
+        task = answered.task
+        self.steps_by_task[task] = self.steps_by_task.get(task, 0) + 1
+        self.tokens_by_task[task] = self.tokens_by_task.get(task, 0) + answered.usage.total
+        self.seconds_by_task[task] = self.seconds_by_task.get(task, 0.0) + answered.seconds
+
+    def _lose(self, key: CallKey, nanos: int, tokens: int) -> None:
+        self._drop(key)
+        self.nanos += nanos
+        self.tokens += tokens
+        self.lost += 1
+        self.lost_nanos += nanos
+        if nanos:
+            self.usage += Usage(certainty=Certainty.ASSUMED_WORST)
+
+    def _drop(self, key: CallKey) -> None:
+        intent = self._held.pop(key, None)
+        if intent is not None:
+            self._held_nanos -= intent.nanos
+            self._held_tokens -= intent.tokens
+
+
+def _key(body: CallIntended | CallAnswered | CallFailed | CallLost) -> CallKey:
+    return body.task, body.attempt, body.step, body.tries

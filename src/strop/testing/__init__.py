@@ -1,0 +1,1 @@
+"""For users' tests and ours: the test server, the simulator, fakes of the seams."""

@@ -1,0 +1,175 @@
+"""Files inside the allowed roots, and no other: the one way tools come to a path.
+
+A path is project-relative. It must match an `allow` glob and no `deny` glob, as it is written and
+again after its links are resolved, so that neither `..` nor a link leads out or to a denied file.
+Opening walks down from the project folder one descriptor at a time without following links
+(`openat`, `O_NOFOLLOW`), so a link that is put there after the check is refused too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from strop.errors import ToolFailure
+from strop.types.work import Sources
+
+MAX_BYTES = 32 * 2**20
+"""Largest file that a tool reads."""
+MAX_WALKED = 50_000
+"""Directory entries looked at for one listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The project folder and the globs under it that may be read."""
+
+    folder: Path
+    sources: Sources
+
+    def allows(self, path: str) -> bool:
+        """Whether the globs allow this project-relative path, as it is written."""
+        return _matches(path, self.sources.allow) and not _matches(path, self.sources.deny)
+
+    def resolve(self, path: str) -> PurePosixPath:
+        """The project-relative path of the real file behind `path`.
+
+        Raises:
+            ToolFailure: it is absolute, leaves the folder, is not allowed, or is not there.
+        """
+        written = PurePosixPath(path)
+        if not path or "\0" in path or "\\" in path or written.is_absolute() or ".." in written.parts:
+            raise ToolFailure(f"{path!r} is no path inside the project: give it relative, without '..'")
+        plain = written.as_posix()
+        if not self.allows(plain):
+            raise ToolFailure(f"{plain} may not be read; allowed: {', '.join(self.sources.allow) or 'nothing'}")
+        root = self.folder.resolve()
+        try:
+            real = (root / plain).resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise ToolFailure(f"{plain} is not there or cannot be reached") from error
+        if not real.is_relative_to(root):
+            raise ToolFailure(f"{plain} is a link that leaves the project folder")
+        inner = real.relative_to(root).as_posix()
+        if not self.allows(inner):
+            raise ToolFailure(f"{plain} is a link to a file that may not be read")
+        return PurePosixPath(inner)
+
+    def read(self, path: str) -> bytes:
+        """The whole file.
+
+        Raises:
+            ToolFailure: as `resolve`; or it is no plain file, is too large, or cannot be read.
+        """
+        real = self.resolve(path)
+        try:
+            held = _open(self.folder.resolve(), real.parts)
+            try:
+                _refuse_unreadable(os.fstat(held), path)
+                with os.fdopen(held, "rb", closefd=False) as stream:
+                    return stream.read(MAX_BYTES)
+            finally:
+                os.close(held)
+        except OSError as error:
+            raise ToolFailure(f"{path} cannot be read: {error.strerror or error}") from error
+
+    def read_text(self, path: str) -> str:
+        """The whole file as text.
+
+        Raises:
+            ToolFailure: as `read`; or it is binary or not UTF-8.
+        """
+        return decoded(self.read(path), path=path)
+
+    def files(self) -> tuple[str, ...]:
+        """Every allowed file, project-relative and sorted; links that lead out are left out.
+
+        Raises:
+            ToolFailure: there are more directory entries than a listing looks at.
+        """
+        found: set[str] = set()
+        walked = 0
+        for base in sorted({_base(glob) for glob in self.sources.allow}):
+            for path in self._walk(base):
+                walked += 1
+                if walked > MAX_WALKED:
+                    raise ToolFailure(f"more than {MAX_WALKED:,} files under {base or '.'}: narrow `sources.allow`")
+                if self._readable(path):
+                    found.add(path)
+        return tuple(sorted(found))
+
+    def _walk(self, base: str) -> Iterator[str]:
+        top = self.folder / base
+        if top.is_file():
+            yield base
+        for folder, _, names in os.walk(top):
+            for name in names:
+                yield (Path(folder) / name).relative_to(self.folder).as_posix()
+
+    def _readable(self, path: str) -> bool:
+        if not self.allows(path):
+            return False
+        try:
+            real = self.resolve(path)
+        except ToolFailure:  # a link that leads out: as if it were not there
+            return False
+        return (self.folder / real).is_file()
+
+
+def decoded(body: bytes, *, path: str) -> str:
+    """Text from bytes, a byte order mark left out.
+
+    Raises:
+        ToolFailure: binary or not UTF-8, with the place.
+    """
+    if b"\0" in body[:8_192]:
+        raise ToolFailure(f"{path} is binary, not text")
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ToolFailure(f"{path} is not UTF-8 (byte {error.start:,}): save it as UTF-8") from error
+
+
+def _refuse_unreadable(state: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise ToolFailure(f"{path} is no plain file")
+    if state.st_size > MAX_BYTES:
+        raise ToolFailure(f"{path} has {state.st_size:,} bytes, at most {MAX_BYTES:,} are read")
+
+
+def _open(root: Path, parts: tuple[str, ...]) -> int:
+    """A descriptor of the file, reached without following any link below `root`."""
+    held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held)
+            os.close(held)
+            held = below
+        # Without O_NONBLOCK a named pipe would wait for its writer.
+        return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=held)
+    finally:
+        os.close(held)
+
+
+def _matches(path: str, globs: tuple[str, ...]) -> bool:
+    return any(glob_pattern(glob).fullmatch(path) for glob in globs)
+
+
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """A glob as a pattern for whole paths: `**` crosses folders, `*` and `?` stay in one."""
+    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = (found.group() for found in re.finditer(r"\*\*/|\*\*|.", glob.removeprefix("./"), re.DOTALL))
+    return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
+
+
+def _base(glob: str) -> str:
+    """The folders of a glob before its first wildcard."""
+    parts = PurePosixPath(glob.removeprefix("./")).parts
+    plain = [
+        part for index, part in enumerate(parts) if not any(re.search(r"[*?]", each) for each in parts[: index + 1])
+    ]
+    return "/".join(part for part in plain if part != "..")

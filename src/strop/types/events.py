@@ -1,0 +1,305 @@
+"""The journal's vocabulary: one frozen body a kind, inside one envelope.
+
+Facts only, past tense, complete: time, jitter and choices are fields, so that folding them again
+never decides anything anew. `VERSIONS` names the current version of each kind; an older body goes
+through its upcaster, an unknown kind makes the journal read-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import orjson
+
+from strop.errors import JournalFault
+from strop.types.money import Usage
+from strop.types.schema import Json
+from strop.types.trial import Deliverable, Outcome, Result, Verdict
+from strop.types.work import Budget, Plan, Task, TaskId
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class RunOpened:
+    run: str
+    spec: str
+    """Fingerprint of the spec."""
+    version: str
+    """strop's version."""
+    budget: Budget
+    """Caps that hold from the first call on, the planner's included."""
+    path: str = ""
+    """The spec file, project-relative."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProposed:
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanApproved:
+    plan: str
+    """Fingerprint."""
+    by: str
+    """`user`, `--yes`, `simulator`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanExtended:
+    """Repairs and nothing else so far; only adds."""
+
+    tasks: tuple[Task, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRaised:
+    """A person approved a higher cap on resume."""
+
+    nanos: int
+    steps: int
+    tokens: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    task: TaskId
+    attempt: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    task: TaskId
+    attempt: int
+    result: Result
+    retry_at: float | None = None
+    """When the next attempt may start (run clock, seconds); None means none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallIntended:
+    """Journaled before money can flow; carries its reservation."""
+
+    task: TaskId
+    attempt: int
+    step: int
+    tries: int
+    request: str
+    """Hash of the request, all parts."""
+    work_key: str
+    nanos: int
+    """Worst case, reserved."""
+    tokens: int
+    """Worst case, reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    id: str
+    name: str
+    arguments: str
+    """JSON as the model wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """A stream that ended well: the answer exists from here on. Settles its reservation."""
+
+    task: TaskId
+    attempt: int
+    step: int
+    tries: int
+    request: str
+    text: str
+    calls: tuple[ToolCall, ...]
+    reasoning: str
+    finish: str
+    usage: Usage
+    nanos: int
+    seconds: float
+    sequel: bool = False
+    """Asked again after the first asking was lost: paid twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """No answer, and the provider did not bill: the reservation is given back."""
+
+    task: TaskId
+    attempt: int
+    step: int
+    tries: int
+    failure: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallLost:
+    """No answer and the outcome is unknown: booked at its worst case."""
+
+    task: TaskId
+    attempt: int
+    step: int
+    tries: int
+    failure: str
+    nanos: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnded:
+    task: TaskId
+    attempt: int
+    step: int
+    call: ToolCall
+    output: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    reason: str
+    """`interrupted`, `minutes`, `usd`, `steps`, `tokens`, `quota`."""
+    said: str = ""
+    """The whole message for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileDelivered:
+    deliverable: Deliverable
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictGiven:
+    verdict: Verdict
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPinned:
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestCommitted:
+    manifest: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunReopened:
+    """A process took the run up again; calls in flight before it are lost."""
+
+    seconds: float
+    """Run clock at the moment of the last event before."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunClosed:
+    outcome: Outcome
+    seconds: float
+
+
+T = TypeVar("T")
+
+Body: TypeAlias = (
+    RunOpened | PlanProposed | PlanApproved | PlanExtended | BudgetRaised
+    | AttemptStarted | AttemptEnded
+    | CallIntended | CallAnswered | CallFailed | CallLost
+    | ToolEnded
+    | StopRequested | FileDelivered | VerdictGiven
+    | ManifestPinned | ManifestCommitted
+    | RunReopened | RunClosed
+)  # fmt: skip
+
+KINDS: dict[str, type[Body]] = {
+    kind.__name__: kind
+    for kind in (
+        RunOpened,
+        PlanProposed,
+        PlanApproved,
+        PlanExtended,
+        BudgetRaised,
+        AttemptStarted,
+        AttemptEnded,
+        CallIntended,
+        CallAnswered,
+        CallFailed,
+        CallLost,
+        ToolEnded,
+        StopRequested,
+        FileDelivered,
+        VerdictGiven,
+        ManifestPinned,
+        ManifestCommitted,
+        RunReopened,
+        RunClosed,
+    )  # fmt: skip
+}
+VERSIONS: dict[str, int] = dict.fromkeys(KINDS, 1)
+UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Json]], dict[str, Json]]] = {}
+"""(kind, version) -> the body one version up. Pure functions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The envelope: which run, its place in the order, who wrote it, when (run clock, seconds)."""
+
+    run: str
+    seq: int
+    epoch: int
+    at: float
+    body: Body
+
+    @property
+    def kind(self) -> str:
+        return type(self.body).__name__
+
+
+def encode(body: Body) -> bytes:
+    """A body as JSON bytes."""
+    return orjson.dumps(body)
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # 0.1 s to import: paid by readers only
+
+    return TypeAdapter(kind)
+
+
+def decode(kind: str, version: int, body: bytes) -> Body:
+    """The body back from its bytes, brought up to the current version.
+
+    Raises:
+        JournalFault: a kind or version that this strop does not know, or a body that does not fit.
+    """
+    known = KINDS.get(kind)
+    if known is None or version > VERSIONS[kind]:
+        raise JournalFault(f"event {kind} v{version} was written by a newer strop; upgrade to open this run")
+    try:
+        if version < VERSIONS[kind]:
+            raw = orjson.loads(body)
+            for step in range(version, VERSIONS[kind]):
+                raw = UPCASTERS[kind, step](raw)
+            return _adapter(known).validate_python(raw)
+        return _adapter(known).validate_json(body)
+    except ValueError as caught:
+        raise JournalFault(f"event {kind} cannot be read: {caught}") from caught
+
+
+def revive(kind: type[T], body: bytes) -> T:
+    """Any of our frozen types back from JSON bytes (plan.json, skills, blobs).
+
+    Raises:
+        ValueError: the bytes do not hold one.
+    """
+    return _adapter(kind).validate_json(body)

@@ -1,0 +1,195 @@
+"""What was tried and what came of it: results, claims, findings, the verdict, the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from strop.types.content import Scalar, Standing
+from strop.types.fingerprint import digest
+from strop.types.label import Label
+from strop.types.money import Usage
+from strop.types.work import Plan, RunId, TaskId, UnitKey
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A value somebody says stands somewhere: by a model with a quote, or by a tool with a locator."""
+
+    task: TaskId
+    row: UnitKey
+    field: str
+    value: Scalar
+    source: str
+    """Project-relative path of the document or table."""
+    source_hash: str
+    quote: str = ""
+    span: tuple[int, int] | None = None
+    """Character offsets of the quote in the stored source; None when it does not stand there."""
+    locator: str = ""
+    """Deterministic tools: the call that made it (`table:rows(data/affairs.csv)`)."""
+    reader: int = 0
+    label: Label = Label()
+
+    @property
+    def id(self) -> str:
+        """Hash of task, row and field, value, source and span: equal claims have equal ids."""
+        return digest([self.task, self.row, self.field, self.value, self.source_hash, self.span, self.locator])[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one attempt at a task left: rows or an output, its claims, or the reason it failed."""
+
+    task: TaskId
+    output: str = ""
+    """Canonical JSON that fits the task's schema; empty when it failed."""
+    failure: str = ""
+    """`ModelFailure: ...`; empty when it landed."""
+    unread: tuple[tuple[UnitKey, str], ...] = ()
+    """READ only: units of the batch that failed, with the reason."""
+    claims: tuple[Claim, ...] = ()
+    steps: int = 0
+    work_keys: tuple[str, ...] = ()
+    label: Label = Label()
+
+    @property
+    def landed(self) -> bool:
+        return not self.failure
+
+
+class Severity(StrEnum):
+    FATAL = "fatal"
+    """The run does not pass while it stands."""
+    FLAW = "flaw"
+    """A value was refuted or a contract missed; repair may mend it."""
+    NOTE = "note"
+    """What the user wants to know: source and data disagree, nobody checked this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing the gate found, in the form that a rule can be made of."""
+
+    kind: str
+    """`schema`, `contract`, `quote`, `recompute`, `agreement`, `refuted`, `missing`, `disagreement`."""
+    artefact: str
+    """File or task."""
+    locator: str
+    """Row and field, page, cell."""
+    expected: str
+    observed: str
+    rule: str
+    severity: Severity = Severity.FLAW
+    scope: str = ""
+    claims: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return digest([self.kind, self.artefact, self.locator, self.expected, self.observed])[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One cell of the user's table after the gate's judgement."""
+
+    row: UnitKey
+    field: str
+    value: Scalar
+    """What is delivered; None when refuted."""
+    standing: Standing
+    claims: tuple[Claim, ...]
+    """What it rests on; the first is shown."""
+    reasons: tuple[str, ...] = ()
+    """Which checks spoke: `quote stands`, `data agree`, `readers agree`."""
+    said: Scalar = None
+    """What was claimed, where it is not what is delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The gate's word on a run."""
+
+    passed: bool
+    values: tuple[Value, ...]
+    findings: tuple[Finding, ...]
+    unchecked: tuple[str, ...]
+    """What no one checked, in sentences for people."""
+    refuter: str = ""
+    """Model that refuted; empty when none ran."""
+
+    def standing(self, standing: Standing) -> tuple[Value, ...]:
+        return tuple(value for value in self.values if value.standing is standing)
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    """One file that was written: name under `files/`, SHA-256 and size in bytes."""
+
+    file: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The files of a run and what their bytes fell short of."""
+
+    files: tuple[Deliverable, ...]
+    findings: tuple[Finding, ...]
+
+
+class Outcome(StrEnum):
+    """How a run ended; each has its exit code."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    PARTIAL = "partial"
+    """Budget or time ran out; what there is was written."""
+    AWAITING = "awaiting"
+    INTERRUPTED = "interrupted"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run used: all of it a fold over the journal."""
+
+    usage: Usage = Usage()
+    nanos: int = 0
+    steps: int = 0
+    calls: int = 0
+    retries: int = 0
+    lost: int = 0
+    """Calls of unknown outcome, booked at their worst case."""
+    lost_nanos: int = 0
+    twice: int = 0
+    """Answers paid twice: lost to a process death and asked again."""
+    tools: int = 0
+    critical_steps: int = 0
+    seconds: float = 0.0
+    """Time the run was open, human waiting left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its journal tells it."""
+
+    id: RunId
+    plan: Plan
+    results: tuple[Result, ...]
+    tally: Tally
+    missing: tuple[TaskId, ...] = ()
+    """Tasks that did not land."""
+    stopped: str = ""
+    """Why the run ended before its plan did; empty when it did not."""
+    extended: tuple[TaskId, ...] = field(default=())
+    """Tasks that repairs added."""
+
+    @property
+    def landed(self) -> tuple[TaskId, ...]:
+        return tuple(result.task for result in self.results if result.landed)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return tuple(claim for result in self.results for claim in result.claims)

@@ -1,0 +1,324 @@
+"""What is to be done: the spec, its outputs and budget, the tasks, the plan and its quote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from strop.types.fingerprint import digest
+from strop.types.money import Price
+from strop.types.schema import Schema
+
+TaskId = NewType("TaskId", str)
+"""Role and unit key, stable over runs: `read-1/affairs`."""
+RunId = NewType("RunId", str)
+"""Sortable by time; names the folder under `runs/`."""
+UnitKey = NewType("UnitKey", str)
+"""One unit of work: a file's stem, a list entry."""
+
+
+class Kind(StrEnum):
+    """The file kinds a spec may ask for."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    PDF = "pdf"
+    PNG = "png"
+    SVG = "svg"
+    HTML = "html"
+    JSON = "json"
+    MARKDOWN = "md"
+
+
+class ColumnType(StrEnum):
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    DECIMAL = "decimal"
+    DATE = "date"
+    BOOLEAN = "boolean"
+    QUOTE = "quote"
+    """The value itself must stand word for word in the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table that the spec asks for."""
+
+    name: str
+    type: ColumnType
+    quote: bool = False
+    """The value needs a quote of its own that stands in the source."""
+    recompute: str | None = None
+    """How the companion table answers the same question: `rows`, `columns`, `first`, `last`, `sum:COL`."""
+    compute: str | None = None
+    """The value comes from the companion table by a tool call, not from a model."""
+    ask: str = ""
+    """What the column means, said to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A bound on a number: `>= 40`, `3`."""
+
+    least: int | None = None
+    most: int | None = None
+
+    def holds(self, number: int) -> bool:
+        return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
+
+    def __str__(self) -> str:
+        if self.least == self.most:
+            return str(self.least)
+        bounds = [
+            f">= {self.least}" if self.least is not None else "",
+            f"<= {self.most}" if self.most is not None else "",
+        ]
+        return " and ".join(bound for bound in bounds if bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One entry of `deliver:`; `file` may be a pattern (`charts/*.png`) with `count`."""
+
+    file: str
+    kind: Kind
+    columns: tuple[Column, ...] = ()
+    rows: Count | None = None
+    pages: Count | None = None
+    sections: tuple[str, ...] = ()
+    count: Count | None = None
+
+
+class Conflict(StrEnum):
+    """What to do when two sources or agents contradict each other."""
+
+    FLAG = "flag"
+    NEWEST = "newest"
+    MAJORITY = "majority"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Caps for the whole run; `agents` is at once, everything else in all."""
+
+    agents: int = 300
+    agents_total: int = 3_000
+    steps: int = 4_000
+    critical_steps: int = 200
+    tokens: int = 20_000_000
+    nanos: int = 5_000_000_000
+    """Nano-dollars."""
+    minutes: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Which files agents may read, as globs under the project folder; `deny` wins."""
+
+    allow: tuple[str, ...] = ("inputs/**",)
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A user's order, deliverables first."""
+
+    title: str
+    outputs: tuple[Output, ...]
+    prose: str = ""
+    each: str | None = None
+    """A glob of files or a comma-free list, one unit an entry; None means prose to decompose."""
+    items: tuple[str, ...] = ()
+    """The units themselves, where `each` is a list in the spec."""
+    companion: str | None = None
+    """A table beside each unit: `data/{stem}.csv`."""
+    readers: int = 1
+    sources: Sources = Sources()
+    valid: tuple[str, ...] = ()
+    conflict: Conflict = Conflict.FLAG
+    budget: Budget = Budget()
+    ask_before: tuple[str, ...] = ()
+    repairs: int = 1
+    """Rounds of repair tasks after the gate; 0 leaves refuted values out."""
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self)
+
+    @property
+    def table(self) -> tuple[Column, ...]:
+        """The columns of the richest table asked for: what a unit is read for."""
+        return max((output.columns for output in self.outputs), key=len, default=())
+
+
+class TaskKind(StrEnum):
+    READ = "read"
+    """One unit or a batch of units, one conversation each, fields out."""
+    WORK = "work"
+    """A specialist with tools and a schema of its own."""
+    AGGREGATE = "aggregate"
+    """Writes one deliverable from the results it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit of work: its key, its source file and the companion beside it (project-relative)."""
+
+    key: UnitKey
+    source: str
+    companion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One agent's whole assignment: it sees this and nothing else of the plan."""
+
+    id: TaskId
+    kind: TaskKind
+    role: str
+    goal: str
+    schema: Schema
+    prompt: str
+    """Name of the prompt file, without `.md`."""
+    needs: tuple[TaskId, ...] = ()
+    """Tasks whose output this one reads; it starts when all have landed."""
+    units: tuple[Unit, ...] = ()
+    """READ only: the batch, one conversation a unit."""
+    tools: tuple[str, ...] = ()
+    steps: int = 13
+    """The share of the run's step budget this agent may use."""
+    makes: tuple[str, ...] = ()
+    """Deliverables this task is the maker of (file names as in the spec)."""
+    reader: int = 0
+    """READ only: which of the differently prompted readers, from 1."""
+    repairs: tuple[str, ...] = ()
+    """What the gate found on the first try, told to the agent that tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A role bound to a model, with the price that this plan was quoted at."""
+
+    role: str
+    model: str
+    """Catalogue name or locator, as in `--worker`."""
+    price: Price
+    window: int
+    """Context window in tokens."""
+    output: int
+    """Most output tokens of one answer."""
+    hosts: tuple[str, ...] = ()
+    """Where calls go: `host:port`; empty for the embedded model."""
+    egress: str = ""
+    """What leaves this machine beyond `hosts` and cannot be checked by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A figure as median, 90th percentile and worst case."""
+
+    p50: float
+    p90: float
+    worst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a plan will cost, shown before a cent is spent."""
+
+    agents: int
+    waves: int
+    steps: int
+    critical_steps: int
+    tokens: Range
+    nanos: Range
+    """Nano-dollars."""
+    minutes: Range
+    advice: str
+    """`single agent`, `swarm` or `swarm with a strong verifier`."""
+    reasons: tuple[str, ...]
+    """The printed numbers that the advice rests on."""
+    saving: str = ""
+    """Replays: against which run, and by what figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A worked example taken from values that the gate accepted or corrected."""
+
+    key: UnitKey
+    source: str
+    """The unit's text as the agent saw it."""
+    answer: str
+    """Canonical JSON that fits the task's schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What the library gives this plan's agents; part of their shared head."""
+
+    skill: str = ""
+    """Name of the skill replayed, empty on a first run."""
+    exemplars: tuple[tuple[Exemplar, ...], ...] = ()
+    """One tuple a reader, in the order they are shown."""
+    rules: tuple[str, ...] = ()
+    """Rules that could not be compiled to a check or a grammar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Immutable. Extensions (repairs) only add tasks and are events of their own."""
+
+    title: str
+    spec: Spec
+    scope: str
+    """The job as it was understood, in a few sentences."""
+    tasks: tuple[Task, ...]
+    bindings: tuple[Binding, ...]
+    egress: tuple[str, ...]
+    quote: Quote
+    guidance: Guidance = Guidance()
+    objections: tuple[str, ...] = ()
+    """What the planner doubts."""
+    fatal: tuple[str, ...] = ()
+    """Objections that only a person can wave through, also with `--yes`."""
+    prompts: tuple[tuple[str, str], ...] = ()
+    """(name, SHA-256) of every prompt file this plan uses."""
+    manifest: str = ""
+    """The library manifest that the plan was made with."""
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self)
+
+    def binding(self, role: str) -> Binding | None:
+        return next((binding for binding in self.bindings if binding.role == role), None)
+
+    @property
+    def waves(self) -> tuple[tuple[TaskId, ...], ...]:
+        """Tasks by longest path from the start: a view, not a barrier."""
+        return waves(self.tasks)
+
+
+def waves(tasks: tuple[Task, ...]) -> tuple[tuple[TaskId, ...], ...]:
+    """Tasks grouped by depth.
+
+    Raises:
+        ValueError: the tasks form a cycle, or need one that is not there.
+    """
+    depth: dict[TaskId, int] = {}
+    left = {task.id: task for task in tasks}
+    while left:
+        ready = [task for task in left.values() if all(need in depth for need in task.needs)]
+        if not ready:
+            raise ValueError(f"these tasks wait for each other or for nothing: {', '.join(sorted(left)[:5])}")
+        for task in ready:
+            depth[task.id] = 1 + max((depth[need] for need in task.needs), default=-1)
+        for task in ready:
+            del left[task.id]
+    by_depth: dict[int, list[TaskId]] = {}
+    for task, level in depth.items():
+        by_depth.setdefault(level, []).append(task)
+    return tuple(tuple(by_depth[level]) for level in sorted(by_depth))
