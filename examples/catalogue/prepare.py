@@ -257,7 +257,7 @@ def write(folder: Path, *, source: Source, found: Survey, seed: int, parts: list
     for part, names in zip(PARTS, parts, strict=True):
         (fresh / part).mkdir(parents=True)
         for name in names:
-            (fresh / part / f"{name}.txt").write_bytes((found.items[name].text + "\n").encode())
+            (fresh / part / f"{name}.txt").write_bytes((found.items[name].text.replace("\n", "\n\n") + "\n").encode())
     (fresh / "data").mkdir()
     for name in chosen:
         (fresh / "data" / f"{name}.csv").write_bytes(source.tables[found.items[name].key])

@@ -19,7 +19,6 @@ from typing import cast
 
 import orjson
 
-from strop.version import __version__
 from strop.config import Config, Entry, load, price_of
 from strop.errors import BadInput, ConfigRefused, HumanAwaited, MissingPart, ModelFailure, StropError
 from strop.learning.library import load_skill, put, skills
@@ -31,6 +30,7 @@ from strop.loop.plan import Pace, Terrain, Think, plan
 from strop.loop.replay import replay
 from strop.loop.specify import DRAFT, draft, drafted, specify
 from strop.loop.verify import Proofs, sealed, verify
+from strop.models.transport import Wire
 from strop.reporting import write_reports
 from strop.seams import Assignment, Chance, Clock, Model, ModelCard, Renderer, Tool
 from strop.stores.blobs import FileBlobs, write_whole
@@ -58,6 +58,7 @@ from strop.types.money import Price, nanos
 from strop.types.schema import Json
 from strop.types.trial import Claim, Deliverable, Delivery, Finding, Outcome, Run, Severity, Verdict
 from strop.types.work import Binding, Budget, Guidance, Kind, Plan, Sources, Spec, Task, TaskId, TaskKind
+from strop.version import __version__
 
 PROMPTS = (
     "reader-1",
@@ -274,9 +275,9 @@ def _anthropic(project: Project, name: str, entry: Entry, card: ModelCard) -> Mo
 
 
 def _scripted(project: Project, name: str, entry: Entry, card: ModelCard) -> Model:
-    from strop.models.scripted import ScriptedModel, load_transcript
+    from strop.models.scripted import ScriptedModel
 
-    return ScriptedModel(load_transcript(project.folder / entry.id), clock=SystemClock(), card=card, name=name)
+    return ScriptedModel.read(project.folder / entry.id, clock=SystemClock(), card=card)
 
 
 MODELS: dict[str, Callable[[Project, str, Entry, ModelCard], Model]] = {
@@ -287,7 +288,7 @@ MODELS: dict[str, Callable[[Project, str, Entry, ModelCard], Model]] = {
 }
 
 
-def _endpoint(project: Project, entry: Entry) -> object:
+def _endpoint(project: Project, entry: Entry) -> Wire:
     from strop.net.connector import Auth, Endpoint
     from strop.net.secrets import Secret
 

@@ -91,7 +91,7 @@ class Settings(BaseModel):
     """strop.toml as it may be written; every part is optional."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    roles: dict[Literal["worker", "planner", "verifier"], str] = Field(default_factory=dict)
+    roles: dict[str, str] = Field(default_factory=dict[str, str])
     models: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Catalogue entries to add, or fields of known ones to override."""
     weights: str = ""
@@ -150,7 +150,7 @@ class Config:
 
         Without a key the embedded model works; planner and verifier then do not exist.
         """
-        if chosen := self.settings.roles.get(role):  # type: ignore[call-overload]  # roles are checked by name
+        if chosen := self.settings.roles.get(role):
             return chosen
         wanted = "kimi-k2.6" if role == "worker" else "claude-opus-5-5"
         if any(environment.get(key) for key in self.catalogue[wanted].keys):
@@ -174,6 +174,8 @@ def load(folder: Path) -> Config:
             raise ConfigRefused(f"strop.toml: {caught}. Mend this line") from caught
         except ValidationError as caught:
             raise ConfigRefused(f"strop.toml: {_first(caught)}") from caught
+    if unknown := set(settings.roles) - set(ROLES):
+        raise ConfigRefused(f"strop.toml: roles has no {min(unknown)!r}; there are {', '.join(ROLES)}")
     raw: dict[str, dict[str, JsonValue]] = shipped["models"]
     for name, fields in settings.models.items():
         raw = {**raw, name: {**raw.get(name, {}), **fields}}

@@ -27,7 +27,7 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 
@@ -165,7 +165,7 @@ class JournalFault(StropError):
 
 
 @asynccontextmanager
-async def boundary(error: type[StropError], what: str) -> AsyncIterator[None]:
+async def boundary(error: type[StropError], what: str) -> AsyncGenerator[None, None]:
     """Turn whatever escapes other people's code into `error`, naming the boundary crossed.
 
     Our own errors and cancellation pass through untouched.

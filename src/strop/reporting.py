@@ -12,7 +12,8 @@ import orjson
 
 from strop.errors import StropError
 from strop.loop.cycle import Turn
-from strop.renderers.report import (
+from strop.renderers.report import report
+from strop.renderers.story import (
     Agent,
     Comparison,
     Evidence,
@@ -23,7 +24,6 @@ from strop.renderers.report import (
     Quoted,
     Source,
     Story,
-    report,
 )
 from strop.swarm.fold import RunFold
 from strop.types.content import Standing

@@ -34,6 +34,7 @@ def split(text: str) -> list[str]:
         ('He said "go." Then left.', ['He said "go."', "Then left."]),
         ("Title\n1. First. Second", ["Title", "1. First.", "Second"]),
         ("A list:\n- one item\n- two items", ["A list:", "- one item", "- two items"]),
+        (f"{'words ' * 12}of\n- one item\n- two", [f"{'words ' * 12}of", "- one item", "- two"]),
         ("x: a number\ny: a word", ["x: a number", "y: a word"]),
         ("a <- 3\nb <- a + 1", ["a <- 3", "b <- a + 1"]),
         ("First paragraph\r\n\r\nsecond one", ["First paragraph", "second one"]),

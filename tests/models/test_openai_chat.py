@@ -233,7 +233,7 @@ RESULT = Message("tool", "seen", call_id="c1")
 
 
 async def test_kimi_is_asked_as_it_wants() -> None:
-    """No sampling, its own name for the limit, thinking said outright, reasoning back on tool turns, no blank content."""
+    """No sampling, its own name for the limit, thinking said outright, reasoning back on tool turns, no blanks."""
     plain = Message("assistant", "", calls=(ToolCall("c2", "look", "{}"),))
     talk = (*HELLO.messages, THOUGHT, RESULT, plain, Message("tool", "more", call_id="c2"), Message("assistant", "ok"))
     body = await sent(Request(talk, head=1, tools=(TOOL,), thinking=True), KIMI)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from zipfile import ZipFile
@@ -18,9 +21,10 @@ from pypdfium2 import PdfDocument
 
 from strop.errors import BadInput, ConfigRefused
 from strop.renderers.cells import grouped, shown, visible
-from strop.renderers.chart_file import PngFile
+from strop.renderers.chart_file import draw_svg
 from strop.renderers.csv_file import CsvFile, inert
 from strop.renderers.grid import lay_out
+from strop.renderers.json_file import JsonFile
 from strop.renderers.pdf_file import PdfFile
 from strop.renderers.theme import load_theme
 from strop.renderers.vega import vega_lite
@@ -166,6 +170,25 @@ def test_prose_is_no_sheet(tmp_path: Path) -> None:
         XlsxFile().render(Part("x", (Document("t", "", ()),)), to=tmp_path / "x")
 
 
+# ---------------------------------------------------------------- JSON
+
+
+def test_json_rows_go_by_name_and_tell_their_grounds(tmp_path: Path) -> None:
+    """Rows are plain values by column; beside them stands what each value rests on."""
+    JsonFile().render(Part("x.json", (_TABLE,)), to=tmp_path / "x")
+    held = json.loads((tmp_path / "x").read_text(encoding="utf-8"))["tables"][0]
+    assert held["rows"][0] == {"name": "=1+1", "rows": 601, "price": "1.50", "born": "2026-11-21"}
+    grounds = {"standing": "unverified", "source": "inputs/a.txt", "quote": "601 rows", "claims": ["c1"]}
+    assert held["sources"][0] == {"row": 0, "column": "rows", **grounds}
+
+
+def test_json_refuses_two_columns_of_one_name(tmp_path: Path) -> None:
+    """One of two equal names would be lost; the message says which."""
+    twice = Table("t", (Head("a"), Head("a")), ((Cell(1), Cell(2)),))
+    with pytest.raises(BadInput, match="two columns are named 'a'"):
+        JsonFile().render(Part("x.json", (twice,)), to=tmp_path / "x")
+
+
 # ---------------------------------------------------------------- PDF
 
 
@@ -212,6 +235,14 @@ def test_a_figure_is_drawn_with_its_caption(tmp_path: Path) -> None:
     assert "Chart title" in text
 
 
+def test_letters_without_a_font_are_told(tmp_path: Path) -> None:
+    """A letter that no font has is named on the first page; of ordinary letters nothing is said."""
+    private = _pages(Part("x.pdf", (Document("T", "", (Paragraph((Sentence("a \U0010abcd b"),)),)),)), tmp_path)
+    plain = _pages(Part("x.pdf", (Document("T", "", (Paragraph((Sentence("Ελλάδα – “ж”"),)),)),)), tmp_path)
+    assert "U+10ABCD" in private[0]
+    assert "No font" not in plain[0]
+
+
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=60), st.integers(0, 3))
 def test_no_panel_is_wider_than_the_page(names: list[str], height: int) -> None:
     """Whatever the columns, each panel fits, repeats the first column, and none is lost."""
@@ -225,18 +256,20 @@ def test_no_panel_is_wider_than_the_page(names: list[str], height: int) -> None:
 # ---------------------------------------------------------------- charts
 
 
-def _bars(standing: Standing) -> Chart:
-    return Chart("c", ChartKind.BAR, "t", "x", "y", (Point("a", Cell(4, standing)), Point("b", Cell(2))))
+@pytest.mark.parametrize("kind", list(ChartKind))
+def test_an_unverified_value_looks_otherwise(kind: ChartKind) -> None:
+    """In every kind of chart a value that was not verified is drawn otherwise, and a note says what that means."""
 
+    def drawn(standing: Standing) -> str:
+        points = (Point("a", Cell(4, standing)), Point("b", Cell(2)))
+        return draw_svg(vega_lite(Chart("c", kind, "t", "x", "y", points), theme=load_theme()))
 
-def test_an_unverified_bar_looks_otherwise(tmp_path: Path) -> None:
-    """A value that was not verified is drawn otherwise, and a note says what that means."""
-    theme = load_theme()
-    assert "not verified" in str(vega_lite(_bars(Standing.UNVERIFIED), theme=theme)["title"])
-    assert "not verified" not in str(vega_lite(_bars(Standing.ACCEPTED), theme=theme)["title"])
-    for name, standing in (("sure", Standing.ACCEPTED), ("unsure", Standing.UNVERIFIED)):
-        PngFile().render(Part("x", (_bars(standing),)), to=tmp_path / name)
-    assert (tmp_path / "sure").read_bytes() != (tmp_path / "unsure").read_bytes()
+    sure, unsure = drawn(Standing.ACCEPTED), drawn(Standing.UNVERIFIED)
+    assert "not verified" in unsure
+    assert "not verified" not in sure
+    hollow = ('fill-opacity="0.16"', f'fill="{load_theme().colours.paper}" stroke="{load_theme().series[0]}"')
+    assert any(look in unsure for look in hollow)
+    assert not any(look in sure for look in hollow)
 
 
 def test_long_labels_stay_unlike() -> None:
@@ -252,6 +285,32 @@ def test_a_scale_that_cannot_be_a_logarithm_says_so() -> None:
     points = (Point("a", Cell(0)), Point("b", Cell(100)))
     spec = vega_lite(Chart("c", ChartKind.BAR, "t", "x", "rows", points, log_y=True), theme=load_theme())
     assert "rows (symmetric log scale)" in str(spec)
+
+
+def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path) -> None:
+    """Where a library is not installed, each renderer that needs it names it and the command; no file is begun."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "for name in ('typst', 'vl_convert', 'xlsxwriter'): sys.modules[name] = None\n"
+        "from strop.errors import MissingPart\n"
+        "from strop.renderers import chart_file, csv_file, json_file, markdown_file, pdf_file, report, xlsx_file\n"
+        "from strop.types.content import Cell, Chart, ChartKind, Head, Part, Table\n"
+        "table, chart = Table('t', (Head('a'),), ()), Chart('c', ChartKind.BAR, '', '', '', ())\n"
+        "pairs = ((xlsx_file.XlsxFile(), table), (pdf_file.PdfFile(), table), (chart_file.PngFile(), chart))\n"
+        "for one, content in pairs:\n"
+        "    try: one.render(Part('x', (content,)), to=Path(sys.argv[1]))\n"
+        "    except MissingPart as missing: print(missing)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(tmp_path / "x")]
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert [next(name for name in ("typst", "vl-convert", "xlsxwriter") if name in line) for line in said] == [
+        "xlsxwriter",
+        "typst",
+        "vl-convert",
+    ]
+    assert all("pip install 'strop[files]'" in line for line in said)
+    assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- words and theme

@@ -91,7 +91,7 @@ def test_every_link_leads_somewhere_on_the_page() -> None:
 def test_a_value_leads_to_its_marked_words() -> None:
     """From the value one gets to its quote, marked, with its offsets, and back to the value."""
     text = report(_STORY)
-    assert '<td><a href="#q0-0"><bdi>601</bdi></a></td>' in text
+    assert '<td class="text"><a href="#q0-0"><bdi>601</bdi></a></td>' in text
     assert f'<a id="q0-0" class="at"></a><mark>{_QUOTE}</mark>' in text
     assert f'{_AT[0]} to {_AT[1]}: <a href="#v0">' in text
     assert _Page(text).marked == [_QUOTE]

@@ -7,9 +7,9 @@ an order for money, so whatever could be read two ways is refused with its line 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import yaml
 
@@ -68,13 +68,14 @@ def _front(lines: Sequence[str]) -> dict[str, Node]:
             raise SpecRefused("a tab in the indentation", line=number, fix="Indent with spaces")
     text = "\n".join(lines)
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        events = cast("Iterable[yaml.Event]", yaml.parse(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType] - the stubs leave it open
+        for event in events:
             line = event.start_mark.line + 2
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise SpecRefused("YAML anchors and aliases are not read", line=line, fix="Write the value out")
             if getattr(event, "tag", None):
                 raise SpecRefused("YAML tags are not read", line=line, fix="Write a plain value")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType] - the stubs leave it open
     except yaml.MarkedYAMLError as caught:
         mark = caught.problem_mark or caught.context_mark
         line = mark.line + 2 if mark else None

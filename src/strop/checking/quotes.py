@@ -93,13 +93,10 @@ def states(value: Scalar, quote: str) -> bool:
     `hundred`, `thousand`, `million` or `billion` multiplied in. Text: on word borders, case ignored;
     text that is a number is read as one. Booleans and None are never stated.
     """
-    if value is None or isinstance(value, bool):
-        return False
-    if isinstance(value, str):
-        figure = as_number(value)
-        return _says_text(value, quote) if figure is None else figure in set(_numbers(quote))
     figure = as_number(value)
-    return figure is not None and figure in set(_numbers(quote))
+    if figure is not None:
+        return figure in set(_numbers(quote))
+    return isinstance(value, str) and _says_text(value, quote)
 
 
 def as_number(value: Scalar) -> Decimal | None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from strop.version import __version__
 from strop.app import Project, open_project, weights_of
 from strop.config import ROLES, STALE_DAYS
 from strop.errors import StropError
+from strop.version import __version__
 
 EXTRAS = {
     "files": ("typst", "xlsxwriter", "vl_convert", "openpyxl", "pypdfium2"),

@@ -53,8 +53,6 @@ def main() -> NoReturn:
 
 def guarded(command: Callable[[], int]) -> int:
     """Run a command; every error becomes one message and its exit code."""
-    import typer.core
-
     try:
         return command()
     except StropError as caught:
@@ -417,7 +415,8 @@ def verify(
         _print_json(verdict)
     else:
         out.print(
-            f"{'passed' if verdict.passed else 'refused'}: {len(verdict.values)} values, {len(verdict.findings)} findings"
+            f"{'passed' if verdict.passed else 'refused'}: "
+            f"{len(verdict.values)} values, {len(verdict.findings)} findings"
         )
         for finding in verdict.findings:
             where = f"{finding.artefact} {finding.locator}".strip()

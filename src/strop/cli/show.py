@@ -90,7 +90,8 @@ def show_ended(console: Console, ended: Ended) -> None:
         )
     if turn.skill is not None:
         console.print(
-            f"\nLearned skill [bold]{turn.skill.name}[/bold] ({len(turn.skill.exemplars)} worked examples), a candidate."
+            f"\nLearned skill [bold]{turn.skill.name}[/bold], a candidate with "
+            f"{len(turn.skill.exemplars)} worked examples."
         )
         console.print(f"  strop replay {turn.skill.name} --inputs FOLDER", highlight=False)
     for rule in turn.rules:

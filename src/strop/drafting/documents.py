@@ -75,7 +75,8 @@ def _summary(
         Sentence(f"{len(rows)} units were read for {len(plan.spec.table)} fields, {total} values in all."),
         Sentence(
             f"{counts[Standing.ACCEPTED]} values were accepted, {counts[Standing.CORRECTED]} corrected by the gate, "
-            f"{counts[Standing.UNVERIFIED]} are unverified and marked, {counts[Standing.REFUTED]} were refuted and taken out."
+            f"{counts[Standing.UNVERIFIED]} are unverified and marked, "
+            f"{counts[Standing.REFUTED]} were refuted and taken out."
         ),
         Sentence(
             f"In {len(disagreements)} places a document and its data disagree; they are listed under Findings."
@@ -153,9 +154,11 @@ def _method(
 ) -> list[Block]:
     worker = plan.binding("worker")
     lines = [
-        f"Each unit was read by {plan.spec.readers} agent{'s' if plan.spec.readers > 1 else ''}, every one prompted differently.",
+        f"Each unit was read by {plan.spec.readers} agents of different prompts."
+        if plan.spec.readers > 1
+        else "Each unit was read by one agent.",
         "A reader names the value and the sentence that states it; the quote is taken from the source itself.",
-        "A value is accepted when its quote stands in the source and the companion table, where there is one, gives the same.",
+        "A value is accepted when its quote stands in the source and the companion table, if any, gives the same.",
         "Agreement of readers alone never accepts a value.",
         f"Model: {worker.model if worker else 'none'}. Refuting model: {verdict.refuter or 'none'}.",
     ]

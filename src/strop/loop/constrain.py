@@ -51,14 +51,14 @@ def constrain(
 def _first_that_bites(
     column: Column, flawed: Sequence[Value], proved: Sequence[Value], held: set[str]
 ) -> Iterator[Constraint]:
-    left = list(flawed)
+    left: list[Value] = list(flawed)
     for check, words in _candidates(column, flawed, proved):
         if not left:
             return
         parsed = parse_check(check)
-        if check in held or run_check(parsed, proved):
+        if check in held or run_check(parsed, tuple(proved)):
             continue
-        caught = {finding.locator for finding in run_check(parsed, left)}
+        caught = {finding.locator for finding in run_check(parsed, tuple(left))}
         if caught:
             left = [value for value in left if f"{value.row}.{value.field}" not in caught]
             count = len(caught)

@@ -29,7 +29,7 @@ from strop.types.events import (
 )
 from strop.types.memory import Constraint, Skill
 from strop.types.trial import Delivery, Finding, Outcome, Run, Severity, Verdict
-from strop.types.work import Kind, Plan, Spec, Task, TaskId
+from strop.types.work import Kind, Plan, Spec, Task, TaskId, UnitKey
 
 STOPPED = {"interrupted": Outcome.INTERRUPTED}
 
@@ -141,12 +141,12 @@ def _repairs(ran: Run, verdict: Verdict, shop: Shop) -> tuple[Task, ...]:
 
 def _rereads(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
     """Units that lost a value are read again by a reader who is told which."""
-    lost: dict[str, list[str]] = {}
+    lost: dict[UnitKey, list[str]] = {}
     for finding in wrong:
         if finding.kind in ("quote", "recompute", "refuted", "missing"):
             row, _, field = finding.locator.rpartition(".")
             said = f"{field}: {finding.observed} is wrong" if row else f"nothing was read: {finding.observed}"
-            lost.setdefault(row or finding.locator, []).append(said[:200])
+            lost.setdefault(UnitKey(row or finding.locator), []).append(said[:200])
     first = {unit.key: (task, unit) for task in ran.plan.tasks if task.reader == 1 for unit in task.units}
     reader = ran.plan.spec.readers + 1
     return tuple(

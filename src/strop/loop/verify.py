@@ -252,7 +252,7 @@ def _passage(value: Value, proofs: Proofs) -> str:
 
 def _ruled(values: Sequence[Value], rules: Sequence[Constraint]) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
     """Compiled rules on what still stands: a value that breaks one is taken out."""
-    standing = [value for value in values if value.standing is not Standing.REFUTED]
+    standing = tuple(value for value in values if value.standing is not Standing.REFUTED)
     findings = [
         finding
         for rule in rules

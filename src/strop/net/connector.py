@@ -252,8 +252,8 @@ class Endpoint:
 
     def _refuse_redirect(self, response: Response) -> None:
         if 300 <= response.status < 400:
-            # Scrubbed before it is cut, or half a key could stand in what is left.
-            target = urlsplit(self.scrub(response.header("Location"))).netloc or "another path"
+            # Scrubbed before it is cut, or half a key could stand in what is left. Not parsed: it may be no URL.
+            target = self.scrub(response.header("Location")).partition("://")[2].partition("/")[0] or "another path"
             raise EgressRefused(f"{self._where} redirects to {target[:100]}; redirects of model calls are not followed")
 
     def _failure(self, caught: aiohttp.ClientError) -> ModelFailure:

@@ -55,6 +55,8 @@ _FIGURE = 470.0
 """Points: the width of the text."""
 _LIMIT = 8 * 2**20
 """Bytes of content; 1 MB of text makes about 300 pages."""
+_LETTERS = 5_000
+"""Letters that are looked up; more do not stand in one document, but for a list of all there are."""
 _BEYOND = re.compile("[\u0700-\u1dff\u2c00-\ua7ff\uaa00-\ufaff\ufe20-\ufe6f\uff00-\uffef\U00010000-\U0010ffff]")
 """Letters that no bundled font has: there the machine's fonts are asked."""
 
@@ -79,12 +81,19 @@ class PdfFile:
         """
         with tempfile.TemporaryDirectory(prefix="strop-pdf-") as folder:
             root = Path(folder)
-            content = orjson.dumps(_Setting(self.theme, root).document(part))
+            held = _Setting(self.theme, root).document(part)
+            letters = _rare(orjson.dumps(held).decode("utf-8"))
+            content = orjson.dumps({**held, "letters": letters})
             if len(content) > _LIMIT:
                 raise BadInput(f"{part.file}: {len(content):,} bytes are too much for a PDF; the limit is {_LIMIT:,}")
             (root / "content.json").write_bytes(content)
-            body = _compile(root, beyond=bool(_BEYOND.search(content.decode("utf-8"))))
+            body = _compile(root, beyond=any(map(_BEYOND.match, letters)))
         to.write_bytes(body)
+
+
+def _rare(text: str) -> list[str]:
+    """The letters that a font may lack: the template looks whether one has them, and says if not."""
+    return sorted({letter for letter in text if letter > "\u024f"})[:_LETTERS]
 
 
 def _compile(root: Path, *, beyond: bool) -> bytes:

@@ -264,7 +264,7 @@ def _value_row(number: int, judged: Judged, marks: _Marks) -> str:
     links = _join(marks.link(number, place, one) for place, one in enumerate(judged.evidence))
     badge = _el("span", _text(judged.standing.value), class_=f"badge {judged.standing.value}")
     cells = [_own(judged.row), _own(judged.field), value, badge, links, _own("; ".join(judged.reasons))]
-    body = "".join(_el("td", cell) for cell in cells)
+    body = "".join(_el("td", cell, class_="text") for cell in cells)
     return _el("tr", body, id=f"v{number}", class_=judged.standing.value)
 
 
@@ -372,8 +372,7 @@ def _back(marks: Sequence[_Mark]) -> str:
     """The quotes by offset, each with the way back to its value."""
     if not marks:
         return ""
-    lines = (
-        _el("li", _text(f"{mark.start:,} to {mark.end:,}: ") + _el("a", _own(mark.name), href=f"#v{mark.value}"))
-        for mark in marks
-    )
+    # Two readers that quote the same words for one value are one line.
+    told = dict.fromkeys((f"{mark.start:,} to {mark.end:,}: ", mark.name, mark.value) for mark in marks)
+    lines = (_el("li", _text(at) + _el("a", _own(name), href=f"#v{value}")) for at, name, value in told)
     return _el("ul", _join(lines), class_="back")

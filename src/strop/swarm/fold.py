@@ -100,7 +100,7 @@ class RunFold:
         stages = waves(tuple(self.tasks.values())) if self.tasks else ()
         return sum(max((spent.get(task, 0) for task in stage), default=0) for stage in stages)
 
-    def _note(self, body: Body) -> None:  # noqa: C901 - one arm a fact
+    def _note(self, body: Body) -> None:
         match body:
             case RunOpened():
                 self.opened = body

@@ -183,7 +183,7 @@ class Supervisor:
             return await self.worker.work(self._assignment(task, attempt), desk=self)
         except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault):
             raise
-        except Exception as caught:  # the boundary between an agent and its siblings
+        except Exception as caught:  # noqa: BLE001 - the boundary between an agent and its siblings
             return Result(task.id, failure=f"{type(caught).__name__}: {caught}")
 
     async def _halt(self, reason: str, said: str) -> None:

@@ -149,7 +149,7 @@ class TestServer:
         wire = _PATHS.get(request.path)
         if wire is None or request.method != "POST":
             return web.Response(status=404, text="only /v1/chat/completions, /v1/messages and /stats are here\n")
-        raw = await request.read()
+        raw = await request.content.read()  # request.read() stops at 1 MiB
         try:
             body = cast("Json", orjson.loads(raw))
         except orjson.JSONDecodeError:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import random
 import selectors
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from strop.types.events import VERSIONS, Body, Event, decode, encode
 
@@ -49,8 +50,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         return self._virtual
 
     def _run_once(self) -> None:
-        ready: Any = self._ready  # type: ignore[attr-defined]  # asyncio's own name, see above
-        scheduled: Any = self._scheduled  # type: ignore[attr-defined]
+        # asyncio's own names, see above; its stubs do not know them.
+        ready = cast("deque[asyncio.Handle]", getattr(self, "_ready"))  # noqa: B009
+        scheduled = cast("list[asyncio.TimerHandle]", getattr(self, "_scheduled"))  # noqa: B009
         live = [timer for timer in scheduled if not timer.cancelled()]
         if not ready:
             if not live:
@@ -60,7 +62,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._chance.shuffle(shuffled)
         ready.clear()
         ready.extend(shuffled)
-        super()._run_once()  # type: ignore[misc]
+        super()._run_once()  # type: ignore[misc]  # private, see above
 
 
 def simulate(main: Coroutine[Any, Any, T], *, seed: int) -> T:

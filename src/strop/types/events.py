@@ -242,7 +242,7 @@ KINDS: dict[str, type[Body]] = {
         ManifestCommitted,
         RunReopened,
         RunClosed,
-    )  # fmt: skip
+    )
 }
 VERSIONS: dict[str, int] = dict.fromkeys(KINDS, 1)
 UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Json]], dict[str, Json]]] = {}

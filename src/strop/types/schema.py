@@ -117,7 +117,7 @@ def validate(schema: Schema, value: Json) -> tuple[Flaw, ...]:
     return tuple(_flaws(schema, value, ""))
 
 
-def _flaws(schema: Schema, value: Json, path: str) -> Iterator[Flaw]:  # noqa: C901 - one arm a type
+def _flaws(schema: Schema, value: Json, path: str) -> Iterator[Flaw]:
     if value is None:
         if not schema.nullable:
             yield Flaw(path, "must not be null")
@@ -278,7 +278,7 @@ def parse_schema(body: Json) -> Schema:
         kind, nullable = _type_of(node, path)
         extra = set(node) - _KEYS[kind] - {"type", "description", "title"}
         if extra:
-            raise SchemaRefused(f"{path or 'schema'}: {sorted(extra)[0]!r} is not supported for {kind}")
+            raise SchemaRefused(f"{path or 'schema'}: {min(extra)!r} is not supported for {kind}")
         note = str(node.get("description", ""))[:500]
         match kind:
             case "string" if "enum" in node:
