@@ -293,6 +293,17 @@ def test_a_spoilt_png_does_not_open(tmp_path: Path, spoil: Callable[[bytes], byt
     assert isinstance(open_file(path, kind=Kind.PNG), str)
 
 
+def test_a_png_is_whole_and_unspoilt(tmp_path: Path) -> None:
+    """A wrong checksum, and fewer lines than the header says, are found though the picture unpacks."""
+    body = filtered(0, b"\x01\x02\x03", (4, 4), spot=True)
+    path = tmp_path / "a.png"
+    path.write_bytes(body[:-1] + bytes([body[-1] ^ 1]))
+    assert "checksum of IEND" in str(open_file(path, kind=Kind.PNG))
+    header = body[12:20] + struct.pack(">I", 9) + body[24:29]
+    path.write_bytes(body[:12] + header + struct.pack(">I", zlib.crc32(header)) + body[33:])
+    assert "52 bytes of picture where 117 belong" in str(open_file(path, kind=Kind.PNG))
+
+
 def test_a_pattern_has_its_number_of_pictures(tmp_path: Path) -> None:
     """Each file of `charts/*.png` is opened; blank ones and a wrong number are found."""
     (tmp_path / "charts").mkdir()

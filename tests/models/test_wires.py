@@ -266,11 +266,15 @@ async def test_a_schema_that_is_no_object_is_wrapped_on_the_way(wire: str, refus
 
 @BOTH
 async def test_words_for_the_schema_stand_behind_the_shared_head(wire: str) -> None:
-    """Asked in words, the head stays byte-identical, so that prefix caches go on hitting."""
+    """Asked in words, head and history stay byte-identical from turn to turn, so that prefix caches go on hitting."""
     refused = {"json_schema": Fault.SCHEMA_REFUSED, "tool": Fault.TOOL_REFUSED}
-    _, seen = await answered(wire, obliging(refused), replace(HELLO, schema=ROWS))
-    assert [asked.system for asked in seen] == ["Be brief."] * 3
-    assert '"additionalProperties":false' in seen[-1].user
+    longer = (*HELLO.messages, Message("assistant", "{}"), Message("user", "Not so. Again."))
+    _, seen = await answered(wire, obliging(refused), replace(HELLO, schema=ROWS), Request(longer, head=1, schema=ROWS))
+    first, second = seen[-2].turns, seen[-1].turns
+    assert second[: len(first)] == first
+    assert first[0] == ("system", "Be brief.")
+    assert '"additionalProperties":false' in first[1][1]
+    assert second[-1] == ("user", "Not so. Again.")
 
 
 @BOTH

@@ -81,6 +81,7 @@ def simulate(main: Coroutine[Any, Any, T], *, seed: int) -> T:
 
 def _bury(loop: SimulatedLoop) -> None:
     """End what a dead process left half done. Its journal refuses every append by now, so nothing it does counts."""
+    loop.set_exception_handler(lambda _loop, _context: None)  # a dead process reports nothing
     while left := asyncio.all_tasks(loop):
         for task in left:
             task.cancel()
