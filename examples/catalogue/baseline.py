@@ -4,7 +4,7 @@ It was written from a look at a few pages and before the gold values existed, an
 tuned to them: it stands for what an ordinary engineer has after a quarter of an hour. It
 knows nothing of strop and needs only the standard library.
 
-    python examples/catalogue/baseline.py examples/catalogue/out/data/inputs-1
+    python examples/catalogue/baseline.py examples/catalogue/out/project/inputs-1
 """
 
 from __future__ import annotations

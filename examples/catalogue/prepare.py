@@ -298,12 +298,12 @@ def _write_json(path: Path, content: object) -> None:
 
 
 def prepare(out: Path, *, seed: int, sizes: Sequence[int], sha256: str = SHA256) -> Survey:
-    """Fetch, judge, deal, write `out/data`; `sizes` are first, second, choose.
+    """Fetch, judge, deal, write `out/project`; `sizes` are first, second, choose.
 
     Raises:
-        Refused: see `fetch`, `unpack`, `deal`; or `out/data` is a folder of someone else.
+        Refused: see `fetch`, `unpack`, `deal`; or `out/project` is a folder of someone else.
     """
-    folder = out / "data"
+    folder = out / "project"
     if folder.exists() and not (folder / "items.json").exists():
         raise Refused(f"{folder} exists and was not made by this script: move it away")
     source = unpack(fetch(out / ".cache", sha256=sha256))
@@ -329,7 +329,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"prepare: {error}", file=sys.stderr)
         return 2
     pages = len(found.items) + len(found.left_out)
-    print(f"{len(found.items)} of {pages} pages qualify; {sum(sizes)} items in {options.out / 'data'}")
+    print(f"{len(found.items)} of {pages} pages qualify; {sum(sizes)} items in {options.out / 'project'}")
     return 0
 
 

@@ -331,7 +331,7 @@ def build_model(project: Project, locator: str) -> Model:
 
 def binding_of(role: str, card: ModelCard) -> Binding:
     """A role bound to a model at its present price."""
-    return Binding(role, card.name, card.price, card.window, card.output, card.hosts)
+    return Binding(role, card.name, card.price, card.window, card.output, card.hosts, card.family)
 
 
 # ---------------------------------------------------------------- renderers and tools
@@ -562,6 +562,7 @@ async def _turn(
         minutes=order.spec.budget.minutes,
         saving=order.saving,
         skill=order.skill,
+        taken=frozenset(item.id.partition("/")[2] for item in skills(project.db)),
     )
     turn = await cycle(order.spec, shop=shop)
     after = await _keep(project, turn, desk, head)
@@ -773,7 +774,7 @@ async def verify_again(project: Project, folder: Path) -> Verdict:
     _, material = inside_of(project, run.plan.spec)
     proofs = _proofs(project, run, _Cached(material.read_text), project.rules(), verifier="")
     verdict = await verify(run, proofs=proofs)
-    findings = held_to_contract(run.plan.spec.outputs, folder / "files", verdict=verdict)
+    findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict)
     changed = tuple(_unlike(folder / "files", file) for file in state.files.values())
     return sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
 

@@ -188,6 +188,17 @@ def test_a_short_text_is_corrected_only_in_its_own_case() -> None:
     assert value.claims[0].quote == "a: an afterthought."
 
 
+def test_a_correction_takes_the_entry_and_not_the_first_mention() -> None:
+    """`sex` stands in a sentence of the description too, in its own case; the line that begins with it is its own."""
+    page = "Cats: a sample\n\nWeights by sex of adult cats.\n\nsex: female or male.\n\nBwt: body weight."
+    claim = replace(said("Cats", name="first"), quote="Cats: a sample", span=(0, 14))
+    evidence = Evidence((claim, counted("sex", name="first")), {PATH: page}, 1)
+    (value,), _ = judge(evidence, columns=(FIRST,), rows=(CATS,))
+    assert value.claims[0].quote == "sex: female or male."
+    elsewhere = Evidence((claim, counted("SEX", name="first")), {PATH: page}, 1)
+    assert judge(elsewhere, columns=(FIRST,), rows=(CATS,))[0][0].standing is Standing.REFUTED
+
+
 def test_a_disagreement_is_a_note_that_says_both() -> None:
     """The user learns what the documentation says and what the data say."""
     _, finding = cell(said(144, Q144), said(144, Q144, reader=2), counted(97))

@@ -99,7 +99,7 @@ def ready(out: Path, archive: bytes) -> str:
 def made(out: Path, archive: bytes, *, seed: int = 7, sizes: tuple[int, int, int]) -> Path:
     """Run prepare over an archive; the folder that it made."""
     prepare.prepare(out, seed=seed, sizes=sizes, sha256=ready(out, archive))
-    return out / "data"
+    return out / "project"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -141,7 +141,7 @@ def test_a_wrong_sum_ends_with_2_and_makes_nothing(tmp_path: Path, capsys: pytes
     ready(tmp_path, many(3))
     assert prepare.main(["--out", str(tmp_path)]) == 2
     assert prepare.SHA256 in capsys.readouterr().err
-    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "project").exists()
 
 
 def test_without_an_index_the_command_says_so_and_ends_with_2(tmp_path: Path) -> None:
@@ -374,9 +374,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_choice(
     made(tmp_path / "b", archive, sizes=(9, 9, 9))
     sum_of = hashlib.sha256(archive).hexdigest()
     prepare.prepare(tmp_path / "b", seed=7, sizes=(3, 3, 3), sha256=sum_of)
-    assert contents(tmp_path / "b" / "data") == first
+    assert contents(tmp_path / "b" / "project") == first
     assert not (tmp_path / "b" / "data.new").exists()
-    assert parts_of(made(tmp_path / "c", archive, seed=8, sizes=(3, 3, 3))) != parts_of(tmp_path / "a" / "data")
+    assert parts_of(made(tmp_path / "c", archive, seed=8, sizes=(3, 3, 3))) != parts_of(tmp_path / "a" / "project")
 
 
 def test_parts_are_disjoint_and_a_small_one_begins_a_large_one() -> None:
@@ -402,16 +402,16 @@ def test_a_part_that_is_not_to_be_had_is_refused(tmp_path: Path, sizes: str) -> 
     """Too many or fewer than none: the message says how many there are."""
     with pytest.raises(prepare.Refused, match="9 items qualify, 3 for each part"):
         made(tmp_path, many(9), sizes=(int(sizes), 1, 1))
-    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "project").exists()
 
 
 def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
     """`data/` is replaced only where this script made it."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "thesis.txt").write_text("years of work")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "thesis.txt").write_text("years of work")
     with pytest.raises(prepare.Refused, match="not made by this script"):
         made(tmp_path, many(3), sizes=(1, 1, 1))
-    assert (tmp_path / "data" / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "project" / "thesis.txt").read_text() == "years of work"
 
 
 # ---------------------------------------------------------------- the regex baseline

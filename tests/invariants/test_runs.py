@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from strop.swarm.fold import RunFold, fold
+from strop.testing.simulator import MemoryJournal
 from strop.testing.world import World, WorldModel, random_plan
 from strop.types.events import AttemptEnded, AttemptStarted, CallAnswered, CallIntended, Event, RunReopened
 from strop.types.work import Budget, TaskId, TaskKind
@@ -114,10 +115,10 @@ def assert_order_of(world: World) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_money_never_passes_the_cap(seed: int) -> None:
-    """Under a cap that ends most runs early, booked plus reserved stays below it, and so does the bill."""
+    """Agents race over a slow disk under a cap that ends most runs: booked plus reserved, and the bill, stay below it."""
     cap = 2_000_000 + 100_000 * seed
     plan = random_plan(seed, budget=Budget(agents=8, nanos=cap))
-    world = World(seed, plan, WorldModel(seed, faults=0.2))
+    world = World(seed, plan, WorldModel(seed, faults=0.2), MemoryJournal(latency=0.5))
     state = world.live()
     assert state is not None
     assert_order_of(world)

@@ -191,6 +191,13 @@ def test_several_data_lines_are_one_event() -> None:
     assert EventParser().feed(b"data: a\ndata:b\n\ndata\n\n: no\n\n") == [b"a\nb"]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_event() -> None:
+    """Whole or in pieces."""
+    parser = EventParser()
+    assert parser.feed(b"\xef\xbb") + parser.feed(b"\xbfdata: a\n\n") == [b"a"]
+    assert EventParser().feed(b"\xef\xbb\xbfdata: a\n\n") == [b"a"]
+
+
 async def test_a_finish_without_done_is_whole_and_done_without_finish_is_not() -> None:
     """The provider's finish makes an answer; the end marker alone does not."""
     assert (await played(event(choice({"content": "a"}, "stop")))).text == "a"

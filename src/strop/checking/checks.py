@@ -274,7 +274,7 @@ def _of(check: Check, values: tuple[Value, ...]) -> Iterator[tuple[Value, Scalar
 def _finding(check: Check, value: Value, expected: str, observed: str) -> Finding:
     severity = Severity.NOTE if value.standing is Standing.UNVERIFIED else Severity.FLAW
     source = value.claims[0].source if value.claims else "table"
-    place = f"{value.row}, {value.field}"
+    place = f"{value.row}.{value.field}"
     ids = tuple(claim.id for claim in value.claims)
     return Finding("constraint", source, place, expected, observed[:500], str(check), severity, value.field, ids)
 

@@ -36,7 +36,8 @@ The chosen claim follows the spec's `conflict`: `flag` and `newest` take the fir
 
 A corrected value needs a sentence that says c. Small numbers stand everywhere, so up to
 `SMALL` the sentence must also hold a cue of the column (its name, or a word of its `ask`), and a text
-of one or two characters must stand in its own case.
+must stand in its own case. Of several such sentences the one that begins with the text, or speaks of
+the column, is taken.
 
 Not elegant, and known: agreement on a wrong v with a quote that says v wins over a source that also
 says c, since that is how a page which contradicts its data looks; the finding carries both.
@@ -208,7 +209,7 @@ class _Cell:
         source = next((claim.source for claim in (*self.said, *self.claims, *self.read)), "table")
         ids = tuple(dict.fromkeys(claim.id for claim in self.claims))
         name = self.column.name
-        return Finding(kind, source, f"{self.row}, {name}", expected, observed, rule, severity, name, ids)
+        return Finding(kind, source, f"{self.row}.{name}", expected, observed, rule, severity, name, ids)
 
 
 _Judged = tuple[Value, Finding | None]
@@ -366,22 +367,30 @@ def _proof(cell: _Cell, count: Claim) -> Claim | None:
 
 
 def _sentence(value: Scalar, source: str, column: Column) -> Passage | None:
+    """The sentence that says the value best: one that begins with it or speaks of the column, then the first."""
+    found: list[tuple[int, Passage]] = []
     for passage in sentences(source):
         quote = passage.within(source)
         if states(value, quote) and _sure(value, quote, column):
-            return passage
-    return None
+            found.append((_distance(value, quote, column), passage))
+    return min(found, key=lambda each: each[0])[1] if found else None
 
 
 def _sure(value: Scalar, quote: str, column: Column) -> bool:
     """Whether that the sentence holds the value is no accident."""
     figure = as_number(value)
     if figure is None:
-        word = str(value)
-        return len(word) > 2 or re.search(rf"(?<!\w){re.escape(word)}(?!\w)", quote) is not None
+        return re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", quote) is not None
     if figure != int(figure) or abs(figure) > SMALL:
         return True
     return not cues(column).isdisjoint(_words(quote))
+
+
+def _distance(value: Scalar, quote: str, column: Column) -> int:
+    """0 where the sentence is the value's own: an entry that begins with it, a number beside a cue."""
+    if as_number(value) is None:
+        return 0 if re.match(rf"[\W\d_]*{re.escape(str(value))}(?!\w)", quote) else 1
+    return int(cues(column).isdisjoint(_words(quote)))
 
 
 def _singular(word: str) -> str:

@@ -1,7 +1,7 @@
 """Content from what makers answered (planned prose): rows, documents and charts whose leaves are judged values.
 
-A maker's answer is JSON that fits the schema `loop/plan` gave it; values are looked up in the verdict
-by their path, so what the gate took out is not in any file.
+A maker's answer is JSON that fits its task's schema (`answers.making_schema`); values are looked up in
+the verdict by their path, so what the gate took out is not in any file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+import orjson
+
+from strop.drafting.answers import is_ours
 from strop.drafting.tables import UNVERIFIED, Grid, cell
 from strop.types.content import (
     Block,
@@ -27,16 +30,52 @@ from strop.types.content import (
     Table,
 )
 from strop.types.schema import Json, object_of
-from strop.types.trial import Verdict
-from strop.types.work import Output, UnitKey
+from strop.types.trial import Claim, Result, Run, Value, Verdict
+from strop.types.work import Output, Task, TaskId, UnitKey
 
 
-def made_table(output: Output, *, answer: Json, values: Grid) -> Table:
+def repair_of(task: Task) -> TaskId:
+    """The task that does a maker's work again."""
+    return TaskId(f"repair/{task.id}")
+
+
+def answers_of(run: Run) -> dict[str, Result]:
+    """The last result that landed, by file: a repair goes before the first try, whole."""
+    landed = {result.task: result for result in run.results if result.landed and result.output}
+    found: dict[str, Result] = {}
+    for task in run.plan.tasks:
+        result = landed.get(repair_of(task)) or landed.get(task.id)
+        if result is not None:
+            found.update(dict.fromkeys(task.makes, result))
+    return found
+
+
+def left_over(run: Run) -> tuple[Claim, ...]:
+    """What tasks found that make no file, where a file has no maker's answer; else nothing."""
+    if all(output.file in answers_of(run) for output in run.plan.spec.outputs):
+        return ()
+    makers = {name for task in run.plan.tasks if task.makes for name in (task.id, repair_of(task))}
+    return tuple(dict.fromkeys(claim for result in run.results if result.task not in makers for claim in result.claims))
+
+
+def answer_of(result: Result, key: str) -> Json:
+    """The part of a maker's answer that is one file's."""
+    return object_of(cast("Json", orjson.loads(result.output))).get(key)
+
+
+# ---------------------------------------------------------------- what a maker wrote
+
+
+def made_table(output: Output, *, key: str, answer: Json, values: Grid) -> Table:
     """A maker's rows under the ordered columns."""
+    rows = [UnitKey(f"{key}.rows[{index}]") for index, _ in enumerate(_listed(object_of(answer).get("rows")))]
+    return _table(output, rows, values)
+
+
+def _table(output: Output, rows: Sequence[UnitKey], values: Grid) -> Table:
     heads = tuple(Head(column.name, column.type) for column in output.columns)
     body: list[tuple[Cell, ...]] = []
-    for index, _ in enumerate(_listed(object_of(answer).get("rows"))):
-        row = UnitKey(f"{output.file}.rows[{index}]")
+    for row in rows:
         cells = tuple(cell(values.get((row, column.name))) for column in output.columns)
         if all(each.value is None for each in cells):
             continue
@@ -47,31 +86,75 @@ def made_table(output: Output, *, answer: Json, values: Grid) -> Table:
     return Table(_stem(output.file), (*heads, Head(UNVERIFIED)), tuple(body))
 
 
-def made_document(output: Output, *, title: str, answer: Json, values: Grid, verdict: Verdict) -> Document:
-    """A maker's sections; a sentence that was refuted is not in it, one that was not checked is marked."""
+def made_document(output: Output, *, key: str, title: str, answer: Json, values: Grid, verdict: Verdict) -> Document:
+    """A maker's sections; a sentence that was refuted is not in it, one that was not checked is marked.
+
+    The harness adds how its values stand and what no one checked to the summary (else to the end), and
+    the sources, from the judged values and never from the maker's memory.
+    """
+    standing = _standing(verdict, key)
     blocks: list[Block] = []
     for number, section in enumerate(_objects(object_of(answer).get("sections"))):
-        at = f"{output.file}.sections[{number}]"
-        blocks.append(Heading(str(section["heading"])))
-        for index, paragraph in enumerate(_listed(section.get("paragraphs"))):
-            sentences = _sentences(_listed(paragraph), f"{at}.paragraphs[{index}]", values)
-            if sentences:
-                blocks.append(Paragraph(sentences))
-        bullets = _sentences(_listed(section.get("bullets")), f"{at}.bullets", values)
-        if bullets:
-            blocks.append(Bullets(bullets))
-    blocks += [Callout(line, tone="warning") for line in verdict.unchecked]
-    return Document(title, "", tuple(blocks))
+        heading = str(section["heading"])
+        if is_ours(heading):
+            continue
+        blocks.append(Heading(heading))
+        blocks += _written(section, f"{key}.sections[{number}]", values)
+        if heading.strip().lower() == "summary":
+            blocks += standing
+            standing = []
+    if standing:
+        blocks += [Heading("What was checked"), *standing]
+    return Document(title, "", (*blocks, Heading("Sources"), _sources(verdict, key)))
 
 
-def made_charts(output: Output, *, answer: Json, values: Grid) -> tuple[Chart, ...]:
+def _written(section: Mapping[str, Json], at: str, values: Grid) -> list[Block]:
+    blocks: list[Block] = []
+    paragraphs, bullets = _listed(section.get("paragraphs")), _listed(section.get("bullets"))
+    for index, paragraph in enumerate(paragraphs):
+        sentences = _sentences(_listed(paragraph), at, f"paragraphs[{index}]", values)
+        blocks += [Paragraph(sentences)] if sentences else []
+    items = _sentences(bullets, at, "bullets", values)
+    blocks += [Bullets(items)] if items else []
+    if not blocks and (paragraphs or bullets):
+        blocks.append(Callout("All that stood here was taken out by the gate.", tone="warning"))
+    return blocks
+
+
+def _standing(verdict: Verdict, key: str) -> list[Block]:
+    held = _of(verdict, key)
+    counts = {standing: sum(value.standing is standing for value in held) for standing in Standing}
+    sentence = Sentence(
+        f"Of {len(held)} statements in this document {counts[Standing.ACCEPTED]} were accepted, "
+        f"{counts[Standing.UNVERIFIED]} are unverified and marked, {counts[Standing.REFUTED]} were taken out."
+    )
+    return [Paragraph((sentence,)), *(Callout(line, tone="warning") for line in verdict.unchecked)]
+
+
+def _sources(verdict: Verdict, key: str) -> Block:
+    """Every file that a value in the document rests on."""
+    hashes = {
+        claim.source: claim.source_hash
+        for value in _of(verdict, key)
+        for claim in value.claims
+        if value.value is not None and claim.source
+    }
+    if not hashes:
+        return Callout("No statement in this document rests on a file.", tone="warning")
+    return Bullets(tuple(Sentence(f"{path} (SHA-256 {digest[:16]}…)") for path, digest in sorted(hashes.items())))
+
+
+def _of(verdict: Verdict, key: str) -> tuple[Value, ...]:
+    return tuple(value for value in verdict.values if value.row.startswith(f"{key}."))
+
+
+def made_charts(output: Output, *, key: str, answer: Json, values: Grid) -> tuple[Chart, ...]:
     """A maker's charts; a point whose value was refuted is left out."""
     made: list[Chart] = []
     for number, chart in enumerate(_objects(object_of(answer).get("charts"))):
         points: list[Point] = []
         for index, point in enumerate(_objects(chart.get("points"))):
-            row = UnitKey(f"{output.file}.charts[{number}].points[{index}]")
-            held = cell(values.get((row, "y")))
+            held = cell(values.get((UnitKey(f"{key}.charts[{number}].points[{index}]"), "y")))
             if held.value is not None:
                 points.append(Point(str(point["x"]), held))
         made.append(
@@ -87,11 +170,34 @@ def made_charts(output: Output, *, answer: Json, values: Grid) -> tuple[Chart, .
     return tuple(made)
 
 
-def _sentences(leaves: Sequence[Json], at: str, values: Grid) -> tuple[Sentence, ...]:
+# ---------------------------------------------------------------- where no maker wrote
+
+
+def left_table(output: Output, *, found: Sequence[Value], values: Grid) -> Table:
+    """Rows of what was found so far, as far as its fields bear the names of the ordered columns."""
+    names = {column.name for column in output.columns}
+    return _table(output, list(dict.fromkeys(value.row for value in found if value.field in names)), values)
+
+
+def left_document(*, title: str, found: Sequence[Value], why: str) -> Document:
+    """What is missing, and what was found so far."""
+    kept = [value for value in found if value.value is not None]
+    items = tuple(Sentence(f"{value.row}, {value.field}: {value.value}", (cell(value),)) for value in kept)
+    body: Block = Bullets(items) if items else Callout("Nothing was found before the run ended.")
+    return Document(
+        title,
+        "incomplete",
+        (Heading("What is missing"), Callout(why, tone="warning"), Heading("Found so far"), body),
+    )
+
+
+# ---------------------------------------------------------------- leaves
+
+
+def _sentences(leaves: Sequence[Json], row: str, name: str, values: Grid) -> tuple[Sentence, ...]:
     made: list[Sentence] = []
     for index in range(len(leaves)):
-        row, _, field = f"{at}[{index}]".rpartition(".")
-        held = cell(values.get((UnitKey(row), field)))
+        held = cell(values.get((UnitKey(row), f"{name}[{index}]")))
         if held.value is not None:
             made.append(Sentence(str(held.value), (held,)))
     return tuple(made)

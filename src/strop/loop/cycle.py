@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.errors import HumanAwaited
+from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
 from strop.loop.deliver import deliver
 from strop.loop.distill import distill
@@ -56,6 +57,8 @@ class Shop:
     saving: str = ""
     skill: str = ""
     """Name for the skill; empty lets the spec's title name it."""
+    taken: frozenset[str] = frozenset()
+    """Names of skills that are there: a new one gets a number behind its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,11 @@ def _remakes(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
     )
 
 
+def _free_name(name: str, taken: frozenset[str]) -> str:
+    names = (name, *(f"{name[:60]}-{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in names if each not in taken)
+
+
 def _outcome(ran: Run, verdict: Verdict, shop: Shop) -> Outcome:
     if shop.desk.state.stop is not None:
         return STOPPED.get(shop.desk.state.stop.reason, Outcome.PARTIAL)
@@ -203,6 +211,6 @@ def _learned(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> tuple[
         sources=proofs.sources,
         prompts=shop.terrain.prompts,
         exemplars=shop.exemplars,
-        name=shop.skill,
+        name=_free_name(slug(shop.skill or ran.plan.title), shop.taken),
     )
     return skill, rules

@@ -11,20 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import orjson
-
 from strop.checking.contracts import contract, same_tables
+from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
 from strop.drafting.documents import document
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
-from strop.drafting.works import made_charts, made_document, made_table
-from strop.errors import StropError
+from strop.drafting.works import (
+    answer_of,
+    answers_of,
+    left_document,
+    left_table,
+    made_charts,
+    made_document,
+    made_table,
+)
+from strop.errors import MissingPart, StropError
 from strop.seams import Renderer
 from strop.types.content import Chart, Content, Part
 from strop.types.fingerprint import digest_bytes
-from strop.types.schema import Json
 from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
-from strop.types.work import Kind, Output, UnitKey
+from strop.types.work import Kind, Output, Spec, UnitKey
 
 CLAIMS = "claims.csv"
 """Beside the ordered files: every value with its standing, source and quote."""
@@ -51,47 +57,58 @@ def deliver(
         try:
             path = staging / part.file
             path.parent.mkdir(parents=True, exist_ok=True)
-            renderers[_kind(part.file)].render(part, to=path)
+            _renderer(part.file, renderers).render(part, to=path)
             written.append(part.file)
         except StropError as caught:
             findings.append(_unwritten(part.file, str(caught)))
-    findings += held_to_contract(run.plan.spec.outputs, staging, verdict=verdict)
+    findings += held_to_contract(run.plan.spec, staging, verdict=verdict)
     files: list[Deliverable] = []
     for name in written:
         body = (staging / name).read_bytes()
         files.append(Deliverable(name, digest_bytes(body), len(body)))
         publish(staging / name, to / name)
+    _clear(to, keep={to / name for name in written})
     shutil.rmtree(staging, ignore_errors=True)
     return Delivery(tuple(files), tuple(findings))
 
 
-def held_to_contract(outputs: Sequence[Output], folder: Path, *, verdict: Verdict) -> tuple[Finding, ...]:
+def _clear(folder: Path, *, keep: set[Path]) -> None:
+    """Take away what an earlier round of the same run delivered and this one does not."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in keep:
+            path.unlink()
+
+
+def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Finding, ...]:
     """What the bytes under `folder` fall short of, file by file and against each other."""
     findings: list[Finding] = []
     tables: list[Output] = []
-    for output in outputs:
+    keys = answer_keys(spec.outputs)
+    for output in spec.outputs:
         path = folder if "*" in output.file else folder / output.file
-        findings += contract(output, path, empty=_may_be_empty(output, verdict))
+        below = "" if spec.each is not None else f"{keys[output.file]}."
+        findings += contract(output, path, empty=_may_be_empty(output, verdict, below))
         if output.kind in (Kind.CSV, Kind.XLSX, Kind.JSON) and output.columns and path.is_file():
             tables.append(output)
     for first, second in pairwise(tables):
-        findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
+        # Rows of planned prose may differ from table to table; only the same heads are the same table.
+        if spec.each is not None or first.columns == second.columns:
+            findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
     return tuple(findings)
 
 
-def _may_be_empty(output: Output, verdict: Verdict) -> tuple[tuple[int, str], ...]:
-    """Cells (row from 1, column) whose value the gate took out; rows that lost everything are not there."""
+def _may_be_empty(output: Output, verdict: Verdict, below: str) -> tuple[tuple[int, str], ...]:
+    """Cells (row from 1, column) whose value the gate took out; rows that lost everything are not there.
+
+    `below` begins the keys of the file's own rows.
+    """
     names = {column.name for column in output.columns}
+    own = [value for value in verdict.values if value.field in names and value.row.startswith(below)]
     kept: dict[UnitKey, bool] = {}
-    for value in verdict.values:
-        if value.field in names:
-            kept[value.row] = kept.get(value.row, False) or value.value is not None
+    for value in own:
+        kept[value.row] = kept.get(value.row, False) or value.value is not None
     numbers = {row: number for number, row in enumerate((row for row, left in kept.items() if left), 1)}
-    return tuple(
-        (numbers[value.row], value.field)
-        for value in verdict.values
-        if value.value is None and value.field in names and value.row in numbers
-    )
+    return tuple((numbers[value.row], value.field) for value in own if value.value is None and value.row in numbers)
 
 
 def parts(run: Run, *, verdict: Verdict) -> tuple[Part, ...]:
@@ -136,26 +153,43 @@ def _tables(
 
 
 def _parts_of_makers(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
-    answers: dict[str, Json] = {}
-    for result in run.results:
-        if result.landed and result.output:
-            body: Json = orjson.loads(result.output)
-            if isinstance(body, dict):
-                answers.update(body)
+    answers = answers_of(run)
+    keys = answer_keys(run.plan.spec.outputs)
     made: list[Part] = []
     for output in run.plan.spec.outputs:
-        answer = answers.get(output.file)
-        if answer is None:
+        result, key = answers.get(output.file), keys[output.file]
+        if result is None:
+            made += _left(output, run, verdict, values)
             continue
+        answer = answer_of(result, key)
         match output.kind:
             case Kind.PNG | Kind.SVG:
-                made += _pictures(output, made_charts(output, answer=answer, values=values))
+                made += _pictures(output, made_charts(output, key=key, answer=answer, values=values))
             case _ if output.columns:
-                made.append(Part(output.file, (made_table(output, answer=answer, values=values),)))
+                made.append(Part(output.file, (made_table(output, key=key, answer=answer, values=values),)))
             case _:
-                content = made_document(output, title=run.plan.title, answer=answer, values=values, verdict=verdict)
+                content = made_document(
+                    output, key=key, title=run.plan.title, answer=answer, values=values, verdict=verdict
+                )
                 made.append(Part(output.file, (content,)))
     return made
+
+
+def _left(output: Output, run: Run, verdict: Verdict, values: Grid) -> list[Part]:
+    """A file whose maker did not land, from what the others found; a picture needs its maker."""
+    makers = {task.id for task in run.plan.tasks if output.file in task.makes}
+    failures = {result.task: result.failure for result in run.results}
+    why = next((failures[name] for name in makers if failures.get(name)), "") or run.stopped or "it was not started"
+    tops = {task.id for task in run.plan.tasks if not task.makes}
+    found = [value for value in verdict.values if value.row.partition(".")[0] in tops]
+    match output.kind:
+        case Kind.PNG | Kind.SVG:
+            return []
+        case _ if output.columns:
+            return [Part(output.file, (left_table(output, found=found, values=values),))]
+        case _:
+            said = f"Nobody wrote {output.file}: {why}."
+            return [Part(output.file, (left_document(title=run.plan.title, found=found, why=said),))]
 
 
 def _pictures(output: Output, figures: Sequence[Chart]) -> list[Part]:
@@ -164,8 +198,11 @@ def _pictures(output: Output, figures: Sequence[Chart]) -> list[Part]:
     return [Part(output.file.replace("*", figure.name), (figure,)) for figure in figures]
 
 
-def _kind(file: str) -> Kind:
-    return Kind(file.rsplit(".", 1)[-1].lower())
+def _renderer(file: str, renderers: Mapping[Kind, Renderer]) -> Renderer:
+    kind = Kind(file.rsplit(".", 1)[-1].lower())
+    if kind not in renderers:
+        raise MissingPart(f"{file}: no renderer writes {kind.value} files here; ask for {', '.join(sorted(renderers))}")
+    return renderers[kind]
 
 
 def _unwritten(file: str, why: str) -> Finding:

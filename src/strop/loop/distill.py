@@ -18,7 +18,7 @@ from strop.types.content import Standing
 from strop.types.memory import Cost, Skill
 from strop.types.schema import Json
 from strop.types.trial import Run, Value, Verdict
-from strop.types.work import Column, Exemplar, Spec, UnitKey
+from strop.types.work import PLACE, Column, Exemplar, Spec, UnitKey
 
 PROVED = (Standing.ACCEPTED, Standing.CORRECTED)
 
@@ -87,6 +87,23 @@ def worked(
     return tuple(item[3] for item in ranked[:most])
 
 
+def accepted_only(
+    columns: Sequence[Column], verdict: Verdict, sources: Mapping[str, str], *, most: int
+) -> tuple[Exemplar, ...]:
+    """Exemplars without gate correction: accepted fields of each unit, the others left out; fullest first.
+
+    The control arm of the measurement in `examples/catalogue`; skills are made by `worked`.
+    """
+    fields = [column.name for column in columns if column.compute is None]
+    by_row: dict[UnitKey, list[Value]] = {}
+    for value in verdict.values:
+        if value.field in fields and value.standing is Standing.ACCEPTED:
+            by_row.setdefault(value.row, []).append(value)
+    made = [(len(held), exemplar) for row, held in by_row.items() if (exemplar := _exemplar(row, held, sources))]
+    made.sort(key=lambda item: (-item[0], len(item[1].source), item[1].key))
+    return tuple(exemplar for _, exemplar in made[:most])
+
+
 def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str]) -> Exemplar | None:
     """One unit as it was shown and the answer that was proved; None when a value has no sentence."""
     source = values[0].claims[0].source
@@ -102,7 +119,8 @@ def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str])
         inside = [p.number for p in passages if p.start <= span[0] and span[1] <= p.end]
         if not inside:
             return None
-        answer[value.field] = {"value": value.value, "sentence": inside[0]}
+        answer[value.field] = value.value
+        answer[value.field + PLACE] = inside[0]
     return Exemplar(row, numbered(text), orjson.dumps(answer).decode())
 
 

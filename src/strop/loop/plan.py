@@ -11,28 +11,15 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import cast
 
-from strop.errors import PlanRefused
+from strop.drafting.answers import answer_keys, reading_schema, told
+from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
+from strop.errors import BadStream, PlanRefused
 from strop.types.fingerprint import digest_bytes
 from strop.types.money import Usage, cost, worst_case
-from strop.types.schema import (
-    Array,
-    Boolean,
-    Choice,
-    Field,
-    Integer,
-    Json,
-    Number,
-    Object,
-    Schema,
-    Text,
-    object_of,
-)
+from strop.types.schema import Json, object_of
 from strop.types.work import (
     Binding,
-    Column,
-    ColumnType,
     Guidance,
     Kind,
     Output,
@@ -49,8 +36,12 @@ from strop.types.work import (
 )
 
 STEPS_PER_AGENT = 13
-GENERATED = ("summary", "findings", "method", "table", "sources")
-"""Sections of a document that the harness writes itself from judged values."""
+FILES_TOLD = 500
+"""Files that a planner is told by name."""
+BATCH = 8
+"""Claims in one call to the refuting model, as in `verify`."""
+CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS = 300, 60, 150
+"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task."""
 READERS = ("reader-1", "reader-2", "reader-3")
 
 Think = Callable[[Task], Awaitable[Json]]
@@ -102,15 +93,18 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         tasks = _reading(spec, terrain)
         scope = _scope_of_reading(spec, tasks)
     elif terrain.tasks:
-        tasks, scope = terrain.tasks, f"Replays {len(terrain.tasks)} tasks of skill {terrain.guidance.skill}."
+        tasks = _told_their_files(spec, terrain.tasks)
+        scope = f"Replays {len(tasks)} tasks of skill {terrain.guidance.skill}."
     elif think is None:
         raise PlanRefused(
             "this spec is prose, and no planner model is configured to split it. "
             "Add each: (one unit of work a file), or set a planner: strop run SPEC --planner anthropic:claude-opus-5-5"
         )
     else:
-        tasks, scope, objections, fatal = await _decompose(spec, terrain, think)
+        split, scope, objections, fatal = await _decompose(spec, terrain, think)
+        tasks = _told_their_files(spec, split)
     _within(spec, tasks)
+    planned = spec.each is None and not terrain.tasks
     used = sorted({task.prompt for task in tasks} | {"unit", "unit-again", "repair", "task"})
     return Plan(
         title=spec.title,
@@ -119,7 +113,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         tasks=tasks,
         bindings=terrain.bindings,
         egress=tuple(sorted({host for binding in terrain.bindings for host in binding.hosts})),
-        quote=quote(spec, tasks, terrain),
+        quote=quote(spec, tasks, terrain, planned=planned),
         guidance=terrain.guidance,
         objections=objections,
         fatal=fatal,
@@ -152,44 +146,6 @@ def units_of(spec: Spec, found: Sequence[str]) -> tuple[Unit, ...]:
     )
 
 
-def reading_schema(columns: Sequence[Column]) -> Object:
-    """What a reader answers: for each column the value and the number of the sentence that states it."""
-    return Object(
-        tuple(
-            Field(
-                column.name,
-                Object(
-                    (
-                        Field("value", value_schema(column)),
-                        Field("sentence", Integer(1, 10_000, nullable=True, note="number of the sentence")),
-                    )
-                ),
-            )
-            for column in columns
-            if column.compute is None
-        )
-    )
-
-
-def value_schema(column: Column) -> Schema:
-    """A column's type as a nullable schema."""
-    match column.type:
-        case ColumnType.INTEGER:
-            return Integer(nullable=True, note=column.ask)
-        case ColumnType.NUMBER:
-            return Number(nullable=True, note=column.ask)
-        case ColumnType.BOOLEAN:
-            return Boolean(nullable=True, note=column.ask)
-        case ColumnType.DATE:
-            return Text(10, pattern=r"\d{4}-\d{2}-\d{2}", nullable=True, note=column.ask)
-        case ColumnType.DECIMAL:
-            return Text(40, pattern=r"-?\d+(\.\d+)?", nullable=True, note=column.ask)
-        case ColumnType.QUOTE:
-            return Text(600, nullable=True, note=column.ask or "the exact words of the source")
-        case ColumnType.TEXT:
-            return Text(200, nullable=True, note=column.ask)
-
-
 def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
     """A task a batch and reader; batches are as small as the cap on agents in all allows."""
     units = units_of(spec, terrain.units)
@@ -208,7 +164,7 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
     tasks: list[Task] = []
     for reader in range(1, spec.readers + 1):
         for start in range(0, len(units), batch):
-            chunk = units[start : start + batch]
+            chunk = list(units[start : start + batch])
             more = f"+{len(chunk) - 1}" if len(chunk) > 1 else ""
             tasks.append(
                 Task(
@@ -218,7 +174,7 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
                     goal=_goal(spec),
                     schema=schema,
                     prompt=READERS[reader - 1],
-                    units=chunk,
+                    units=tuple(chunk),
                     steps=2 * len(chunk),
                     makes=makes,
                     reader=reader,
@@ -246,219 +202,63 @@ def _scope_of_reading(spec: Spec, tasks: Sequence[Task]) -> str:
 # ---------------------------------------------------------------- prose
 
 
-_TEXT_LIST = Array(Text(500), max_items=20)
-_PROPOSAL = Object(
-    (
-        Field("scope", Text(2_000, note="the job as you understand it")),
-        Field("objections", _TEXT_LIST),
-        Field("fatal", _TEXT_LIST),
-        Field(
-            "tasks",
-            Array(
-                Object(
-                    (
-                        Field("id", Text(60, pattern=r"[a-z0-9][a-z0-9-]*")),
-                        Field("kind", Choice(("work", "aggregate"))),
-                        Field("role", Text(120)),
-                        Field("goal", Text(4_000)),
-                        Field("needs", Array(Text(60), max_items=1_000)),
-                        Field("tools", Array(Text(60), max_items=20)),
-                        Field("steps", Integer(1, 200)),
-                        Field("makes", Array(Text(200), max_items=50)),
-                        Field(
-                            "fields",
-                            Array(
-                                Object(
-                                    (
-                                        Field("name", Text(60)),
-                                        Field("type", Choice(("text", "integer", "number", "boolean", "date"))),
-                                        Field("note", Text(300)),
-                                    )
-                                ),
-                                max_items=40,
-                            ),
-                        ),
-                    )
-                ),
-                min_items=1,
-                max_items=3_000,
-            ),
-        ),
-    )
-)
-
-
 async def _decompose(
     spec: Spec, terrain: Terrain, think: Think
 ) -> tuple[tuple[Task, ...], str, tuple[str, ...], tuple[str, ...]]:
     """Ask the planner; validate; one repair turn with what is wrong."""
     notes: tuple[str, ...] = ()
     for attempt in (1, 2):
-        proposal = object_of(await think(_planning_task(spec, terrain, attempt, notes)))
-        tasks = tuple(_task(object_of(raw), spec) for raw in cast("list[Json]", proposal["tasks"]))
-        notes = _wrong_with(tasks, spec, terrain)
+        try:
+            proposal = object_of(await think(_planning_task(spec, terrain, attempt, notes)))
+        except BadStream as caught:
+            raise PlanRefused(
+                f"the planner's answer cannot be used, nothing was run: {caught}. Start anew, or name another planner: "
+                "strop run SPEC --planner NAME"
+            ) from caught
+        tasks = proposed(proposal, spec)
+        notes = wrong_with(tasks, spec, tools=terrain.tools) or _too_long(spec, tasks)
         if not notes:
-            return tasks, str(proposal["scope"]), _lines(proposal["objections"]), _lines(proposal["fatal"])
-    raise PlanRefused("the planner's decomposition stays wrong after its repair turn: " + "; ".join(notes[:5]))
+            return tasks, str(proposal["scope"]), lines(proposal["objections"]), lines(proposal["fatal"])
+    raise PlanRefused(
+        "the planner's decomposition stays wrong after its repair turn, nothing was run: "
+        + "; ".join(notes[:5])
+        + ". Start anew, say in the spec how to split the work, or name another planner"
+    )
+
+
+def _too_long(spec: Spec, tasks: Sequence[Task]) -> tuple[str, ...]:
+    critical = _critical(tasks)
+    most = spec.budget.critical_steps
+    return (f"the longest chain has {critical:,} steps, at most {most:,}",) if critical > most else ()
 
 
 def _planning_task(spec: Spec, terrain: Terrain, attempt: int, notes: tuple[str, ...]) -> Task:
-    outputs = "\n".join(
-        f"- {output.file}" + (f" with columns {', '.join(c.name for c in output.columns)}" if output.columns else "")
-        + (f" with sections {', '.join(output.sections)}" if output.sections else "")
-        for output in spec.outputs
-    )  # fmt: skip
-    files = "\n".join(terrain.files[:200]) or "none"
+    files = "\n".join(terrain.files[:FILES_TOLD]) or "none"
+    more = len(terrain.files) - FILES_TOLD
     return Task(
         id=TaskId(f"plan-{attempt}"),
         kind=TaskKind.AGGREGATE,
         role="planner",
         goal=(
-            f"{spec.prose}\n\nDeliverables:\n{outputs}\n\nFiles:\n{files}\n\n"
-            f"Tools: {', '.join(terrain.tools) or 'none'}. At most {spec.budget.agents_total:,} tasks "
-            f"and {spec.budget.steps:,} steps."
+            f"{spec.prose}{told(spec.outputs, keys=answer_keys(spec.outputs))}\n\n"
+            f"Files that may be read:\n{files}" + (f"\nand {more:,} more" if more > 0 else "") + "\n\n"
+            f"Tools: {', '.join(terrain.tools) or 'none'}. At most {spec.budget.agents_total:,} tasks, "
+            f"{spec.budget.steps:,} steps in all, {spec.budget.critical_steps:,} in the longest chain."
         ),
-        schema=_PROPOSAL,
+        schema=PROPOSAL,
         prompt="decompose",
         steps=2,
         repairs=notes,
     )
 
 
-def _task(raw: Mapping[str, Json], spec: Spec) -> Task:
-    kind = TaskKind(str(raw["kind"]))
-    makes = _lines(raw["makes"])
-    fields = [object_of(field) for field in cast("list[Json]", raw["fields"])]
-    columns = [Column(str(f["name"]), ColumnType(str(f["type"])), ask=str(f["note"])) for f in fields]
-    outputs = tuple(output for output in spec.outputs if output.file in makes)
-    schema = making_schema(outputs) if outputs else rows_schema(columns or [Column("finding", ColumnType.TEXT)])
-    return Task(
-        id=TaskId(str(raw["id"])),
-        kind=kind,
-        role=str(raw["role"]),
-        goal=str(raw["goal"]),
-        schema=schema,
-        prompt="aggregate" if kind is TaskKind.AGGREGATE else "specialist",
-        needs=tuple(TaskId(need) for need in _lines(raw["needs"])),
-        tools=_lines(raw["tools"]),
-        steps=int(cast("int", raw["steps"])),
-        makes=makes,
+def _told_their_files(spec: Spec, tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """Makers are told what their files must hold: they see nothing of the spec."""
+    keys = answer_keys(spec.outputs)
+    return tuple(
+        replace(task, goal=task.goal + told([o for o in spec.outputs if o.file in task.makes], keys=keys))
+        for task in tasks
     )
-
-
-def rows_schema(columns: Sequence[Column]) -> Object:
-    """Rows whose cells carry their source and quote."""
-    cells = tuple(Field(column.name, sourced(value_schema(column))) for column in columns)
-    return Object((Field("rows", Array(Object(cells), max_items=5_000)),))
-
-
-def sourced(value: Schema) -> Object:
-    """A leaf of an answer: the value, the file it is from, and the words that state it."""
-    return Object(
-        (
-            Field("value", value),
-            Field("source", Text(300, nullable=True, note="path of a file you read")),
-            Field("quote", Text(1_000, nullable=True, note="copied word for word from the source")),
-        )
-    )
-
-
-_DOCUMENT = Object(
-    (
-        Field(
-            "sections",
-            Array(
-                Object(
-                    (
-                        Field("heading", Text(120)),
-                        Field(
-                            "paragraphs", Array(Array(sourced(Text(2_000, nullable=True)), max_items=40), max_items=40)
-                        ),
-                        Field("bullets", Array(sourced(Text(500, nullable=True)), max_items=60)),
-                    )
-                ),
-                min_items=1,
-                max_items=60,
-            ),
-        ),
-    )
-)
-_CHARTS = Object(
-    (
-        Field(
-            "charts",
-            Array(
-                Object(
-                    (
-                        Field("name", Text(60, pattern=r"[a-z0-9][a-z0-9_-]*")),
-                        Field("kind", Choice(("bar", "line", "scatter"))),
-                        Field("title", Text(120)),
-                        Field("x_title", Text(60)),
-                        Field("y_title", Text(60)),
-                        Field(
-                            "points", Array(Object((Field("x", Text(80)), Field("y", sourced(Number(nullable=True))))))
-                        ),
-                    )
-                ),
-                min_items=1,
-                max_items=40,
-            ),
-        ),
-    )
-)
-
-
-def making_schema(outputs: Sequence[Output]) -> Object:
-    """What the maker of these files answers: one field a file."""
-
-    def of(output: Output) -> Schema:
-        match output.kind:
-            case Kind.PNG | Kind.SVG:
-                return _CHARTS
-            case _ if output.columns:
-                return rows_schema(output.columns)
-            case _:
-                return _DOCUMENT
-
-    return Object(tuple(Field(output.file, of(output)) for output in outputs))
-
-
-def _wrong_with(tasks: Sequence[Task], spec: Spec, terrain: Terrain) -> tuple[str, ...]:
-    """What a proposal breaks, in words for the planner."""
-    wrong: list[str] = []
-    ids = [task.id for task in tasks]
-    known = set(ids)
-    wrong += [f"task id {name} stands twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
-    for task in tasks:
-        wrong += [f"{task.id} needs {need}, which is no task" for need in task.needs if need not in known]
-        wrong += [
-            f"{task.id} asks for tool {tool}, which is not there" for tool in task.tools if tool not in terrain.tools
-        ]
-        if task.makes and task.kind is not TaskKind.AGGREGATE:
-            wrong.append(f"{task.id} makes a deliverable but is not of kind aggregate")
-    for output in spec.outputs:
-        makers = [task.id for task in tasks if output.file in task.makes]
-        if len(makers) != 1:
-            wrong.append(f"{output.file} has {len(makers)} makers, needs exactly one ({', '.join(makers) or 'none'})")
-    asked = {output.file for output in spec.outputs}
-    wrong += [
-        f"{task.id} makes {file}, which nobody ordered" for task in tasks for file in task.makes if file not in asked
-    ]
-    if not wrong:
-        try:
-            waves(tuple(tasks))
-        except ValueError as caught:
-            wrong.append(str(caught))
-    if len(tasks) > spec.budget.agents_total:
-        wrong.append(f"{len(tasks)} tasks, at most {spec.budget.agents_total}")
-    steps = sum(task.steps for task in tasks)
-    if steps > spec.budget.steps:
-        wrong.append(f"{steps} steps, at most {spec.budget.steps}")
-    return tuple(wrong)
-
-
-def _lines(value: Json) -> tuple[str, ...]:
-    return tuple(str(item) for item in cast("list[Json]", value))
 
 
 # ---------------------------------------------------------------- limits and quote
@@ -487,29 +287,84 @@ def _expected_steps(task: Task) -> int:
     return len(task.units) if task.kind is TaskKind.READ else min(task.steps, STEPS_PER_AGENT)
 
 
-def quote(spec: Spec, tasks: Sequence[Task], terrain: Terrain) -> Quote:
-    """Agents, steps, tokens, money and minutes as median, 90th percentile and worst case."""
-    worker = next((b for b in terrain.bindings if b.role == "worker"), terrain.bindings[0])
+def quote(spec: Spec, tasks: Sequence[Task], terrain: Terrain, *, planned: bool = False) -> Quote:
+    """Agents, steps, tokens, money and minutes as median, 90th percentile and worst case.
+
+    Tokens and money are those of every role; `planned` says that a planner split the spec.
+    """
     steps = sum(_expected_steps(task) for task in tasks)
     critical = _critical(tasks)
     stages = waves(tuple(tasks))
-    inputs = sum(_input_tokens(task, terrain) for task in tasks)
-    outputs = steps * terrain.pace.output
-    worst_steps = min(sum(task.steps for task in tasks), spec.budget.steps)
-    worst_output = worst_steps * worker.output
-    tokens = Range(
-        inputs + outputs, round(1.3 * (inputs + outputs)), min(4 * inputs + worst_output, spec.budget.tokens)
+    shares = [_work_share(spec, tasks, terrain), *_other_shares(spec, tasks, terrain, planned=planned)]
+    inputs = sum(share.input for share in shares)
+    outputs = sum(share.output for share in shares)
+    worst_tokens = sum(4 * share.input + share.worst for share in shares)
+    tokens = Range(inputs + outputs, round(1.3 * (inputs + outputs)), min(worst_tokens, spec.budget.tokens))
+    p50 = sum(cost(Usage(input=share.input, output=share.output), share.binding.price) for share in shares)
+    worst = sum(
+        worst_case(input_bound=4 * share.input, output_bound=share.worst, price=share.binding.price) for share in shares
     )
-    p50 = cost(Usage(input=inputs, output=outputs), worker.price)
-    worst = worst_case(input_bound=4 * inputs, output_bound=worst_output, price=worker.price)
     money = Range(p50, round(1.4 * p50), min(worst, spec.budget.nanos))
     at_once = max(1, min(spec.budget.agents, terrain.pace.at_once))
     rounds = sum(math.ceil(sum(_expected_steps(_by(tasks, name)) for name in stage) / at_once) for stage in stages)
-    turns = max(rounds, critical)
+    turns = max(rounds, critical) + sum(share.turns for share in shares)
     minutes = Range(turns * terrain.pace.p50 / 60, turns * terrain.pace.p90 / 60, spec.budget.minutes)
     alone = steps * terrain.pace.p50 / 60
     advice, reasons = _advice(spec, tasks, tokens.p50, alone, critical / max(steps, 1), terrain.bindings)
     return Quote(len(tasks), len(stages), steps, critical, tokens, money, minutes, advice, reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What one role is expected to use: tokens in and out, tokens out at most, calls one after another."""
+
+    binding: Binding
+    input: int
+    output: int
+    worst: int
+    turns: int = 0
+
+
+def _work_share(spec: Spec, tasks: Sequence[Task], terrain: Terrain) -> _Share:
+    worker = next((b for b in terrain.bindings if b.role == "worker"), terrain.bindings[0])
+    steps = sum(_expected_steps(task) for task in tasks)
+    inputs = sum(_input_tokens(task, terrain) for task in tasks)
+    most_steps = min(sum(task.steps for task in tasks), spec.budget.steps)
+    return _Share(worker, inputs, steps * terrain.pace.output, most_steps * worker.output)
+
+
+def _other_shares(spec: Spec, tasks: Sequence[Task], terrain: Terrain, *, planned: bool) -> list[_Share]:
+    """The planner's one call (at most two, each with a repair turn) and the verifier's, eight claims each."""
+    shares: list[_Share] = []
+    by_role = {binding.role: binding for binding in terrain.bindings}
+    if planned and (planner := by_role.get("planner")) is not None:
+        asked = len(terrain.prompts["decompose"]) + len(spec.prose) + sum(len(path) for path in terrain.files)
+        shares.append(_Share(planner, asked // 4 + 1_000, TASK_TOKENS * len(tasks), 4 * planner.output, turns=1))
+    if (verifier := by_role.get("verifier")) is not None:
+        calls = math.ceil(_claims(spec, tasks) / BATCH)
+        asked = calls * (len(terrain.prompts["refute"]) // 4 + BATCH * CLAIM_TOKENS)
+        answered = calls * BATCH * VERDICT_TOKENS
+        worst = 2 * (1 + spec.repairs) * calls * verifier.output
+        shares.append(_Share(verifier, asked, answered, worst, turns=math.ceil(calls / max(spec.budget.agents, 1))))
+    return shares
+
+
+def _claims(spec: Spec, tasks: Sequence[Task]) -> int:
+    """Values that a refuting model is likely to be shown."""
+    if spec.each is not None:
+        units = sum(len(task.units) for task in tasks if task.reader == 1)
+        return units * sum(column.compute is None for column in spec.table)
+    return sum(_claims_of(output) for output in spec.outputs)
+
+
+def _claims_of(output: Output) -> int:
+    match output.kind:
+        case Kind.PNG | Kind.SVG:
+            return 10 * ((output.count.least or 1) if output.count else 1)
+        case _ if output.columns:
+            return len(output.columns) * ((output.rows.least or 20) if output.rows else 20)
+        case _:
+            return 8 * max(len(output.sections), 1)
 
 
 def _by(tasks: Sequence[Task], name: TaskId) -> Task:

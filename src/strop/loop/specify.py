@@ -12,7 +12,7 @@ from strop.checking.frontmatter import Node, known, split
 from strop.errors import BadInput, SpecRefused
 from strop.types.money import nanos
 from strop.types.schema import Array, Field, Json, Object, Text, object_of
-from strop.types.work import Budget, Column, ColumnType, Conflict, Count, Kind, Output, Sources, Spec
+from strop.types.work import PLACE, Budget, Column, ColumnType, Conflict, Count, Kind, Output, Sources, Spec
 
 T = TypeVar("T")
 
@@ -203,6 +203,8 @@ def _columns(node: Node) -> tuple[Column, ...]:
     if not columns:
         raise SpecRefused("columns is empty", line=node.line, fix="Add for example columns: {name: text}")
     names = [column.name.lower() for column in columns]
+    if any(PLACE in name for name in names):
+        raise SpecRefused(f"a column name holds {PLACE}", line=node.line, fix="Use letters, digits and underscores")
     if len(set(names)) != len(names):
         raise SpecRefused("two columns have the same name", line=node.line, fix="Name each column once")
     return columns

@@ -6,22 +6,28 @@ files are judged by `checking.contracts` when they are delivered, and `sealed` j
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from strop.checking.checks import parse_check, run_check
 from strop.checking.judge import Evidence, Failure, judge
 from strop.checking.quotes import locate, states
+from strop.drafting.answers import answer_keys
+from strop.drafting.works import answers_of, left_over
+from strop.errors import BadStream, JournalFault, StropError
 from strop.types.content import Standing
+from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
 from strop.types.schema import Array, Choice, Field, Json, Object, Text, object_of
 from strop.types.trial import Claim, Delivery, Finding, Run, Severity, Value, Verdict
-from strop.types.work import Task, TaskId, TaskKind, UnitKey
+from strop.types.work import Column, Spec, Task, TaskId, TaskKind, UnitKey
 
 BATCH = 8
 """Claims in one call to the refuting model."""
+AT_ONCE = 32
+"""Most calls to the refuting model at the same time."""
 WINDOW = 400
 """Characters of the source shown on either side of a quote."""
 
@@ -43,7 +49,12 @@ class Proofs:
 
 
 async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> Verdict:
-    """Judge every value of the run. The verdict stands for values only until it is `sealed`."""
+    """Judge every value of the run. The verdict stands for values only until it is `sealed`.
+
+    Raises:
+        JournalFault: what the refuting model said could not be recorded. Any other failure of that model
+            leaves its claims unverified, and the verdict says so.
+    """
     units = _rows(run)
     if run.plan.spec.each is not None:
         evidence = Evidence(
@@ -56,8 +67,10 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
     else:
         values, findings = _judge_made(run, proofs)
     findings = (*findings, *_missing(run), *_unread(run))
+    hearing = _Hearing(run.plan.spec, proofs)
     if refute is not None:
-        values, more = await _refuted(values, proofs, refute)
+        await hearing.hold(values, refute)
+        values, more = hearing.weighed(values)
         findings = (*findings, *more)
     values, broken = _ruled(values, proofs.rules)
     findings = (*findings, *broken)
@@ -65,7 +78,7 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         passed=not any(finding.severity is Severity.FATAL for finding in findings),
         values=values,
         findings=findings,
-        unchecked=_unchecked(run, values, refuter=proofs.refuter if refute else ""),
+        unchecked=(*_unchecked(run, values, refuter=proofs.refuter if refute else ""), *hearing.silences),
         refuter=proofs.refuter if refute else "",
     )
 
@@ -87,26 +100,48 @@ def _rows(run: Run) -> tuple[UnitKey, ...]:
 
 
 def _judge_made(run: Run, proofs: Proofs) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Values of planned prose: what the makers' answers claim, by their quotes."""
-    makers = {task.id for task in run.plan.tasks if task.makes} | set(run.extended)
-    latest: dict[tuple[UnitKey, str], Claim] = {}
-    for result in run.results:
-        if result.task in makers:
-            latest.update({(claim.row, claim.field): claim for claim in result.claims})
+    """Values of planned prose: what the makers' last answers claim, by their quotes.
+
+    Where a maker has not landed, what the others found is judged in its place.
+    """
+    keys = answer_keys(run.plan.spec.outputs)
+    ordered = {
+        (keys[output.file], column.name): column for output in run.plan.spec.outputs for column in output.columns
+    }
+    made = tuple(dict.fromkeys(claim for result in answers_of(run).values() for claim in result.claims))
     values: list[Value] = []
     findings: list[Finding] = []
-    for (row, field), claim in latest.items():
-        if claim.value is None:
-            continue
-        if claim.span is None or claim.source not in proofs.sources:
-            observed = claim.quote or "no quote"
-            rule = "every value carries a quote that stands in its source"
-            findings.append(Finding("quote", claim.task, f"{row}.{field}", "a quote that stands", observed, rule))
-            values.append(Value(row, field, None, Standing.REFUTED, (claim,), ("no quote stands",), claim.value))
-        else:
-            said = "quote states the value" if states(claim.value, claim.quote) else "quote stands"
-            values.append(Value(row, field, claim.value, Standing.UNVERIFIED, (claim,), (said,)))
+    for claim in (*made, *left_over(run)):
+        key = claim.row.rpartition(".rows[")[0]
+        value, finding = _made(claim, ordered.get((key, claim.field)), proofs)
+        values += [value] if value else []
+        findings += [finding] if finding else []
     return tuple(values), tuple(findings)
+
+
+def _made(claim: Claim, column: Column | None, proofs: Proofs) -> tuple[Value | None, Finding | None]:
+    """One claim of a maker. A cell of an ordered table may be an honest gap; a sentence without words is none."""
+    row, name = claim.row, claim.field
+    place = f"{row}.{name}"
+    if claim.value is None:
+        if column is None:
+            return None, None
+        rule = "every cell that the sources can fill is filled"
+        finding = Finding("missing", claim.task, place, "a value", "nothing found", rule, Severity.NOTE)
+        return Value(row, name, None, Standing.REFUTED, (), ("nothing was found",)), finding
+    if claim.span is None or claim.source not in proofs.sources:
+        rule, observed = "every value carries a quote that stands in its source", claim.quote or "no quote"
+        finding = Finding("quote", claim.task, place, "a quote that stands", observed, rule, claims=(claim.id,))
+        return Value(row, name, None, Standing.REFUTED, (claim,), ("no quote stands",), claim.value), finding
+    if states(claim.value, claim.quote):
+        return Value(row, name, claim.value, Standing.UNVERIFIED, (claim,), ("quote states the value",)), None
+    if column is not None and column.quote:
+        rule = f"the quote of {name} says its value"
+        finding = Finding(
+            "quote", claim.task, place, f"a quote that says {claim.value!r}", claim.quote, rule, claims=(claim.id,)
+        )
+        return Value(row, name, None, Standing.REFUTED, (claim,), ("its quote says otherwise",), claim.value), finding
+    return Value(row, name, claim.value, Standing.UNVERIFIED, (claim,), ("quote stands",)), None
 
 
 def _failures(run: Run) -> tuple[Failure, ...]:
@@ -165,86 +200,142 @@ _ANSWER = Object(
 )
 
 
-async def _refuted(
-    values: Sequence[Value], proofs: Proofs, refute: Refute
-) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Ask for the flaw, claim by claim; a verdict counts only with a quote that stands in the source."""
-    asked = [value for value in values if value.standing is not Standing.REFUTED and _passage(value, proofs)]
-    words: dict[str, tuple[str, str]] = {}
-    batches = iter(asked)
-    number = 0
-    while batch := list(islice(batches, BATCH)):
-        number += 1
-        answer = object_of(await refute(_refuting_task(number, batch, proofs)))
+@dataclass(slots=True)
+class _Hearing:
+    """The refuting model's words on one run's values. Asks for the flaw, claim by claim, many batches at once.
+
+    A batch's task is named by the hash of what it asks, so a batch that was answered before (in an
+    earlier round or process) is read from the record and costs nothing.
+    """
+
+    spec: Spec
+    proofs: Proofs
+    silences: list[str] = field(default_factory=list[str])
+    """Why claims were not looked at, in sentences for people."""
+    _words: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    """(verdict, quote) by question."""
+    _over: str = ""
+    """Why nothing more is asked."""
+
+    async def hold(self, values: Sequence[Value], refute: Refute) -> None:
+        """Ask about every value that can still be refuted.
+
+        Raises:
+            JournalFault.
+        """
+        asked = [value for value in values if value.standing is not Standing.REFUTED and self._passage(value)]
+        batches = [asked[start : start + BATCH] for start in range(0, len(asked), BATCH)]
+        gate = asyncio.Semaphore(max(1, min(AT_ONCE, self.spec.budget.agents)))
+        faults: list[JournalFault] = []
+        unheard: list[Value] = []
+
+        async def hear(batch: Sequence[Value]) -> None:
+            async with gate:
+                try:
+                    if self._over:
+                        unheard.extend(batch)
+                    else:
+                        self._note(batch, object_of(await refute(self._task(batch))))
+                except JournalFault as caught:
+                    faults.append(caught)
+                    self._over = str(caught)
+                except BadStream as caught:
+                    self.silences.append(f"{len(batch)} claims: the refuting model's answer cannot be used ({caught}).")
+                except StropError as caught:
+                    unheard.extend(batch)
+                    self._over = f"{type(caught).__name__}: {caught}"
+
+        async with asyncio.TaskGroup() as group:
+            for batch in batches:
+                group.create_task(hear(batch))
+        if faults:
+            raise faults[0]
+        if unheard:
+            self.silences.append(f"{len(unheard)} claims: the refuting model could not be asked ({self._over}).")
+
+    def weighed(self, values: Sequence[Value]) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+        """Every value after the model's word on it, and what was refuted."""
+        judged: list[Value] = []
+        findings: list[Finding] = []
+        for value in values:
+            word, quote = self._words.get(self._question(value), ("cannot-tell", ""))
+            after, finding = self._weigh(value, word, quote)
+            judged.append(after)
+            findings += [finding] if finding else []
+        return tuple(judged), tuple(findings)
+
+    def _note(self, batch: Sequence[Value], answer: Mapping[str, Json]) -> None:
+        """Words on what was asked, and on nothing else; two different words on one claim are none."""
+        asked = {self._question(value) for value in batch}
         for item in cast("list[Json]", answer["verdicts"]):
             said = object_of(item)
-            words[str(said["id"])] = (str(said["verdict"]), str(said["quote"] or ""))
-    judged: list[Value] = []
-    findings: list[Finding] = []
-    for value in values:
-        word, quote = words.get(value.claims[0].id, ("cannot-tell", "")) if value.claims else ("cannot-tell", "")
-        after, finding = _weigh(value, word, quote, proofs)
-        judged.append(after)
-        findings += [finding] if finding else []
-    return tuple(judged), tuple(findings)
+            name, word = str(said["id"]), (str(said["verdict"]), str(said["quote"] or ""))
+            if name not in asked:
+                continue
+            if name in self._words and self._words[name][0] != word[0]:
+                word = ("cannot-tell", "")
+            self._words[name] = word
 
+    def _weigh(self, value: Value, word: str, quote: str) -> tuple[Value, Finding | None]:
+        """One verdict, checked: an invented quote makes it worthless, a table's answer outweighs it."""
+        if not value.claims or word == "cannot-tell" or value.standing is Standing.REFUTED:
+            return value, None
+        claim = value.claims[0]
+        if not quote or locate(quote, self._passage(value)) is None:
+            return value, None
+        if word == "supported":
+            reasons = (*value.reasons, "the refuting model found it stated")
+            lifts = value.standing is Standing.UNVERIFIED and not _disputed(value)
+            return replace(value, standing=Standing.ACCEPTED if lifts else value.standing, reasons=reasons), None
+        if "data agree" in value.reasons or claim.locator:
+            return value, None
+        finding = Finding(
+            kind="refuted",
+            artefact=claim.source,
+            locator=f"{value.row}.{value.field}",
+            expected=f"what the source says: {quote[:200]}",
+            observed=str(value.value),
+            rule=f"{value.field} says what its source says",
+            claims=(claim.id,),
+        )
+        reasons = (*value.reasons, f"refuted by a model: {quote[:120]}")
+        return replace(value, value=None, said=value.value, standing=Standing.REFUTED, reasons=reasons), finding
 
-def _weigh(value: Value, word: str, quote: str, proofs: Proofs) -> tuple[Value, Finding | None]:
-    """One verdict, checked: an invented quote makes it worthless, a table's answer outweighs it."""
-    if not value.claims or word == "cannot-tell" or value.standing is Standing.REFUTED:
-        return value, None
-    claim = value.claims[0]
-    source = proofs.sources.get(claim.source, "")
-    if not quote or locate(quote, source) is None:
-        return value, None
-    if word == "supported":
-        reasons = (*value.reasons, "the refuting model found it stated")
-        lifted = Standing.ACCEPTED if value.standing is Standing.UNVERIFIED and not _disputed(value) else value.standing
-        return replace(value, standing=lifted, reasons=reasons), None
-    if "data agree" in value.reasons or claim.locator:
-        return value, None
-    finding = Finding(
-        kind="refuted",
-        artefact=claim.source,
-        locator=f"{value.row}.{value.field}",
-        expected=f"what the source says: {quote[:200]}",
-        observed=str(value.value),
-        rule=f"{value.field} says what its source says",
-        claims=(claim.id,),
-    )
-    reasons = (*value.reasons, f"refuted by a model: {quote[:120]}")
-    return replace(value, value=None, said=value.value, standing=Standing.REFUTED, reasons=reasons), finding
+    def _task(self, batch: Sequence[Value]) -> Task:
+        rules = "\n".join(f"- {line}" for line in self.spec.valid if not _is_known(line))
+        parts = [f"Rules that every value must keep:\n{rules}"] if rules else []
+        parts += [
+            f"id {self._question(value)}: {value.field} of {value.row} is {value.value!r}\n"
+            f"<passage>\n{self._passage(value)}\n</passage>"
+            for value in batch
+        ]
+        goal = "\n\n".join(parts)
+        return Task(
+            id=TaskId(f"refute/{digest(goal)[:12]}"),
+            kind=TaskKind.AGGREGATE,
+            role="verifier",
+            goal=goal,
+            schema=_ANSWER,
+            prompt="refute",
+            steps=2,
+        )
+
+    def _question(self, value: Value) -> str:
+        """Name of a claim before the refuting model: blind to who made it."""
+        return digest([value.row, value.field, value.value, self._passage(value)])[:12]
+
+    def _passage(self, value: Value) -> str:
+        """The words around the claim's quote."""
+        claim = value.claims[0] if value.claims else None
+        if claim is None or claim.span is None:
+            return ""
+        start, end = claim.span
+        return self.proofs.sources.get(claim.source, "")[max(0, start - WINDOW) : end + WINDOW]
 
 
 def _disputed(value: Value) -> bool:
     """The data contradict it: no reading of the document can settle that."""
     return any(reason.startswith("data ") and reason != "data agree" for reason in value.reasons)
-
-
-def _refuting_task(number: int, batch: Sequence[Value], proofs: Proofs) -> Task:
-    parts = [
-        f"id {value.claims[0].id}: {value.field} of {value.row} is {value.value!r}\n"
-        f"<passage>\n{_passage(value, proofs)}\n</passage>"
-        for value in batch
-    ]
-    return Task(
-        id=TaskId(f"refute-{number}"),
-        kind=TaskKind.AGGREGATE,
-        role="verifier",
-        goal="\n\n".join(parts),
-        schema=_ANSWER,
-        prompt="refute",
-        steps=2,
-    )
-
-
-def _passage(value: Value, proofs: Proofs) -> str:
-    """The words around the claim's quote."""
-    claim = value.claims[0] if value.claims else None
-    if claim is None or claim.span is None:
-        return ""
-    start, end = claim.span
-    return proofs.sources.get(claim.source, "")[max(0, start - WINDOW) : end + WINDOW]
 
 
 # ---------------------------------------------------------------- rules and what is left
@@ -274,19 +365,29 @@ def _ruled(values: Sequence[Value], rules: Sequence[Constraint]) -> tuple[tuple[
 def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str, ...]:
     """What no one checked, in sentences for people."""
     lines: list[str] = []
-    if not refuter:
+    rules = [line for line in run.plan.spec.valid if not _is_known(line)]
+    if refuter:
+        lines += _kinship(run)
+        lines += [f"Checked by no code, only shown to the refuting model: {line}" for line in rules]
+    else:
         lines.append("No refuting model ran: nothing was checked for what only a reader of the whole can see.")
-    elif _family(refuter) == _family(run.plan.bindings[0].model):
-        lines.append("Worker and verifier are of one family: they may share blind spots.")
+        lines += [f"Not checked: {line}" for line in rules]
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
         lines.append(f"{unverified} of {len(values)} values are unverified: they are delivered and marked.")
-    lines += [f"Not checked by code: {line}" for line in run.plan.spec.valid if not _is_known(line)]
     return tuple(lines)
 
 
-def _family(model: str) -> str:
-    return model.split(":")[-1].split("-")[0].lower()
+def _kinship(run: Run) -> list[str]:
+    """Models of one family may share blind spots."""
+    worker, verifier = run.plan.binding("worker"), run.plan.binding("verifier")
+    if worker is None or verifier is None:
+        return []
+    if worker.model == verifier.model or (worker.family == verifier.family and worker.family not in ("", "unknown")):
+        return ["Worker and verifier are of one family: they may share blind spots."]
+    if {worker.family, verifier.family} & {"", "unknown"}:
+        return ["Worker and verifier may be of one family (not declared): they may share blind spots."]
+    return []
 
 
 def _is_known(line: str) -> bool:

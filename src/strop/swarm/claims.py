@@ -6,7 +6,8 @@ Pure over the texts it is given. A reader names the sentence; a specialist write
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
 
 import orjson
 
@@ -19,7 +20,7 @@ from strop.types.fingerprint import digest_bytes
 from strop.types.label import Integrity, Label
 from strop.types.schema import Json
 from strop.types.trial import Claim
-from strop.types.work import Column, Task, Unit, UnitKey
+from strop.types.work import PLACE, Column, Task, Unit, UnitKey
 
 LEAF = {"value", "source", "quote"}
 
@@ -30,17 +31,18 @@ def claims_of_reading(answer: Json, *, unit: Unit, text: str, task: Task) -> lis
     source_hash = digest_bytes(text.encode())
     label = Label(Integrity.UNTRUSTED, origins=(unit.source,))
     claims: list[Claim] = []
-    for name, leaf in _items(answer):
-        if not isinstance(leaf, dict) or leaf.get("value") is None:
+    said = answer if isinstance(answer, dict) else {}
+    for name, value in said.items():
+        if name.endswith(PLACE) or value is None:
             continue
-        number = leaf.get("sentence")
+        number = said.get(name + PLACE)
         passage = passages.get(number) if isinstance(number, int) else None
         claims.append(
             Claim(
                 task=task.id,
                 row=unit.key,
                 field=name,
-                value=_scalar(leaf["value"]),
+                value=_scalar(value),
                 source=unit.source,
                 source_hash=source_hash,
                 quote=text[passage.start : passage.end] if passage else "",
@@ -75,18 +77,20 @@ def claim_of_table(
 
 
 def claims_of_work(answer: Json, *, task: Task, read: Callable[[str], str]) -> list[Claim]:
-    """Every `{value, source, quote}` leaf of an answer; `row` is the path to it, `field` its last name."""
+    """Every `{value, source, quote}` leaf of an answer; `field` is its own name, `row` the path above it.
+
+    Below a file's key where the task makes files, below the task's id where it does not.
+    """
     claims: list[Claim] = []
-    for path, leaf in _leaves(answer, ""):
-        source, quote = str(leaf.get("source") or ""), str(leaf.get("quote") or "")
+    for row, name, leaf in _leaves(answer, "" if task.makes else task.id, ""):
+        source, quote = _source(leaf), str(leaf.get("quote") or "")
         text = _text(source, read)
         span = locate(quote, text) if quote and text else None
-        row, _, name = path.rpartition(".")
         claims.append(
             Claim(
                 task=task.id,
                 row=UnitKey(row or task.id),
-                field=name or path,
+                field=name,
                 value=_scalar(leaf["value"]),
                 source=source,
                 source_hash=digest_bytes(text.encode()) if text else "",
@@ -101,16 +105,23 @@ def claims_of_work(answer: Json, *, task: Task, read: Callable[[str], str]) -> l
 def unfounded(answer: Json, *, read: Callable[[str], str]) -> list[str]:
     """What is wrong with the sources and quotes of an answer, in words for the model that wrote it."""
     flaws: list[str] = []
-    for path, leaf in _leaves(answer, ""):
+    for row, name, leaf in _leaves(answer, "", ""):
         if leaf["value"] is None:
             continue
-        source, quote = str(leaf.get("source") or ""), str(leaf.get("quote") or "")
+        path = f"{row}.{name}" if row else name
+        source, quote = _source(leaf), str(leaf.get("quote") or "")
         text = _text(source, read)
         if text is None:
             flaws.append(f"{path}: the source {source!r} cannot be read; name a file you may read")
         elif not quote or locate(quote, text) is None:
             flaws.append(f"{path}: the quote does not stand in {source}; copy the exact words")
     return flaws
+
+
+def _source(leaf: Mapping[str, Json]) -> str:
+    """The file that a leaf names, in the one spelling that sources are kept under."""
+    said = str(leaf.get("source") or "").strip()
+    return PurePosixPath(said).as_posix() if said else ""
 
 
 def _text(source: str, read: Callable[[str], str]) -> str | None:
@@ -120,22 +131,20 @@ def _text(source: str, read: Callable[[str], str]) -> str | None:
         return None
 
 
-def _leaves(value: Json, path: str) -> Iterator[tuple[str, dict[str, Json]]]:
+def _leaves(value: Json, row: str, name: str) -> Iterator[tuple[str, str, dict[str, Json]]]:
+    """(path above, own name, leaf): names may hold dots, so the two are kept apart."""
     match value:
         case dict() if set(value) == LEAF:
-            yield path, value
+            yield row, name, value
         case dict():
-            for name, child in value.items():
-                yield from _leaves(child, f"{path}.{name}" if path else name)
+            above = f"{row}.{name}" if row and name else row or name
+            for key, child in value.items():
+                yield from _leaves(child, above, key)
         case list():
             for index, child in enumerate(value):
-                yield from _leaves(child, f"{path}[{index}]")
+                yield from _leaves(child, row, f"{name}[{index}]")
         case _:
             return
-
-
-def _items(value: Json) -> list[tuple[str, Json]]:
-    return list(value.items()) if isinstance(value, dict) else []
 
 
 def _scalar(value: Json) -> Scalar:

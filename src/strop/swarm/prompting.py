@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from strop.errors import ConfigRefused
 from strop.seams import Assignment, Message
 from strop.types.fingerprint import canonical
-from strop.types.schema import Integer, Object, Schema, to_json_schema
-from strop.types.work import Column, ColumnType, Task
+from strop.types.schema import Field, Integer, Object, Schema, to_json_schema
+from strop.types.work import PLACE, Column, ColumnType, Task
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
@@ -88,17 +88,10 @@ def asked(column: Column) -> str:
 
 def narrowed(schema: Schema, *, sentences: int) -> Schema:
     """A reading schema for one unit: no field may name a sentence that the unit does not have."""
-    match schema:
-        case Object():
-            fields = tuple(
-                type(field)(
-                    field.name,
-                    Integer(1, sentences, field.schema.nullable, field.schema.note)
-                    if field.name == "sentence" and isinstance(field.schema, Integer)
-                    else narrowed(field.schema, sentences=sentences),
-                )
-                for field in schema.fields
-            )
-            return Object(fields, nullable=schema.nullable, note=schema.note)
-        case _:
-            return schema
+    if not isinstance(schema, Object):
+        return schema
+    fields = tuple(
+        Field(field.name, Integer(1, sentences, nullable=True)) if field.name.endswith(PLACE) else field
+        for field in schema.fields
+    )
+    return Object(fields, nullable=schema.nullable, note=schema.note)

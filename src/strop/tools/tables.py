@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import orjson
@@ -46,6 +46,8 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
 
 
 class AskKind(StrEnum):
+    NAME = "name"
+    """The file's own name, without its suffix."""
     ROWS = "rows"
     COLUMNS = "columns"
     FIRST = "first"
@@ -58,7 +60,7 @@ class AskKind(StrEnum):
     DISTINCT = "distinct"
 
 
-_WHOLE = (AskKind.ROWS, AskKind.COLUMNS, AskKind.FIRST, AskKind.LAST)
+_WHOLE = (AskKind.NAME, AskKind.ROWS, AskKind.COLUMNS, AskKind.FIRST, AskKind.LAST)
 ALLOWED = ", ".join(kind.value if kind in _WHOLE else f"{kind.value}:COL" for kind in AskKind)
 """The language in one line, for refusals and the tool's purpose."""
 
@@ -120,6 +122,8 @@ def answer(text: str, ask: Ask, *, path: str) -> Scalar:
     """
     table = _table(text, path=path)
     match ask.kind:
+        case AskKind.NAME:
+            return PurePosixPath(path).stem
         case AskKind.ROWS:
             return len(table.rows)
         case AskKind.COLUMNS:

@@ -76,7 +76,7 @@ class Finding:
     artefact: str
     """File or task."""
     locator: str
-    """Row and field, page, cell."""
+    """`ROW.FIELD` for values; page, row or cell for files."""
     expected: str
     observed: str
     rule: str

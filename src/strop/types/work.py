@@ -18,6 +18,10 @@ UnitKey = NewType("UnitKey", str)
 """One unit of work: a file's stem, a list entry."""
 
 
+PLACE = "@"
+"""Suffix of the field that names the sentence a value stands in; no column name may hold it."""
+
+
 class Kind(StrEnum):
     """The file kinds a spec may ask for."""
 
@@ -51,7 +55,7 @@ class Column:
     quote: bool = False
     """The value needs a quote of its own that stands in the source."""
     recompute: str | None = None
-    """How the companion table answers the same question: `rows`, `columns`, `first`, `last`, `sum:COL`."""
+    """How the companion table answers the same question: `name`, `rows`, `columns`, `first`, `last`, `sum:COL`."""
     compute: str | None = None
     """The value comes from the companion table by a tool call, not from a model."""
     ask: str = ""
@@ -211,6 +215,8 @@ class Binding:
     """Most output tokens of one answer."""
     hosts: tuple[str, ...] = ()
     """Where calls go: `host:port`; empty for the embedded model."""
+    family: str = ""
+    """`kimi`, `claude`; `unknown` where nobody declared it."""
     egress: str = ""
     """What leaves this machine beyond `hosts` and cannot be checked by us."""
 
