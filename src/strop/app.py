@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from statistics import quantiles
@@ -20,7 +22,7 @@ from typing import cast
 import orjson
 
 from strop.config import Config, Entry, load, price_of
-from strop.errors import BadInput, ConfigRefused, HumanAwaited, MissingPart, ModelFailure, StropError
+from strop.errors import BadInput, BadStream, ConfigRefused, MissingPart, SpecRefused, StropError
 from strop.learning.library import load_skill, put, skills
 from strop.learning.rules import add_rules, read_rules
 from strop.learning.skillmd import projection
@@ -41,7 +43,7 @@ from strop.swarm.fold import RunFold, fold
 from strop.swarm.supervise import Supervisor
 from strop.tools.files import ListFiles, ReadFile, SearchFiles
 from strop.tools.inside import Inside
-from strop.tools.tables import CompanionTable, recompute
+from strop.tools.tables import CompanionTable, parse_ask, recompute
 from strop.types.events import (
     BudgetRaised,
     CallAnswered,
@@ -55,7 +57,7 @@ from strop.types.events import (
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import CheckKind, Constraint, ItemState, Skill
 from strop.types.money import Price, nanos
-from strop.types.schema import Json
+from strop.types.schema import Json, validate
 from strop.types.trial import Claim, Deliverable, Delivery, Finding, Outcome, Run, Severity, Verdict
 from strop.types.work import Binding, Budget, Guidance, Kind, Plan, Sources, Spec, Task, TaskId, TaskKind
 from strop.version import __version__
@@ -187,11 +189,12 @@ class Project:
         Raises:
             BadInput: no such run, or several.
         """
-        found = [path for path in sorted(self.runs.glob("*")) if path.is_dir() and name.upper() in path.name]
+        held = [path for path in sorted(self.runs.glob("*")) if (path / "journal.db").is_file()]
+        found = [path for path in held if name.upper() in path.name]
         if len(found) != 1:
-            there = ", ".join(path.name for path in (found or sorted(self.runs.glob("*")))[-5:]) or "none"
-            what = "no run" if not found else f"{len(found)} runs"
-            raise BadInput(f"{what} match {name!r}. Runs here: {there}")
+            there = ", ".join(path.name for path in (found or held)[-5:]) or f"none under {self.runs}"
+            what = "no run matches" if not found else f"{len(found)} runs match"
+            raise BadInput(f"{what} {name!r}. Runs here: {there}. See them all with: strop runs")
         return found[0]
 
 
@@ -211,6 +214,20 @@ def open_project(folder: Path, *, environment: Mapping[str, str] | None = None) 
         blobs=FileBlobs(inner / "blobs"),
         environment=os.environ if environment is None else environment,
     )
+
+
+def spec_of(body: bytes, *, name: str) -> Spec:
+    """A spec file, read with the checks that need to know what is there.
+
+    Raises:
+        SpecRefused: what is wrong, on which line, and how to mend it.
+    """
+    return specify(body, name=name, asks=parse_ask)
+
+
+def order_mark(spec: Spec) -> str:
+    """What stays the same of a spec when its caps change: says whether two runs had the same order."""
+    return replace(spec, budget=Budget()).fingerprint
 
 
 def new_run_id(moment: float) -> str:
@@ -459,7 +476,10 @@ def _raised(budget: Budget, changes: Mapping[str, str]) -> Budget:
         return budget
     lines = "\n".join(f"  {key}: {value}" for key, value in changes.items())
     text = f"---\ndeliver: [{{file: a.csv, columns: {{a: text}}}}]\nbudget:\n{lines}\n---\n"
-    read = specify(text.encode()).budget
+    try:
+        read = specify(text.encode()).budget
+    except SpecRefused as caught:
+        raise BadInput(f"--budget: {str(caught).removeprefix(f'line {caught.line}: ')}") from caught
     names = {"usd": "nanos"}
     taken = {names.get(key, key): getattr(read, names.get(key, key)) for key in changes}
     return replace(budget, **taken)
@@ -482,6 +502,8 @@ async def execute(
         StropError: in one of its branches; what was committed stands.
     """
     clock, chance = clock or SystemClock(), chance or SystemChance()
+    if resume:
+        options = as_planned(options, state_of(project.runs / resume).plan)
     async with _crew(project, options) as crew:
         run_id = resume or new_run_id(time.time())
         folder = project.runs / run_id
@@ -493,8 +515,31 @@ async def execute(
             return await _turn(
                 project, _capped(order, options, crew), options, crew, journal, approve, screen, folder, clock, chance
             )
+        except BadInput:
+            if not worth_keeping(journal):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         finally:
             journal.close()
+
+
+def as_planned(options: Options, plan: Plan | None) -> Options:
+    """The options of a run that goes on: who was approved works on, where nobody else is named."""
+    if plan is None:
+        return options
+    models = {binding.role: binding.model for binding in plan.bindings}
+    return replace(
+        options,
+        worker=options.worker or models.get("worker", ""),
+        planner=options.planner or models.get("planner", "none"),
+        verifier=options.verifier or models.get("verifier", "none"),
+    )
+
+
+def worth_keeping(journal: SqliteJournal) -> bool:
+    """Whether a run has come to a plan or to a call; what was refused before that leaves no folder."""
+    state = fold(journal.read())
+    return state.plan is not None or state.ledger.calls > 0
 
 
 async def _turn(
@@ -511,6 +556,8 @@ async def _turn(
 ) -> Ended:
     state = fold(journal.read())
     resumed = state.opened is not None
+    if resumed and state.plan is None:
+        order = _ordered_again(project, state)
     spec = state.plan.spec if state.plan is not None else order.spec
     order = replace(order, spec=replace(spec, budget=_raised(spec.budget, options.budget)))
     head = project.db.head().hash
@@ -542,7 +589,7 @@ async def _turn(
     if resumed:
         await desk.record(RunReopened(state.seconds), *_raises(order.spec.budget, options))
     else:
-        opened = RunOpened(folder.name, order.spec.fingerprint, __version__, order.spec.budget, order.path)
+        opened = RunOpened(folder.name, order_mark(order.spec), __version__, order.spec.budget, order.path)
         await desk.record(opened, ManifestPinned(head))
     rules = project.rules()
     shop = Shop(
@@ -571,6 +618,24 @@ async def _turn(
     ended = Ended(folder.name, folder, turn, state, head, after)
     write_reports(folder, turn=turn, state=state, before=head, after=after, read=reader, publish=write_whole)
     return ended
+
+
+def _ordered_again(project: Project, state: RunFold) -> Order:
+    """The order of a run that was cut off before it had a plan.
+
+    Raises:
+        BadInput: its spec is not there any more, or says something else now.
+    """
+    assert state.opened is not None, "only an opened run is resumed"
+    path = project.folder / state.opened.path
+    spec = spec_of(path.read_bytes(), name=path.name) if path.is_file() else None
+    if spec is None or order_mark(spec) != state.opened.spec:
+        what = "has changed" if spec else "is not there"
+        raise BadInput(
+            f"run {state.opened.run} has no plan yet and its spec {state.opened.path} {what}; "
+            "start anew: strop run SPEC, or strop replay SKILL --inputs FOLDER"
+        )
+    return Order(spec, state.opened.path)
 
 
 class _Cached:
@@ -609,7 +674,7 @@ def _thinker(model: Model | None, like: AgentLoop, desk: Supervisor, state: RunF
     async def think(task: Task) -> Json:
         result = await loop.work(Assignment(task, 1, notes=task.repairs), desk=desk)
         if result.failure:
-            raise ModelFailure(f"{role} {model.card.name}: {result.failure}")
+            raise BadStream(f"{role} {model.card.name}: {result.failure}")
         return cast("Json", orjson.loads(result.output))
 
     return think
@@ -720,14 +785,6 @@ def state_of(folder: Path) -> RunFold:
     return fold(read_journal(folder / "journal.db"))
 
 
-def unapproved(plan: Plan) -> HumanAwaited:
-    """What a run without a terminal ends with."""
-    return HumanAwaited(
-        f"the plan of {plan.title!r} waits for approval and no terminal is there to ask. "
-        "Approve it with: strop run SPEC --yes"
-    )
-
-
 # ---------------------------------------------------------------- what commands ask besides
 
 
@@ -748,6 +805,33 @@ def replay_order(project: Project, name: str, *, inputs: str, exemplars: int | N
     return Order(made.spec, f"skill {name}", made.guidance, made.tasks, made.saving)
 
 
+def runs_of(project: Project) -> tuple[RunRow, ...]:
+    """Every run of the project, newest first: those that ended, and those that wait or were cut off."""
+    rows = {row.id: row for row in project.db.runs()}
+    for folder in project.runs.glob("*"):
+        if folder.name not in rows and (folder / "journal.db").is_file():
+            try:
+                rows[folder.name] = _unindexed(state_of(folder), folder.name)
+            except StropError:
+                rows[folder.name] = RunRow(folder.name, "", "", "", "damaged", 0, 0, 0, 0.0)
+    return tuple(rows[name] for name in sorted(rows, reverse=True))
+
+
+def _unindexed(state: RunFold, name: str) -> RunRow:
+    opened, plan, spent = state.opened, state.plan, state.ledger
+    return RunRow(
+        name,
+        opened.spec if opened else "",
+        opened.path if opened else "",
+        plan.guidance.skill if plan else "",
+        state.outcome or "unfinished",
+        len({unit.key for task in plan.tasks for unit in task.units}) or len(plan.tasks) if plan else 0,
+        spent.calls,
+        spent.nanos,
+        state.seconds,
+    )
+
+
 def resumable(project: Project, spec: Spec) -> str:
     """The newest run of the same spec that was cut off; empty when there is none."""
     closed = {row.id: row for row in project.db.runs()}
@@ -758,13 +842,14 @@ def resumable(project: Project, spec: Spec) -> str:
             state = state_of(folder)
         except StropError:
             continue  # a damaged journal is not offered
-        if state.opened is not None and state.opened.spec == spec.fingerprint and state.outcome is None:
+        if state.opened is not None and state.opened.spec == order_mark(spec) and state.outcome is None:
             return folder.name
     return ""
 
 
 async def verify_again(project: Project, folder: Path) -> Verdict:
-    """The deterministic gate on a run as its journal tells it, and on its files as they are now.
+    """The gate on a run as its journal tells it, and on its files as they are now. No model is asked:
+    what the refuting model said then stands on record.
 
     Raises:
         JournalFault, BadInput.
@@ -772,11 +857,33 @@ async def verify_again(project: Project, folder: Path) -> Verdict:
     state = state_of(folder)
     run = state.run()
     _, material = inside_of(project, run.plan.spec)
-    proofs = _proofs(project, run, _Cached(material.read_text), project.rules(), verifier="")
-    verdict = await verify(run, proofs=proofs)
+    proofs = _proofs(project, run, _Cached(material.read_text), project.rules(), verifier=_refuter(state))
+    verdict = await verify(run, proofs=proofs, refute=partial(_on_record, state) if proofs.refuter else None)
     findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict)
     changed = tuple(_unlike(folder / "files", file) for file in state.files.values())
     return sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
+
+
+def _refuter(state: RunFold) -> str:
+    return state.verdict.refuter if state.verdict else ""
+
+
+async def _on_record(state: RunFold, task: Task) -> Json:
+    """What a model answered to this task in the run.
+
+    Raises:
+        BadStream: nothing on record fits.
+    """
+    for step in range(task.steps, 0, -1):
+        for body in state.steps_of(task.id, 1, step):
+            if isinstance(body, CallAnswered):
+                try:
+                    answer = cast("Json", orjson.loads(body.text))
+                except orjson.JSONDecodeError:
+                    continue
+                if not validate(task.schema, answer):
+                    return answer
+    raise BadStream("no answer to this is on record")
 
 
 def _unlike(folder: Path, file: Deliverable) -> Finding | None:

@@ -6,6 +6,7 @@ environment until a socket needs them.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import tomllib
 from collections.abc import Mapping
@@ -171,11 +172,11 @@ def load(folder: Path) -> Config:
         try:
             settings = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as caught:
-            raise ConfigRefused(f"strop.toml: {caught}. Mend this line") from caught
+            raise ConfigRefused(f"{path} is no TOML: {caught}. Mend this place") from caught
         except ValidationError as caught:
-            raise ConfigRefused(f"strop.toml: {_first(caught)}") from caught
+            raise ConfigRefused(f"{path}: {_first(caught, known=Settings)}") from caught
     if unknown := set(settings.roles) - set(ROLES):
-        raise ConfigRefused(f"strop.toml: roles has no {min(unknown)!r}; there are {', '.join(ROLES)}")
+        raise ConfigRefused(f"{path}: roles has no {min(unknown)!r}; there are {', '.join(ROLES)}")
     raw: dict[str, dict[str, JsonValue]] = shipped["models"]
     for name, fields in settings.models.items():
         raw = {**raw, name: {**raw.get(name, {}), **fields}}
@@ -183,7 +184,7 @@ def load(folder: Path) -> Config:
         catalogue = {name: Entry.model_validate(fields) for name, fields in raw.items()}
         defaults = {name: Entry.model_validate(fields) for name, fields in shipped["defaults"].items()}
     except ValidationError as caught:
-        raise ConfigRefused(f"a model of strop.toml: {_first(caught)}") from caught
+        raise ConfigRefused(f"{path}, a model: {_first(caught, known=Entry)}") from caught
     return Config(settings, catalogue, defaults, shipped["as_of"], path if path.is_file() else None)
 
 
@@ -204,7 +205,15 @@ def price_of(name: str, entry: Entry) -> Price:
     )
 
 
-def _first(caught: ValidationError) -> str:
+def _first(caught: ValidationError, *, known: type[BaseModel]) -> str:
+    """The first flaw in our words: which key, what is wrong with it, what to write."""
     error = caught.errors()[0]
     place = ".".join(str(part) for part in error["loc"])
-    return f"{place}: {error['msg']}"
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), known.model_fields, n=1)
+        return f"unknown key {place!r}. " + (
+            f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known.model_fields)}"
+        )
+    if error["type"] == "missing":
+        return f"{place} is missing. A model needs wire, window and output"
+    return f"{place} = {str(error['input'])[:60]!r}: {error['msg']}"

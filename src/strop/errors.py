@@ -10,6 +10,7 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 |  `- MissingPart               an extra, a key or weights that are not installed
 |- GateClosed                   exit 1: the gate refused
 |- BudgetExhausted              exit 3: money, steps, tokens or time ran out
+|- RunStopped                   exit 3: stopped before there was anything to show; it can go on
 |- HumanAwaited                 exit 4: a person must answer first
 |- Interrupted                  exit 130
 |- ModelFailure                 a call to a model did not yield an answer
@@ -81,6 +82,12 @@ class GateClosed(StropError):
 
 class BudgetExhausted(StropError):
     """A cap was reached: the next reservation would pass it."""
+
+    exit_code = 3
+
+
+class RunStopped(StropError):
+    """The run stopped before it had a plan; what was paid is on record, and it can go on."""
 
     exit_code = 3
 

@@ -96,7 +96,7 @@ def test_what_cannot_be_counted_is_said(text: str, ask: str, message: str) -> No
 @pytest.mark.parametrize("text", ["", "row", "rows:a", "sum", "sum:", "median:a", "first:x", "rows()"])
 def test_an_unknown_question_is_refused_with_the_allowed_ones(text: str) -> None:
     """The message lists the language."""
-    with pytest.raises(BadInput, match=r"Allowed: rows, columns, first, last, sum:COL"):
+    with pytest.raises(BadInput, match=r"Allowed: name, rows, columns, first, last, sum:COL"):
         parse_ask(text)
 
 
@@ -142,7 +142,7 @@ async def test_the_tool_answers_as_json_with_its_label(tmp_path: Path) -> None:
         ('{"path": "cats.csv"}', "ask: is missing"),
         ('{"path": "cats.csv", "ask": 3}', "ask: expected a string"),
         ('{"path": "cats.csv", "ask": "rows", "sheet": 1}', "sheet: is not in the schema"),
-        ('{"path": "cats.csv", "ask": "median:x"}', "Allowed: rows"),
+        ('{"path": "cats.csv", "ask": "median:x"}', "Allowed: name, rows"),
         ('{"path": "../cats.csv", "ask": "rows"}', "no path inside"),
         ('{"path": "other.txt", "ask": "rows"}', "may not be read"),
         ('{"path": "gone.csv", "ask": "rows"}', "not there"),

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from strop.swarm.schedule import Phase
 from strop.swarm.supervise import Supervisor
 from strop.types.events import (
     AttemptEnded,
@@ -54,6 +55,9 @@ class LiveScreen:
     def opened(self, desk: Supervisor, run: str) -> None:
         """Told of the run before anything is paid."""
         self.desk = desk
+        counts = desk.state.schedule.counts  # a run that goes on has some behind it
+        self.total, self.landed = len(desk.state.tasks), counts[Phase.LANDED]
+        self.failed = counts[Phase.FAILED]
         self.console.print(f"run [bold]{run}[/bold]", highlight=False)
 
     def watch(self, event: Event) -> None:

@@ -6,6 +6,7 @@ the verdict by their path, so what the gate took out is not in any file.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
@@ -156,7 +157,7 @@ def made_charts(output: Output, *, key: str, answer: Json, values: Grid) -> tupl
         for index, point in enumerate(_objects(chart.get("points"))):
             held = cell(values.get((UnitKey(f"{key}.charts[{number}].points[{index}]"), "y")))
             if held.value is not None:
-                points.append(Point(str(point["x"]), held))
+                points.append(Point(_place(str(point["x"]), str(chart["kind"])), held))
         made.append(
             Chart(
                 name=str(chart["name"]),
@@ -168,6 +169,15 @@ def made_charts(output: Output, *, key: str, answer: Json, values: Grid) -> tupl
             )
         )
     return tuple(made)
+
+
+def _place(x: str, kind: str) -> str | float:
+    """Bars stand over categories; lines and points over numbers, where they are some."""
+    try:
+        number = float(x)
+    except ValueError:
+        return x
+    return number if kind != ChartKind.BAR and math.isfinite(number) else x
 
 
 # ---------------------------------------------------------------- where no maker wrote

@@ -12,6 +12,7 @@ import re
 from strop.types.fingerprint import canonical
 from strop.types.memory import Skill
 from strop.types.schema import to_json_schema
+from strop.types.work import waves
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -45,7 +46,6 @@ def _skill_md(skill: Skill) -> str:
     fields = "\n".join(
         f"- `{column.name}` ({column.type}){': ' + column.ask if column.ask else ''}" for column in skill.spec.table
     )
-    proofs = ", ".join(c.name for c in skill.spec.table if c.recompute) or "none"
     return (
         "---\n"
         f"name: {skill.name}\n"
@@ -60,14 +60,12 @@ def _skill_md(skill: Skill) -> str:
         f"# {skill.spec.title}\n\n"
         "## When to use\n\n"
         f"{skill.description}\n\n"
-        "## What it reads from each unit\n\n"
+        "## What it reads\n\n"
         f"{fields or 'See references/skill.json for its tasks.'}\n\n"
         "## What it delivers\n\n"
         f"{deliverables}\n\n"
         "## How\n\n"
-        f"Each unit is read by {skill.spec.readers} differently prompted agents (`assets/prompts/`), shown the worked\n"
-        "examples of `references/exemplars.md`. The answer fits `references/schema.json`; every value names the\n"
-        f"sentence it stands in. Recomputed from the companion table: {proofs}.\n\n"
+        f"{_how(skill)}\n\n"
         "## Replay\n\n"
         "```\n"
         f"strop replay {skill.name} --inputs FOLDER\n"
@@ -79,7 +77,31 @@ def _skill_md(skill: Skill) -> str:
     )
 
 
+def _how(skill: Skill) -> str:
+    if skill.tasks:
+        steps = "\n".join(
+            f"- {', '.join(stage)}"
+            for stage in (
+                [f"`{task.id}` ({task.role})" for task in skill.tasks if task.id in names]
+                for names in map(set, waves(skill.tasks))
+            )
+        )
+        return (
+            f"{len(skill.tasks)} agents work in waves (`references/skill.json` holds their goals, with slots for\n"
+            f"{len(skill.inputs)} input files); every value carries its source and a quote that stands in it.\n\n"
+            f"{steps}"
+        )
+    proofs = ", ".join(column.name for column in skill.spec.table if column.recompute) or "none"
+    return (
+        f"Each unit is read by {skill.spec.readers} differently prompted agents (`assets/prompts/`), shown the worked\n"
+        "examples of `references/exemplars.md`. The answer fits `references/schema.json`; every value names the\n"
+        f"sentence it stands in. Recomputed from the companion table: {proofs}."
+    )
+
+
 def _exemplars(skill: Skill) -> str:
+    if skill.tasks:
+        return "# Worked examples\n\nNone: this skill is a plan; what it teaches stands in its tasks.\n"
     if not skill.exemplars:
         return "# Worked examples\n\nThe run left no unit whose every value was proved.\n"
     parts = [

@@ -8,9 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
-from strop.errors import HumanAwaited
+from strop.drafting.answers import answer_keys
+from strop.drafting.works import repair_of
+from strop.errors import (
+    AuthRefused,
+    BadStream,
+    BudgetExhausted,
+    HumanAwaited,
+    ModelFailure,
+    PlanRefused,
+    QuotaExhausted,
+    RunStopped,
+)
 from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
 from strop.loop.deliver import deliver
@@ -29,6 +42,7 @@ from strop.types.events import (
     VerdictGiven,
 )
 from strop.types.memory import Constraint, Skill
+from strop.types.schema import Json
 from strop.types.trial import Delivery, Finding, Outcome, Run, Severity, Verdict
 from strop.types.work import Kind, Plan, Spec, Task, TaskId, UnitKey
 
@@ -83,7 +97,7 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
     ran = await run(shop.desk, minutes=shop.minutes)
     verdict = await _judged(ran, shop)
     delivery = _delivered(ran, verdict, shop)
-    if repairs := _repairs(ran, sealed(verdict, delivery=delivery), shop):
+    if repairs := _repairs(shop.desk.state.run(), sealed(verdict, delivery=delivery), shop):
         await shop.desk.record(PlanExtended(repairs, reason="findings of the gate"))
         ran = await run(shop.desk, minutes=shop.minutes)
         verdict = await _judged(ran, shop)
@@ -98,10 +112,24 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
 
 
 async def _planned(spec: Spec, shop: Shop) -> None:
-    """Put a plan on record, where none is, and its approval, by whoever may."""
+    """Put a plan on record, where none is, and its approval, by whoever may.
+
+    Raises:
+        RunStopped: the planner could not be asked; what it said so far is on record.
+        PlanRefused, HumanAwaited.
+    """
     state = shop.desk.state
     if state.plan is None:
-        made = await plan(spec, terrain=shop.terrain, think=shop.think)
+        try:
+            made = await plan(spec, terrain=shop.terrain, think=shop.think)
+        except PlanRefused:
+            await shop.desk.record(RunClosed(Outcome.FAULT, shop.desk.now))
+            raise
+        except (BudgetExhausted, ModelFailure) as caught:
+            await shop.desk.stop(_reason(caught), str(caught))
+            await shop.desk.record(RunClosed(Outcome.PARTIAL, shop.desk.now))
+            again = f"Mend that, then go on with: strop run --resume {shop.folder.name}"
+            raise RunStopped(f"no plan was made, nothing was run: {caught}. {again}") from caught
         await shop.desk.record(PlanProposed(with_saving(made, saving=shop.saving)))
     assert state.plan is not None, "a proposed plan is folded into the state"
     if not state.approved:
@@ -115,10 +143,26 @@ async def _planned(spec: Spec, shop: Shop) -> None:
 
 async def _judged(ran: Run, shop: Shop) -> Verdict:
     """Values first. A stopped run is judged without a model: its money is spent."""
-    refute = None if ran.stopped else shop.refute
+    refute = None if ran.stopped or shop.refute is None else partial(_refute_or_stop, shop, shop.refute)
     verdict = await verify(ran, proofs=shop.proofs(ran), refute=refute)
     await shop.desk.record(VerdictGiven(verdict, round=1))
     return verdict
+
+
+async def _refute_or_stop(shop: Shop, refute: Refute, task: Task) -> Json:
+    """Ask the refuting model; where it cannot be asked at all, the run stops with what there is, to go on later."""
+    try:
+        return await refute(task)
+    except BadStream:
+        raise
+    except (BudgetExhausted, ModelFailure) as caught:
+        await shop.desk.stop(_reason(caught), str(caught))
+        raise
+
+
+def _reason(caught: Exception) -> str:
+    reasons: dict[type[Exception], str] = {BudgetExhausted: "budget", QuotaExhausted: "quota", AuthRefused: "auth"}
+    return reasons.get(type(caught), "model")
 
 
 def _delivered(ran: Run, verdict: Verdict, shop: Shop) -> Delivery:
@@ -170,19 +214,23 @@ def _rereads(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
 
 def _remakes(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
     """Makers whose values were refuted, or whose files fell short, try once more and are told why."""
-    makers = {file: task for task in ran.plan.tasks for file in task.makes}
+    keys = answer_keys(ran.plan.spec.outputs)
     told: dict[TaskId, list[str]] = {}
     for finding in wrong:
-        maker = makers.get(finding.artefact) or next(
-            (task for file, task in makers.items() if finding.locator.startswith(file) or task.id == finding.artefact),
-            None,
-        )
+        maker = next((task for task in ran.plan.tasks if task.makes and _concerns(finding, task, keys)), None)
         if maker is not None:
             said = f"{finding.locator}: expected {finding.expected}, observed {finding.observed}"
             told.setdefault(maker.id, []).append(said[:300])
     by_id = {task.id: task for task in ran.plan.tasks}
     return tuple(
-        replace(by_id[name], id=TaskId(f"repair/{name}"), repairs=tuple(said[:20])) for name, said in told.items()
+        replace(by_id[name], id=repair_of(by_id[name]), repairs=tuple(said[:20])) for name, said in told.items()
+    )
+
+
+def _concerns(finding: Finding, task: Task, keys: Mapping[str, str]) -> bool:
+    """Whether the finding is about this task, a file that it makes, or a value in one."""
+    return finding.artefact == task.id or any(
+        fnmatchcase(finding.artefact, file) or finding.locator.startswith(f"{keys[file]}.") for file in task.makes
     )
 
 
@@ -210,6 +258,7 @@ def _learned(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> tuple[
         verdict=verdict,
         sources=proofs.sources,
         prompts=shop.terrain.prompts,
+        files=shop.terrain.files,
         exemplars=shop.exemplars,
         name=_free_name(slug(shop.skill or ran.plan.title), shop.taken),
     )

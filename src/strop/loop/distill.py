@@ -12,13 +12,15 @@ from dataclasses import replace
 import orjson
 
 from strop.checking.sentences import numbered, sentences
+from strop.drafting.answers import answer_keys, told
 from strop.errors import GateClosed
 from strop.learning.skillmd import slug
+from strop.learning.slots import emptied
 from strop.types.content import Standing
 from strop.types.memory import Cost, Skill
 from strop.types.schema import Json
 from strop.types.trial import Run, Value, Verdict
-from strop.types.work import PLACE, Column, Exemplar, Spec, UnitKey
+from strop.types.work import PLACE, Column, Exemplar, Spec, Task, UnitKey
 
 PROVED = (Standing.ACCEPTED, Standing.CORRECTED)
 
@@ -29,11 +31,12 @@ def distill(
     verdict: Verdict,
     sources: Mapping[str, str],
     prompts: Mapping[str, str],
+    files: Sequence[str] = (),
     exemplars: int = 4,
     name: str = "",
     description: str = "",
 ) -> Skill:
-    """The skill of a run that passed its gate.
+    """The skill of a run that passed its gate. `files` is what its agents could read.
 
     Raises:
         GateClosed: the verdict refuses the run; nothing is saved.
@@ -44,16 +47,27 @@ def distill(
     spec = run.plan.spec
     read = spec.each is not None
     schema = run.plan.tasks[0].schema
+    tasks, inputs = ((), ()) if read else emptied(_untold(run.plan.tasks, spec), files=files)
     return Skill(
         name=slug(name or spec.title),
         description=(description or described(spec))[:1024],
         spec=replace(spec, each=None, items=()) if read else spec,
         schema=schema,
-        tasks=() if read else tuple(replace(task, repairs=()) for task in run.plan.tasks),
+        tasks=tasks,
         prompts=tuple((each, prompts[each]) for each, _ in run.plan.prompts),
         exemplars=worked(spec.table, verdict, sources, most=exemplars) if read else (),
         born_from=run.id,
-        cost=_cost(run),
+        cost=_cost(run, inputs),
+        inputs=inputs,
+    )
+
+
+def _untold(tasks: Sequence[Task], spec: Spec) -> tuple[Task, ...]:
+    """Without what planning told the makers of their files: it is told anew, for the files then ordered."""
+    keys = answer_keys(spec.outputs)
+    return tuple(
+        replace(task, goal=task.goal.removesuffix(told([o for o in spec.outputs if o.file in task.makes], keys=keys)))
+        for task in tasks
     )
 
 
@@ -124,8 +138,8 @@ def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str])
     return Exemplar(row, numbered(text), orjson.dumps(answer).decode())
 
 
-def _cost(run: Run) -> Cost:
-    units = {unit.key for task in run.plan.tasks for unit in task.units}
+def _cost(run: Run, inputs: Sequence[str]) -> Cost:
+    units = {unit.key for task in run.plan.tasks for unit in task.units} or set(inputs)
     tally = run.tally
     return Cost(
         units=len(units) or len(run.plan.tasks),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from strop.errors import BadInput
+from strop.learning.slots import filled
 from strop.types.memory import Skill
 from strop.types.money import dollars
 from strop.types.work import Count, Exemplar, Guidance, Sources, Spec, Task
@@ -33,7 +35,10 @@ def replay(skill: Skill, *, inputs: str, found: Sequence[str], exemplars: int | 
         raise BadInput(f"{inputs} holds no file to replay {skill.name} on")
     shown = skill.exemplars if exemplars is None else skill.exemplars[:exemplars]
     spec = skill.spec
-    if not skill.tasks:
+    if skill.tasks:
+        outputs = tuple(replace(o, rows=_scaled(o.rows, len(skill.inputs), len(found))) for o in spec.outputs)
+        spec = replace(spec, outputs=outputs, sources=_without(skill.inputs, spec.sources))
+    else:
         kinds = {PurePosixPath(path).suffix for path in found}
         pattern = f"{inputs.rstrip('/')}/*{kinds.pop()}" if len(kinds) == 1 else f"{inputs.rstrip('/')}/*"
         outputs = tuple(replace(o, rows=_scaled(o.rows, skill.cost.units, len(found))) for o in spec.outputs)
@@ -41,7 +46,16 @@ def replay(skill: Skill, *, inputs: str, found: Sequence[str], exemplars: int | 
     allow = tuple(dict.fromkeys((f"{inputs.rstrip('/')}/**", *spec.sources.allow)))
     spec = replace(spec, sources=Sources(allow, spec.sources.deny))
     guidance = Guidance(skill=skill.name, exemplars=_by_reader(shown, spec.readers))
-    return Replay(spec, guidance, skill.tasks, _saving(skill, len(found)))
+    tasks = filled(skill.tasks, slots=len(skill.inputs), found=found, folder=inputs.rstrip("/"))
+    return Replay(spec, guidance, tasks, _saving(skill, len(found)))
+
+
+def _without(inputs: Sequence[str], sources: Sources) -> Sources:
+    """The sources but for those that the first run's inputs came from: agents must not read these again."""
+    kept = tuple(
+        glob for glob in sources.allow if not any(path.startswith(re.split(r"[*?]", glob)[0]) for path in inputs)
+    )
+    return Sources(kept, sources.deny)
 
 
 def _by_reader(exemplars: Sequence[Exemplar], readers: int) -> tuple[tuple[Exemplar, ...], ...]:

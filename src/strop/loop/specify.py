@@ -32,12 +32,18 @@ OUTPUT_KEYS = ("file", "rows", "pages", "sections", "columns", "count")
 COLUMN_KEYS = ("type", "quote", "recompute", "compute", "ask")
 BUDGET_KEYS = ("agents", "agents_total", "steps", "critical_steps", "tokens", "usd", "minutes")
 MAX_READERS = 3
+MADE = tuple(kind for kind in Kind if kind is not Kind.HTML)
+"""Kinds that a spec may ask for. Every run writes report.html beside its files; pages of a user's own
+have no renderer yet."""
 _COUNT = re.compile(r"(>=|<=|==|=|>|<)?\s*(\d[\d_,]*)")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
-def specify(body: bytes, *, name: str = "spec.md") -> Spec:
+def specify(body: bytes, *, name: str = "spec.md", asks: Callable[[str], object] = str) -> Spec:
     """Read a spec file: front matter that leads with its deliverables, then prose.
+
+    `asks` reads a question to a companion table (`recompute`, `compute`), and refuses what is none;
+    left out, any text passes here and is refused when it is asked.
 
     Raises:
         SpecRefused: what is wrong, on which line, and how to mend it.
@@ -51,7 +57,7 @@ def specify(body: bytes, *, name: str = "spec.md") -> Spec:
             line=line,
             fix="Add for example: deliver: [{file: table.csv, columns: {name: text}}]",
         )
-    outputs = tuple(_output(node) for node in _listed(fields["deliver"], "deliver"))
+    outputs = tuple(_output(node, asks) for node in _listed(fields["deliver"], "deliver"))
     _distinct(outputs, fields["deliver"])
     each, items = _each(fields.get("each"))
     spec = Spec(
@@ -142,23 +148,23 @@ def _get(fields: Mapping[str, Node], name: str, read: Callable[[Node], T], defau
     return read(fields[name]) if name in fields else default
 
 
-def _output(node: Node) -> Output:
+def _output(node: Node, asks: Callable[[str], object]) -> Output:
     fields = _mapped(node, "an entry of deliver")
     known(fields, OUTPUT_KEYS, of="deliver")
     if "file" not in fields:
         raise SpecRefused("an entry of deliver has no file", line=node.line, fix="Add file: name.csv")
     file = _file(fields["file"])
     suffix = PurePosixPath(file).suffix.lstrip(".").lower()
-    if suffix not in set(Kind):
+    if suffix not in MADE:
         raise SpecRefused(
             f"{file}: files of kind {suffix or '(none)'!r} are not made here",
             line=fields["file"].line,
-            fix=f"Use one of {', '.join(Kind)}",
+            fix=f"Use one of {', '.join(MADE)}",
         )
     output = Output(
         file=file,
         kind=Kind(suffix),
-        columns=_get(fields, "columns", _columns, ()),
+        columns=_get(fields, "columns", lambda child: _columns(child, asks), ()),
         rows=_get(fields, "rows", _count, None),
         pages=_get(fields, "pages", _count, None),
         sections=_get(fields, "sections", _texts, ()),
@@ -198,8 +204,8 @@ def _distinct(outputs: tuple[Output, ...], node: Node) -> None:
         seen.add(name)
 
 
-def _columns(node: Node) -> tuple[Column, ...]:
-    columns = tuple(_column(name, child) for name, child in _mapped(node, "columns").items())
+def _columns(node: Node, asks: Callable[[str], object]) -> tuple[Column, ...]:
+    columns = tuple(_column(name, child, asks) for name, child in _mapped(node, "columns").items())
     if not columns:
         raise SpecRefused("columns is empty", line=node.line, fix="Add for example columns: {name: text}")
     names = [column.name.lower() for column in columns]
@@ -210,7 +216,7 @@ def _columns(node: Node) -> tuple[Column, ...]:
     return columns
 
 
-def _column(name: str, node: Node) -> Column:
+def _column(name: str, node: Node, asks: Callable[[str], object]) -> Column:
     if isinstance(node.value, str):
         kind = _column_type(node)
         return Column(name, kind, quote=kind is ColumnType.QUOTE)
@@ -221,10 +227,19 @@ def _column(name: str, node: Node) -> Column:
         name=name,
         type=kind,
         quote=_get(fields, "quote", _flag, kind is ColumnType.QUOTE),
-        recompute=_get(fields, "recompute", _text, None),
-        compute=_get(fields, "compute", _text, None),
+        recompute=_get(fields, "recompute", lambda child: _question(child, asks), None),
+        compute=_get(fields, "compute", lambda child: _question(child, asks), None),
         ask=_get(fields, "ask", _text, ""),
     )
+
+
+def _question(node: Node, asks: Callable[[str], object]) -> str:
+    text = _text(node)
+    try:
+        asks(text)
+    except SpecRefused as caught:
+        raise SpecRefused(str(caught), line=node.line) from caught
+    return text
 
 
 def _column_type(node: Node) -> ColumnType:

@@ -57,6 +57,8 @@ class Skill:
     cost: Cost
     state: ItemState = ItemState.CANDIDATE
     taint: Taint = Taint.DERIVED
+    inputs: tuple[str, ...] = ()
+    """The files that the slots in `tasks` stood for, in the slots' order."""
 
 
 class CheckKind(StrEnum):
