@@ -90,14 +90,14 @@ def answer(asked):  # noqa: ANN001, ANN201 - loaded by the server's process, see
     number = text.split("Place ", 1)[1].split("\n", 1)[0].strip()
     year = text.split("founded in ", 1)[1].split(".", 1)[0]
     body = {"name": f"Place {number}", "name@": 2, "founded": int(year), "founded@": 2}
-    return Reply(json.dumps(body, separators=(",", ":")), seconds=0.5)
+    return Reply(json.dumps(body, separators=(",", ":")), latency=0.5)
 
 
 async def swarm(base: str, folder: Path) -> tuple[float, float, int, int]:
-    """(CPU seconds, wall seconds, steps, failures) of 300 agents of one step, journal on, plan to verdict left out."""
+    """(CPU seconds, wall seconds, steps, failures) of 300 agents of one step, journal on: from first start to last end."""
     from strop.app import Options, Order, Screen, execute, open_project
     from strop.loop.specify import specify
-    from strop.types.events import AttemptStarted, Event, VerdictGiven
+    from strop.types.events import AttemptEnded, AttemptStarted, Event
 
     (folder / "inputs").mkdir(parents=True)
     for n in range(AGENTS):
@@ -108,8 +108,8 @@ async def swarm(base: str, folder: Path) -> tuple[float, float, int, int]:
     def watch(event: Event) -> None:
         if isinstance(event.body, AttemptStarted):
             marks.setdefault("began", (time.process_time(), time.perf_counter()))
-        elif isinstance(event.body, VerdictGiven):
-            marks.setdefault("ended", (time.process_time(), time.perf_counter()))
+        elif isinstance(event.body, AttemptEnded):
+            marks["ended"] = (time.process_time(), time.perf_counter())
 
     async def approve(plan: object) -> str:
         return "benchmark"

@@ -848,8 +848,9 @@ def resumable(project: Project, spec: Spec) -> str:
 
 
 async def verify_again(project: Project, folder: Path) -> Verdict:
-    """The gate on a run as its journal tells it, and on its files as they are now. No model is asked:
-    what the refuting model said then stands on record.
+    """The gate on a run as its journal tells it, and on its files as they are now.
+
+    No model is asked: what the refuting model said in the run stands on record.
 
     Raises:
         JournalFault, BadInput.

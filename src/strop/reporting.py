@@ -119,7 +119,8 @@ def story_of(
     """What report.html tells."""
     run, verdict = turn.run, turn.verdict
     worker = run.plan.binding("worker")
-    depth = {task: number for number, wave in enumerate(run.plan.waves, 1) for task in wave}
+    stages = run.plan.waves
+    depth = {task: number for number, wave in enumerate(stages, 1) for task in wave}
     roles = {task.id: task.role for task in state.tasks.values()}
     return Story(
         title=run.plan.title,
@@ -140,7 +141,7 @@ def story_of(
             Agent(
                 name=result.task,
                 role=roles.get(result.task, ""),
-                wave=depth.get(result.task, len(run.plan.waves) + 1),
+                wave=depth.get(result.task, len(stages) + 1),
                 steps=state.ledger.steps_by_task.get(result.task, 0),
                 tokens=state.ledger.tokens_by_task.get(result.task, 0),
                 seconds=state.ledger.seconds_by_task.get(result.task, 0.0),

@@ -297,7 +297,7 @@ def test_judgement_keeps_its_promises(given_claims: list[Claim], readers: int, c
         if value.standing is Standing.CORRECTED:
             assert proven(value)
     told = {finding.locator for finding in findings}
-    assert all(f"{value.row}, {value.field}" in told for value in values if value.standing is Standing.REFUTED)
+    assert all(f"{value.row}.{value.field}" in told for value in values if value.standing is Standing.REFUTED)
     assert all(finding.severity is not Severity.NOTE for finding in findings if refuted(finding, values))
 
 

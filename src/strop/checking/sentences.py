@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 LIMIT = 300
@@ -60,6 +61,7 @@ class Passage:
         return text[self.start : self.end]
 
 
+@lru_cache(maxsize=256)  # the prompt, the claims and the gate all ask for the same page
 def sentences(text: str) -> tuple[Passage, ...]:
     """The sentences of `text` in order; together they hold every character that is no white space."""
     spans = (

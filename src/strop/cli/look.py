@@ -1,0 +1,112 @@
+"""Looking back: runs, a run's values, a verdict, skills and rules, as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from strop.cli.show import show_plan
+from strop.errors import BadInput
+from strop.stores.project import RunRow
+from strop.swarm.fold import RunFold
+from strop.types.memory import Constraint, Skill
+from strop.types.money import dollars
+from strop.types.trial import Value, Verdict
+
+MOST = 200
+"""Values of a run that are listed; all of them stand in its files."""
+FIGURES = ("units", "calls", "dollars", "seconds")
+
+
+def show_runs(console: Console, rows: Sequence[RunRow]) -> None:
+    """One line a run."""
+    if not rows:
+        console.print("no runs yet; begin with: strop run spec.md")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for head in ("run", "order", "outcome", *FIGURES):
+        justify = "right" if head in FIGURES else "left"
+        table.add_column(head, justify=justify, no_wrap=True, overflow="ellipsis" if head == "order" else "fold")
+    for row in rows:
+        spent = (f"{row.units:,}", f"{row.calls:,}", dollars(row.nanos), f"{row.seconds:,.0f}")
+        table.add_row(row.id, escape(row.path), row.outcome, *spent)
+    console.print(table)
+
+
+def planned(state: RunFold, name: str) -> None:
+    """Refuse to look into a run that has no plan.
+
+    Raises:
+        BadInput: it was stopped before there was one.
+    """
+    if state.plan is None:
+        raise BadInput(f"run {name} was stopped before it had a plan. Go on with: strop run --resume {name}")
+
+
+def chosen(state: RunFold, *, claim: str, row: str) -> tuple[Value, ...]:
+    """The values of a run, or those of one claim or unit.
+
+    Raises:
+        BadInput: there is no such claim or unit.
+    """
+    values = state.verdict.values if state.verdict else ()
+    if claim:
+        values = tuple(each for each in values if any(one.id.startswith(claim) for one in each.claims))
+        if not values:
+            raise BadInput(f"no claim {claim!r} in this run; the ids stand in files/claims.csv and the Sources sheet")
+    if row:
+        units = dict.fromkeys(each.row for each in values)
+        values = tuple(each for each in values if each.row == row)
+        if not values:
+            raise BadInput(f"no unit {row!r} in this run. Its units: {', '.join(list(units)[:8]) or 'none'}")
+    return values
+
+
+def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
+    """The plan, how far it came, and the values with their standing."""
+    if state.plan is None:
+        console.print("This run was stopped before it had a plan.")
+        return
+    ran = state.run()
+    show_plan(console, state.plan)
+    how = state.outcome or f"unfinished; go on with: strop run --resume {ran.id}"
+    console.print(f"\nrun {ran.id}: {how}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing", highlight=False)
+    for value in values[:MOST]:
+        place = f"{escape(value.row)} {escape(value.field)}"
+        console.print(f"  {value.standing:<11} {place} = {escape(repr(value.value))}", highlight=False, soft_wrap=True)
+    if len(values) > MOST:
+        console.print(f"  and {len(values) - MOST:,} more in the files", highlight=False)
+
+
+def show_verdict(console: Console, verdict: Verdict) -> None:
+    """What the gate says now."""
+    how = "[green]passed[/green]" if verdict.passed else "[red]refused[/red]"
+    console.print(f"{how}: {len(verdict.values)} values, {len(verdict.findings)} findings", highlight=False)
+    for finding in verdict.findings:
+        where = f"{finding.artefact} {finding.locator}".strip()
+        said = f"{finding.severity} {finding.kind} {escape(where)}: expected {escape(finding.expected)}"
+        console.print(Padding(f"{said}, observed {escape(finding.observed)}", (0, 0, 0, 2)), highlight=False)
+    for line in verdict.unchecked:
+        console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", (0, 0, 0, 2)), highlight=False)
+
+
+def show_skills(console: Console, held: Sequence[Skill]) -> None:
+    """Name, state, and what it is for."""
+    for skill in held:
+        console.print(f"[bold]{escape(skill.name)}[/bold]", highlight=False)
+        console.print(f"  {skill.state}, {len(skill.exemplars)} examples, from run {skill.born_from}", highlight=False)
+        console.print(Padding(escape(skill.description), (0, 0, 0, 2)), highlight=False)
+    if not held:
+        console.print("no skills yet; a run that passes the gate leaves one")
+
+
+def show_rules(console: Console, held: Sequence[Constraint]) -> None:
+    """Id, kind, text and check."""
+    for rule in held:
+        console.print(f"{rule.id}  {rule.kind:<7} {escape(rule.text)}  {escape(rule.check)}", highlight=False)
+    if not held:
+        console.print("no rules yet. Findings of the gate become rules; or write a line into CONSTRAINTS.md")
