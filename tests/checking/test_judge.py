@@ -312,7 +312,7 @@ def proven(value: Value) -> bool:
 
 def refuted(finding: Finding, values: tuple[Value, ...]) -> bool:
     return any(
-        value.standing is Standing.REFUTED for value in values if f"{value.row}, {value.field}" == finding.locator
+        value.standing is Standing.REFUTED for value in values if f"{value.row}.{value.field}" == finding.locator
     )
 
 

@@ -360,10 +360,10 @@ async def test_a_wrong_key_for_the_workers_ends_the_run_as_partial_and_names_the
     """Exit 3, no second try with the same key; with the right one it goes on, and the plan is not paid again."""
     village.bend = lambda asked: Reply(fault=Fault.UNAUTHORIZED) if asked.wire == CHAT else None
 
-    code, out, _ = await _strop(village, "run", "spec.md", "--yes", *_models(village))
+    code, out, err = await _strop(village, "run", "spec.md", "--yes", *_models(village))
 
     run = next((village.folder / "runs").iterdir())
-    assert code == 3
+    assert code == 3, err
     assert "AuthRefused" in out or "401" in out
     assert f"strop run --resume {run.name}" in out
     refused = [entry for entry in village.server.bill.entries if entry.status == 401]
@@ -440,18 +440,25 @@ async def test_no_money_left_while_verifying_stops_with_files_and_goes_on(villag
     assert team.booked(ended)["nanos"] == village.billed()["nanos"]
 
 
-@pytest.mark.parametrize("usd", ["0.03", "0.10", "0.16", "0.21"])
-async def test_the_cap_on_money_is_never_passed(village: Village, team: Team, usd: str) -> None:
+@pytest.mark.parametrize(
+    ("cap", "most"), [("usd", "0.05"), ("usd", "0.20"), ("usd", "0.26"), ("usd", "0.3"), ("tokens", "30k")]
+)
+async def test_a_cap_is_never_passed(village: Village, team: Team, cap: str, most: str) -> None:
     """Wherever it bites (in planning, at work, at the gate), the bill stays under it and equals what is booked."""
     try:
-        ended = await village.run(options=replace(village.options, budget={"usd": usd}))
+        ended = await village.run(options=replace(village.options, budget={cap: most}))
     except RunStopped as stopped:
-        assert f"of ${usd} spent" in str(stopped)
+        assert "of $0.0500 spent" in str(stopped)
+        assert "--budget usd=" in str(stopped)
     else:
         assert ended.turn.outcome is Outcome.PARTIAL
-        assert team.booked(ended)["nanos"] == village.billed()["nanos"]
+        assert team.booked(ended) == village.billed()
 
-    assert village.billed()["nanos"] <= nanos(usd)
+    bill = village.billed()
+    if cap == "usd":
+        assert bill["nanos"] <= nanos(most)
+    else:
+        assert bill["input"] + bill["cached"] + bill["cache_write"] + bill["output"] <= 30_000
 
 
 async def test_reservations_of_siblings_do_not_end_a_run_that_has_money(village: Village) -> None:

@@ -65,7 +65,8 @@ class Rim:
             except asyncio.CancelledError:
                 raise Interrupted(f"stopped while {self.screen.phase}; {self._go_on()}") from None
             except HumanAwaited:
-                assert self.proposed is not None, "only a plan asks for approval"
+                pass
+        assert self.proposed is not None, "a plan that was not proposed has raised"
         return self.proposed, self.screen.run
 
     async def _approval(self, made: Plan, *, yes: bool) -> str:

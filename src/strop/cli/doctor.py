@@ -147,11 +147,11 @@ def _missing(modules: tuple[str, ...]) -> str:
 def show_examined(console: Console, examined: Examined) -> None:
     """The same for people."""
     console.print(f"strop {examined.version}, Python {examined.python}, SQLite {examined.sqlite}", highlight=False)
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     for head in ("role", "model", "key", "calls go to", "dollars a million"):
         table.add_column(head, no_wrap=head in ("role", "key"), overflow="fold")
     for seen in examined.roles:
-        table.add_row(seen.role, seen.model, seen.key, seen.hosts, seen.price)
+        table.add_row(seen.role, seen.model, seen.key, seen.hosts.removesuffix(":443"), seen.price)
     console.print()
     console.print(table)
     for seen in examined.roles:

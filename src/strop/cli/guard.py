@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import typer
 
@@ -59,8 +60,11 @@ def guarded(command: Callable[[], int], *, arguments: Sequence[str] = ()) -> int
 
 def _single(caught: BaseException) -> BaseException:
     """What a task group wraps, where it wraps one."""
-    while isinstance(caught, BaseExceptionGroup) and len(caught.exceptions) == 1:
-        caught = caught.exceptions[0]
+    while isinstance(caught, BaseExceptionGroup):
+        inner = cast("BaseExceptionGroup[BaseException]", caught).exceptions
+        if len(inner) > 1:
+            break
+        caught = inner[0]
     return caught
 
 

@@ -128,7 +128,8 @@ async def _planned(spec: Spec, shop: Shop) -> None:
         except (BudgetExhausted, ModelFailure) as caught:
             await shop.desk.stop(_reason(caught), str(caught))
             await shop.desk.record(RunClosed(Outcome.PARTIAL, shop.desk.now))
-            again = f"Mend that, then go on with: strop run --resume {shop.folder.name}"
+            more = " --budget usd=5 (or whichever cap it was)" if isinstance(caught, BudgetExhausted) else ""
+            again = f"Mend that, then go on with: strop run --resume {shop.folder.name}{more}"
             raise RunStopped(f"no plan was made, nothing was run: {caught}. {again}") from caught
         await shop.desk.record(PlanProposed(with_saving(made, saving=shop.saving)))
     assert state.plan is not None, "a proposed plan is folded into the state"

@@ -67,13 +67,13 @@ def specify(body: bytes, *, name: str = "spec.md", asks: Callable[[str], object]
         each=each,
         items=items,
         companion=_get(fields, "companion", _text, None),
-        readers=_get(fields, "readers", lambda node: _whole(node, 1, MAX_READERS), 1),
+        readers=_get(fields, "readers", lambda node: _whole(node, "readers", 1, MAX_READERS), 1),
         sources=_get(fields, "sources", _sources, Sources()),
         valid=_get(fields, "valid", _texts, ()),
         conflict=_get(fields, "conflict", _conflict, Conflict.FLAG),
         budget=_get(fields, "budget", _budget, Budget()),
         ask_before=_get(fields, "ask_before", _texts, ()),
-        repairs=_get(fields, "repairs", lambda node: _whole(node, 0, 1), 1),
+        repairs=_get(fields, "repairs", lambda node: _whole(node, "repairs", 0, 1), 1),
     )
     _consistent(spec, fields)
     return spec
@@ -302,7 +302,7 @@ def _budget(node: Node) -> Budget:
     plain = Budget()
 
     def whole(name: str, default: int, most: int) -> int:
-        return _get(fields, name, lambda child: _whole(child, 1, most), default)
+        return _get(fields, name, lambda child: _whole(child, name, 1, most), default)
 
     return Budget(
         agents=whole("agents", plain.agents, 10_000),
@@ -337,14 +337,16 @@ def _minutes(node: Node) -> float:
     return float(value)
 
 
-def _whole(node: Node, least: int, most: int) -> int:
+def _whole(node: Node, name: str, least: int, most: int) -> int:
     value = node.value
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?[kM]", value):
         value = int(float(value[:-1]) * {"k": 1_000, "M": 1_000_000}[value[-1]])
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         shown = node.value if isinstance(node.value, int | float | str) else "this"
         raise SpecRefused(
-            f"{shown!r} is no whole number from {least:,} to {most:,}", line=node.line, fix="Write a number"
+            f"{name}: {shown!r} is no whole number from {least:,} to {most:,}",
+            line=node.line,
+            fix=f"Write for example {name}: {min(most, 100)}",
         )
     return value
 
