@@ -558,6 +558,8 @@ async def _turn(
     resumed = state.opened is not None
     if resumed and state.plan is None:
         order = _ordered_again(project, state)
+    if state.opened is not None:
+        order = replace(order, path=state.opened.path)
     spec = state.plan.spec if state.plan is not None else order.spec
     order = replace(order, spec=replace(spec, budget=_raised(spec.budget, options.budget)))
     head = project.db.head().hash

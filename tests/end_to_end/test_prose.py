@@ -363,7 +363,7 @@ async def test_a_wrong_key_for_the_workers_ends_the_run_as_partial_and_names_the
     code, out, err = await _strop(village, "run", "spec.md", "--yes", *_models(village))
 
     run = next((village.folder / "runs").iterdir())
-    assert code == 3, err
+    assert code == 3, out + err
     assert "AuthRefused" in out or "401" in out
     assert f"strop run --resume {run.name}" in out
     refused = [entry for entry in village.server.bill.entries if entry.status == 401]

@@ -14,7 +14,21 @@ from inline_snapshot import snapshot
 
 from strop.errors import SchemaRefused
 from strop.models.gbnf import MOST_ITEMS, MOST_TEXT, to_gbnf
-from strop.types.schema import Array, Boolean, Choice, Field, Integer, Json, Number, Object, Schema, Text, validate
+from strop.types.schema import (
+    DATE,
+    DECIMAL,
+    Array,
+    Boolean,
+    Choice,
+    Field,
+    Integer,
+    Json,
+    Number,
+    Object,
+    Schema,
+    Text,
+    validate,
+)
 
 RULE = re.compile(r"^(\w+) ::= (.*)$")
 TOKEN = re.compile(
@@ -161,6 +175,20 @@ def test_a_schema_that_no_grammar_can_hold_is_refused(schema: Schema, refused: s
     """The message names the place, so that the user finds the field."""
     with pytest.raises(SchemaRefused, match=rf"answer\.rows\[\]: .*{refused}"):
         to_gbnf(Object((Field("rows", Array(schema)),)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said", "never"),
+    [(DATE, "2026-11-21", "21.11.2026"), (DECIMAL, "-12.50", "12."), (DECIMAL, "7", "1e3")],
+)
+def test_the_patterns_of_columns_are_in_the_grammar(pattern: str, said: str, never: str) -> None:
+    """Dates and decimals are held by the grammar itself, as the validator wants them."""
+    schema = Text(40, pattern=pattern)
+    admits = re.compile(as_regex(to_gbnf(schema)))
+    assert admits.fullmatch(json.dumps(said))
+    assert validate(schema, said) == ()
+    assert admits.fullmatch(json.dumps(never)) is None
+    assert validate(schema, never) != ()
 
 
 def test_long_strings_and_lists_are_bounded() -> None:

@@ -60,12 +60,10 @@ def guarded(command: Callable[[], int], *, arguments: Sequence[str] = ()) -> int
 
 def _single(caught: BaseException) -> BaseException:
     """What a task group wraps, where it wraps one."""
-    while isinstance(caught, BaseExceptionGroup):
-        inner = cast("BaseExceptionGroup[BaseException]", caught).exceptions
-        if len(inner) > 1:
-            break
-        caught = inner[0]
-    return caught
+    if not isinstance(caught, BaseExceptionGroup):
+        return caught
+    inner = list(cast("BaseExceptionGroup[BaseException]", caught).exceptions)
+    return _single(inner[0]) if len(inner) == 1 else cast("BaseException", caught)
 
 
 def _told(caught: BaseException) -> tuple[str, int]:

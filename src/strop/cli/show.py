@@ -15,6 +15,7 @@ from strop.types.money import dollars
 from strop.types.trial import Outcome, Severity, Value
 from strop.types.work import Plan
 
+INDENT = (0, 0, 0, 2)
 MOST = 12
 """Lines of a list before the rest is counted."""
 
@@ -72,7 +73,7 @@ def show_ended(console: Console, ended: Ended) -> None:
     _standings(console, turn)
     _findings(console, turn)
     for line in turn.verdict.unchecked:
-        console.print(f"  [yellow]not verified[/yellow]: {escape(line)}")
+        console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", INDENT), highlight=False)
     console.print("\n[bold]Files[/bold]")
     for file in turn.delivery.files:
         console.print(f"  {ended.folder / 'files' / file.file}  {file.size:,} bytes", highlight=False, soft_wrap=True)
@@ -109,13 +110,19 @@ def _standings(console: Console, turn: Turn) -> None:
 
 def _findings(console: Console, turn: Turn) -> None:
     marks = {Severity.FATAL: "red", Severity.FLAW: "yellow", Severity.NOTE: "cyan"}
-    ranked = sorted(turn.verdict.findings, key=lambda finding: list(Severity).index(finding.severity))
+    found = turn.verdict.findings
+    if turn.run.stopped:  # what a stopped run did not come to is counted, not listed
+        undone = [task for task in turn.run.missing if task not in turn.run.landed]
+        console.print(
+            f"  {len(undone)} of {len(turn.run.plan.tasks)} agents did not end; see report.html for what is missing"
+        )
+        found = tuple(finding for finding in found if finding.kind != "missing")
+    ranked = sorted(found, key=lambda finding: list(Severity).index(finding.severity))
     for finding in ranked[:MOST]:
         where = f"{finding.artefact} {finding.locator}".strip()
-        console.print(
-            f"  [{marks[finding.severity]}]{finding.kind}[/] {escape(where)}: "
-            f"expected {escape(finding.expected)}, observed {escape(finding.observed)}"
-        )
+        said = f"expected {escape(finding.expected)}, observed {escape(finding.observed)}"
+        line = f"[{marks[finding.severity]}]{finding.kind}[/] {escape(where)}: {said}"
+        console.print(Padding(line, INDENT), highlight=False)
     if len(ranked) > MOST:
         console.print(f"  and {len(ranked) - MOST} more findings in report.html")
 

@@ -8,7 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from strop.types.schema import Array, Boolean, Choice, Field, Integer, Number, Object, Schema, Text
+from strop.types.schema import (
+    DATE,
+    DECIMAL,
+    Array,
+    Boolean,
+    Choice,
+    Field,
+    Integer,
+    Number,
+    Object,
+    Schema,
+    Text,
+)
 from strop.types.work import PLACE, Column, ColumnType, Kind, Output
 
 MOST_ROWS = 5_000
@@ -37,9 +49,9 @@ def value_schema(column: Column) -> Schema:
         case ColumnType.BOOLEAN:
             return Boolean(nullable=True, note=column.ask)
         case ColumnType.DATE:
-            return Text(10, pattern=r"\d{4}-\d{2}-\d{2}", nullable=True, note=column.ask)
+            return Text(10, pattern=DATE, nullable=True, note=column.ask)
         case ColumnType.DECIMAL:
-            return Text(40, pattern=r"-?\d+(\.\d+)?", nullable=True, note=column.ask)
+            return Text(40, pattern=DECIMAL, nullable=True, note=column.ask)
         case ColumnType.QUOTE:
             return Text(600, nullable=True, note=column.ask or "the exact words of the source")
         case ColumnType.TEXT:

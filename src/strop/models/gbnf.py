@@ -13,7 +13,7 @@ import math
 from decimal import Decimal
 
 from strop.errors import SchemaRefused
-from strop.types.schema import Array, Boolean, Choice, Integer, Number, Object, Schema, Text
+from strop.types.schema import DATE, DECIMAL, Array, Boolean, Choice, Integer, Number, Object, Schema, Text
 
 MOST_TEXT = 1_000
 """Characters of a string. llama.cpp unrolls `{0,n}` into n rules and refuses n above 2,000."""
@@ -83,6 +83,8 @@ class _Rules:
         return '"{" ' + ' "," '.join(fields) + ' "}"'
 
     def _text(self, schema: Text, path: str) -> str:
+        if schema.pattern in _PATTERNS:
+            return _PATTERNS[schema.pattern]
         if schema.pattern is not None:
             raise SchemaRefused(
                 f"{path}: the embedded model cannot be held to the pattern {schema.pattern!r}; use an enum, an "
@@ -103,6 +105,13 @@ class _Rules:
         more = f' ("," {item}){{{max(least - 1, 0)},{most - 1}}}' if most > 1 else ""
         filled = f'"[" {item}{more} "]"'
         return filled if least else f'"[]" | {filled}'
+
+
+_PATTERNS = {
+    DATE: r'"\"" [0-9] [0-9] [0-9] [0-9] "-" [0-9] [0-9] "-" [0-9] [0-9] "\""',
+    DECIMAL: r'"\"" ("-" | "") [0-9] [0-9]{0,17} ("." [0-9] [0-9]{0,9} | "") "\""',
+}
+"""The patterns that columns have; any other is refused rather than ignored."""
 
 
 def _literal(text: str) -> str:

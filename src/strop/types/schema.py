@@ -21,6 +21,10 @@ Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json
 MAX_DEPTH = 8
 MAX_NODES = 500
 MAX_TEXT = 100_000
+DATE = r"\d{4}-\d{2}-\d{2}"
+"""Pattern of a calendar day (ISO 8601); models with a grammar know it."""
+DECIMAL = r"-?\d+(\.\d+)?"
+"""Pattern of an exact decimal as text."""
 
 
 @dataclass(frozen=True, slots=True)
