@@ -158,7 +158,7 @@ def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ende
         for number, ended in tried:
             table.add_row(number, str(scores.read_right(ended, gold)))
         out.print(table)
-    table = Table(title="Run against run (shares with 95 % intervals)", title_justify="left", box=None, padding=(0, 1))
+    table = Table(title="Run against run (right/n with the 95 % interval of the share)", title_justify="left", box=None, padding=(0, 1))
     table.add_column("", no_wrap=True)
     for name in arms:
         table.add_column(name, justify="right", no_wrap=True)

@@ -39,7 +39,7 @@ class Share:
         if not self.n:
             return "none"
         low, high = (f"{bound:.2f}".removeprefix("0") for bound in baseline.wilson(self.right, self.n))
-        return f"{self.share:.2f} {low}-{high} n={self.n}"
+        return f"{self.right}/{self.n}  {low}-{high}"
 
     def as_json(self) -> dict[str, float | int]:
         """For table.json."""
