@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import orjson
 import pytest
@@ -21,7 +22,6 @@ from strop.testing.server import TestServer
 from strop.testing.wires import Asked, Reply
 from strop.types.events import ToolCall
 from strop.types.money import Price, Usage, cost
-from strop.types.schema import Json
 from strop.types.work import Plan
 
 WELLS = 18
@@ -111,7 +111,7 @@ class Village:
 
     def billed(self, entries: Sequence[Entry] | None = None) -> dict[str, int]:
         """The server's bill in the words of run.json, each model at its own price."""
-        counted = [entry for entry in (self.server.bill.entries if entries is None else entries)]
+        counted = self.server.bill.entries if entries is None else entries
         usage = sum((entry.usage for entry in counted), Usage())
         return {
             "calls": len(counted),
@@ -143,17 +143,12 @@ class HurriedClock:
         await asyncio.sleep(seconds / self.SPEED)
 
 
-def run_json(ended: Ended) -> dict[str, Json]:
-    """The report of a run as it stands on disk."""
-    return orjson.loads((ended.folder / "run.json").read_bytes())
-
-
 def booked(ended: Ended) -> dict[str, int]:
-    """Calls, tokens by class and money of run.json."""
-    report = run_json(ended)
-    return {"calls": report["calls"], "nanos": report["nanos"]} | {
-        name: report["usage"][name] for name in ("input", "cached", "cache_write", "output")
-    }
+    """Calls, tokens by class and money of run.json, as it stands on disk."""
+    report = cast("dict[str, int]", orjson.loads((ended.folder / "run.json").read_bytes()))
+    usage = cast("dict[str, int]", report["usage"])
+    classes = {name: usage[name] for name in ("input", "cached", "cache_write", "output")}
+    return {"calls": report["calls"], **classes, "nanos": report["nanos"]}
 
 
 def files_of(ended: Ended) -> dict[str, bytes]:
@@ -297,9 +292,8 @@ def deliverables(user: str) -> dict[str, object]:
         wells[4] = {**wells[4], "depth": {**wells[4]["depth"], "value": 99}}
         wells[6] = {**wells[6], "water": {**wells[6]["water"], "value": "salty"}}
     sentences = [
-        leaf(f"{row['well']['value']} goes down {row['depth']['value']} metres.", row["depth"]["source"], row["depth"]["quote"])
-        for row in wells
-    ]  # fmt: skip
+        {**row["depth"], "value": f"{row['well']['value']} goes down {row['depth']['value']} metres."} for row in wells
+    ]
     sections = [
         {"heading": "Summary", "paragraphs": [sentences[:2]], "bullets": []},
         {"heading": "Findings", "paragraphs": [], "bullets": sentences},
@@ -324,7 +318,7 @@ def verdicts(user: str) -> dict[str, object]:
     for name, claim, passage in re.findall(r"id (\w+): (.*?)\n<passage>\n(.*?)\n</passage>", user, re.DOTALL):
         value = claim.partition(" is ")[2]
         words = re.findall(r"\w+", value)
-        telling = next((word for word in reversed(words) if word not in ("metres",)), "")
+        telling = next((word for word in reversed(words) if word != "metres"), "")
         stands = re.search(rf"\b{telling}\b", passage) is not None
         quote = re.search(r"Its water is \w+\." if "water" in claim else r"Well \d\d is \d+ metres deep\.", passage)
         word = "supported" if stands else "refuted"

@@ -102,24 +102,33 @@ class LiveScreen:
         if not self.console.is_terminal:
             yield
             return
-        with Live(get_renderable=self._draw, console=self.console, refresh_per_second=4, transient=True) as live:
-            self.live = live
-            try:
-                yield
-            finally:
-                self.live = None
+        self._begin()
+        try:
+            yield
+        finally:
+            self._end_view()
 
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
         """Take the live view off screen while a person is asked."""
-        if self.live is not None:
-            self.live.stop()
+        shown = self.live is not None
+        self._end_view()
         try:
             yield
         finally:
             self.began = time.monotonic()  # what a person thought about is no time of the run
-            if self.live is not None:
-                self.live.start(refresh=True)
+            if shown:
+                self._begin()
+
+    def _begin(self) -> None:
+        """A new view each time: one that is started again wipes the lines that its last form had taken."""
+        self.live = Live(get_renderable=self._draw, console=self.console, refresh_per_second=4, transient=True)
+        self.live.start()
+
+    def _end_view(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+        self.live = None
 
     def _ended(self, body: AttemptEnded) -> None:
         self.working.pop(body.task, None)

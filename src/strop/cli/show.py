@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
 from strop.app import Ended
+from strop.cli.guard import NEXT
 from strop.loop.cycle import Turn
 from strop.reporting import classes, quoted
 from strop.types.content import Standing
 from strop.types.money import dollars
-from strop.types.trial import Outcome, Severity, Value
+from strop.types.trial import Finding, Outcome, Severity, Value
 from strop.types.work import Plan
 
 INDENT = (0, 0, 0, 2)
 MOST = 12
 """Lines of a list before the rest is counted."""
+CAUSES = 3
+"""Different causes of failed agents that are told."""
 
 
 def show_plan(console: Console, plan: Plan) -> None:
@@ -49,7 +54,8 @@ def show_plan(console: Console, plan: Plan) -> None:
     console.print()
     console.print(table)
     console.print(
-        f"  waves {quote.waves}, critical steps {quote.critical_steps}, steps at most {plan.spec.budget.steps:,}"
+        f"  waves {quote.waves}, critical steps {quote.critical_steps}, steps at most {plan.spec.budget.steps:,}",
+        highlight=False,
     )
     for binding in plan.bindings:
         console.print(f"  {binding.role}: {escape(binding.model)}", highlight=False)
@@ -71,6 +77,7 @@ def show_ended(console: Console, ended: Ended) -> None:
     if turn.run.stopped:
         console.print(f"  {escape(turn.run.stopped)}. Go on with: strop run --resume {ended.id}", highlight=False)
     _standings(console, turn)
+    _failures(console, turn)
     _findings(console, turn)
     for line in turn.verdict.unchecked:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", INDENT), highlight=False)
@@ -108,23 +115,35 @@ def _standings(console: Console, turn: Turn) -> None:
         console.print(f"  {total} values: {', '.join(counts)}", highlight=False)
 
 
+def _failures(console: Console, turn: Turn) -> None:
+    """Who did not land, by cause: one endpoint that is down fails everybody with the same words."""
+    run = turn.run
+    if run.stopped:
+        console.print(f"  {len(run.missing)} of {len(run.plan.tasks)} agents did not end", highlight=False)
+        return
+    failed = [result for result in run.results if not result.landed]
+    causes = Counter(result.failure for result in failed)
+    for cause, number in causes.most_common(CAUSES):
+        line = f"[red]{number} of {len(run.plan.tasks) + len(run.extended)} agents failed[/red]: {escape(cause)}"
+        move = next((text for kind, text in NEXT.items() if cause.startswith(kind.__name__)), "")
+        console.print(Padding(f"{line}. {move}".rstrip(". "), INDENT), highlight=False)
+
+
 def _findings(console: Console, turn: Turn) -> None:
     marks = {Severity.FATAL: "red", Severity.FLAW: "yellow", Severity.NOTE: "cyan"}
-    found = turn.verdict.findings
-    if turn.run.stopped:  # what a stopped run did not come to is counted, not listed
-        undone = [task for task in turn.run.missing if task not in turn.run.landed]
-        console.print(
-            f"  {len(undone)} of {len(turn.run.plan.tasks)} agents did not end; see report.html for what is missing"
-        )
-        found = tuple(finding for finding in found if finding.kind != "missing")
-    ranked = sorted(found, key=lambda finding: list(Severity).index(finding.severity))
-    for finding in ranked[:MOST]:
+    ranked = sorted(turn.verdict.findings, key=lambda finding: list(Severity).index(finding.severity))
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in ranked:
+        alike.setdefault((finding.kind, finding.expected, finding.observed), []).append(finding)
+    for group in list(alike.values())[:MOST]:
+        finding = group[0]
         where = f"{finding.artefact} {finding.locator}".strip()
-        said = f"expected {escape(finding.expected)}, observed {escape(finding.observed)}"
-        line = f"[{marks[finding.severity]}]{finding.kind}[/] {escape(where)}: {said}"
+        more = f" and {len(group) - 1:,} more" if len(group) > 1 else ""
+        said = f"expected {escape(finding.expected)}, observed {escape(finding.observed[:200])}"
+        line = f"[{marks[finding.severity]}]{finding.kind}[/] {escape(where)}{more}: {said}"
         console.print(Padding(line, INDENT), highlight=False)
-    if len(ranked) > MOST:
-        console.print(f"  and {len(ranked) - MOST} more findings in report.html")
+    if len(alike) > MOST:
+        console.print(f"  and {sum(map(len, list(alike.values())[MOST:])):,} more findings in report.html")
 
 
 def show_value(console: Console, value: Value) -> None:

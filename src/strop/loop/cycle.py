@@ -19,6 +19,7 @@ from strop.errors import (
     BadStream,
     BudgetExhausted,
     HumanAwaited,
+    MissingPart,
     ModelFailure,
     PlanRefused,
     QuotaExhausted,
@@ -115,7 +116,7 @@ async def _planned(spec: Spec, shop: Shop) -> None:
     """Put a plan on record, where none is, and its approval, by whoever may.
 
     Raises:
-        RunStopped: the planner could not be asked; what it said so far is on record.
+        RunStopped, MissingPart: the planner could not be asked; what it said so far is on record.
         PlanRefused, HumanAwaited.
     """
     state = shop.desk.state
@@ -130,7 +131,9 @@ async def _planned(spec: Spec, shop: Shop) -> None:
             await shop.desk.record(RunClosed(Outcome.PARTIAL, shop.desk.now))
             more = " --budget usd=5 (or whichever cap it was)" if isinstance(caught, BudgetExhausted) else ""
             again = f"Mend that, then go on with: strop run --resume {shop.folder.name}{more}"
-            raise RunStopped(f"no plan was made, nothing was run: {caught}. {again}") from caught
+            # A wrong key is the caller's to mend; anything else may mend itself.
+            error = MissingPart if isinstance(caught, AuthRefused) else RunStopped
+            raise error(f"no plan was made, nothing was run: {caught}. {again}") from caught
         await shop.desk.record(PlanProposed(with_saving(made, saving=shop.saving)))
     assert state.plan is not None, "a proposed plan is folded into the state"
     if not state.approved:
