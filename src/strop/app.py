@@ -412,7 +412,7 @@ def inside_of(project: Project, spec: Spec) -> tuple[Inside, Inside]:
     wider = Sources(
         (*spec.sources.allow, *beside, *((spec.each,) if spec.each and not spec.items else ())), spec.sources.deny
     )
-    return Inside(project.folder, spec.sources), Inside(project.folder, wider)
+    return Inside(project.folder.absolute(), spec.sources), Inside(project.folder.absolute(), wider)
 
 
 def terrain_of(project: Project, order: Order, crew: _Crew, *, manifest: str) -> Terrain:
@@ -422,7 +422,9 @@ def terrain_of(project: Project, order: Order, crew: _Crew, *, manifest: str) ->
     pattern = order.spec.each
     units: tuple[str, ...] = ()
     if pattern is not None:
-        units = order.spec.items or Inside(project.folder, Sources((pattern,), order.spec.sources.deny)).files()
+        units = (
+            order.spec.items or Inside(project.folder.absolute(), Sources((pattern,), order.spec.sources.deny)).files()
+        )
     rules = tuple(rule.text for rule in project.rules() if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
     return Terrain(
         units=units,
@@ -439,6 +441,7 @@ def terrain_of(project: Project, order: Order, crew: _Crew, *, manifest: str) ->
         guidance=replace(order.guidance, rules=rules),
         manifest=manifest,
         tasks=order.tasks,
+        rules=project.rules(),
     )
 
 
@@ -730,7 +733,7 @@ async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str) -> 
         project_skill(project, turn.skill)
     if turn.rules:
         path = project.folder / "CONSTRAINTS.md"
-        text = path.read_text("utf-8") if path.is_file() else ""
+        text = path.read_bytes().decode() if path.is_file() else ""  # with the line ends that the user's editor wrote
         write_whole(path, add_rules(text, turn.rules).encode())
     return manifest.hash
 
@@ -802,7 +805,7 @@ def replay_order(project: Project, name: str, *, inputs: str, exemplars: int | N
         BadInput: no such skill, or nothing to read there.
     """
     skill = skill_named(project, name)
-    found = Inside(project.folder, Sources((f"{inputs.rstrip('/')}/**",))).files()
+    found = Inside(project.folder.absolute(), Sources((f"{inputs.rstrip('/')}/**",))).files()
     made = replay(skill, inputs=inputs, found=found, exemplars=exemplars)
     return Order(made.spec, f"skill {name}", made.guidance, made.tasks, made.saving)
 

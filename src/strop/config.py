@@ -181,10 +181,15 @@ def load(folder: Path) -> Config:
     for name, fields in settings.models.items():
         raw = {**raw, name: {**raw.get(name, {}), **fields}}
     try:
-        catalogue = {name: Entry.model_validate(fields) for name, fields in raw.items()}
         defaults = {name: Entry.model_validate(fields) for name, fields in shipped["defaults"].items()}
     except ValidationError as caught:
-        raise ConfigRefused(f"{path}, a model: {_first(caught, known=Entry)}") from caught
+        raise ConfigRefused(f"the shipped catalogue: {_first(caught, known=Entry)}") from caught
+    catalogue: dict[str, Entry] = {}
+    for name, fields in raw.items():
+        try:
+            catalogue[name] = Entry.model_validate(fields)
+        except ValidationError as caught:
+            raise ConfigRefused(f"{path}, model {name}: {_first(caught, known=Entry)}") from caught
     return Config(settings, catalogue, defaults, shipped["as_of"], path if path.is_file() else None)
 
 

@@ -6,7 +6,11 @@ request first. Every model call of these tests goes over real HTTP.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +113,28 @@ class Village:
             self.project, order, options=options, approve=approve, screen=Screen(), resume=resume, clock=HurriedClock()
         )
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The same as `options`, for the command line."""
+        return "--worker", self.worker, "--planner", self.strong, "--verifier", self.strong
+
+    async def strop(self, *arguments: str) -> tuple[int, str, str]:
+        """The command as a process of its own, in the project's folder: (exit code, stdout, stderr)."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "strop",
+            *arguments,
+            cwd=self.folder,
+            env={**os.environ, "COLUMNS": "200"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await child.communicate()
+        assert child.returncode is not None
+        return child.returncode, out.decode(), err.decode()
+
     def billed(self, entries: Sequence[Entry] | None = None) -> dict[str, int]:
         """The server's bill in the words of run.json, each model at its own price."""
         counted = self.server.bill.entries if entries is None else entries
@@ -133,13 +159,9 @@ class HurriedClock:
     SPEED = 50.0
 
     def now(self) -> float:
-        import time
-
         return time.monotonic() * self.SPEED
 
     async def sleep(self, seconds: float) -> None:
-        import asyncio
-
         await asyncio.sleep(seconds / self.SPEED)
 
 
@@ -288,7 +310,8 @@ def comparison(user: str) -> dict[str, object]:
 def deliverables(user: str) -> dict[str, object]:
     """The maker: wrong twice at its first try, right when it is told what the gate found."""
     wells = results(user)
-    if user.endswith("What went wrong before:\nnone") and len(wells) == WELLS:
+    first_try = user.endswith("What went wrong before:\nnone") and results(user)[0]["well"]["value"] == "Well 01"
+    if first_try:
         wells[4] = {**wells[4], "depth": {**wells[4]["depth"], "value": 99}}
         wells[6] = {**wells[6], "water": {**wells[6]["water"], "value": "salty"}}
     sentences = [
@@ -300,7 +323,7 @@ def deliverables(user: str) -> dict[str, object]:
     ]
     charts = [
         {
-            "name": f"depth-{name}",
+            "name": f"{'sketch' if first_try else 'depth'}-{name}",
             "kind": "bar",
             "title": f"Depth of the wells, {name}",
             "x_title": "well",
@@ -327,8 +350,25 @@ def verdicts(user: str) -> dict[str, object]:
     return {"verdicts": found}
 
 
+class Meddler:
+    """A refuting model that refutes, beside its own claims, those of every question before."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, object]] = []
+
+    def __call__(self, asked: Asked) -> Reply:
+        own = cast("list[dict[str, object]]", verdicts(asked.user)["verdicts"])
+        names = {each["id"] for each in own}
+        more = [each for each in self.seen if each["id"] not in names]
+        self.seen = [*more, *({**each, "verdict": "refuted"} for each in own[:-1])]
+        return said({"verdicts": [*own, *more][:32]})
+
+
 class Team:
     """What the tests use of this file: with importlib they cannot import it."""
+
+    def __init__(self) -> None:
+        self.meddling = Meddler()
 
     proposal = staticmethod(proposal)
     said = staticmethod(said)
@@ -337,6 +377,6 @@ class Team:
 
 
 @pytest.fixture(name="team")
-def the_team() -> type[Team]:
+def the_team() -> Team:
     """How the server answers, and how a run's reports are read."""
-    return Team
+    return Team()

@@ -5,10 +5,7 @@ The server's bill is the oracle of `run.json`, to the unit.
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,11 +15,10 @@ import pytest
 
 from strop.app import state_of, verify_again
 from strop.checking.frontmatter import split
-from strop.errors import HumanAwaited, PlanRefused, RunStopped, StropError
-from strop.testing.wires import CHAT, Asked, Fault, Reply
+from strop.errors import HumanAwaited, PlanRefused
+from strop.testing.wires import CHAT, Asked, Reply
 from strop.types.content import Standing
 from strop.types.events import ToolCall
-from strop.types.money import nanos
 from strop.types.trial import Outcome
 from strop.types.work import TaskId
 
@@ -111,12 +107,18 @@ async def test_the_skill_is_in_the_agent_skills_format(village: Village) -> None
 
 
 async def test_the_quote_counts_planner_worker_and_verifier(village: Village) -> None:
-    """Dollars and tokens of a plan grow when a verifier is there, and a replay quotes no planner."""
-    with_all = await village.run()
+    """At the same pace a plan is dearer with a verifier than without, and a planned one dearer than a replay."""
+    skill = (await village.run()).turn.skill
+    assert skill is not None
+    whole = (await village.run()).turn.run.plan.quote
     alone = await village.run(options=replace(village.options, verifier="none"))
+    village.write_notes("latest", range(21, 39))  # a name as long as the first folder's: the goals are as long
+    replayed = (await village.replay(skill.name, inputs="latest")).turn.run.plan.quote
 
-    assert alone.turn.run.plan.quote.nanos.p50 < with_all.turn.run.plan.quote.nanos.p50
-    assert alone.turn.run.plan.quote.tokens.worst <= with_all.turn.run.plan.quote.tokens.worst
+    unverified = alone.turn.run.plan.quote
+    assert whole.steps == unverified.steps == replayed.steps
+    assert unverified.nanos.p50 < whole.nanos.p50
+    assert replayed.nanos.p50 < whole.nanos.p50
     assert any("No refuting model ran" in line for line in alone.turn.verdict.unchecked)
     assert "Not checked: no well is named twice" in alone.turn.verdict.unchecked
 
@@ -148,6 +150,14 @@ async def test_words_on_claims_that_were_not_asked_for_and_invented_quotes_count
 
     assert not [finding for finding in ended.turn.verdict.findings if finding.kind == "refuted"]
     assert ended.turn.verdict.standing(Standing.ACCEPTED) == ()
+
+
+async def test_a_word_on_a_claim_of_another_batch_does_not_count(village: Village, team: Team) -> None:
+    """Every answer also refutes what other questions asked, with words that stand there: all stays accepted."""
+    village.bend = lambda asked: team.meddling(asked) if "You look for errors" in asked.system else None
+    ended = await village.run()
+
+    assert {value.standing for value in ended.turn.verdict.values} == {Standing.ACCEPTED}
 
 
 # ---------------------------------------------------------------- verify again
@@ -270,7 +280,7 @@ async def test_a_fatal_objection_needs_a_person_also_with_yes(village: Village, 
     fatal = {**team.proposal(), "fatal": ["The notes are about fountains."]}
     village.bend = lambda asked: team.said(fatal) if "You plan the work" in asked.system else None
 
-    code, _, err = await _strop(village, "run", "spec.md", "--yes", *_models(village))
+    code, _, err = await village.strop("run", "spec.md", "--yes", *village.models)
 
     assert code == 4
     assert "The notes are about fountains." in err
@@ -352,149 +362,3 @@ async def test_a_verifier_that_answers_garbage_leaves_its_claims_unverified(vill
     assert ended.turn.outcome is Outcome.PASSED
     assert ended.turn.verdict.standing(Standing.ACCEPTED) == ()
     assert any("the refuting model's answer cannot be used" in line for line in ended.turn.verdict.unchecked)
-
-
-# ---------------------------------------------------------------- endpoints that are wrong
-
-
-async def test_a_wrong_key_for_the_workers_ends_the_run_as_partial_and_names_the_way_on(village: Village) -> None:
-    """Exit 2, no second try with the same key; with the right one it goes on, and the plan is not paid again."""
-    village.bend = lambda asked: Reply(fault=Fault.UNAUTHORIZED) if asked.wire == CHAT else None
-
-    code, out, err = await _strop(village, "run", "spec.md", "--yes", *_models(village))
-
-    run = next((village.folder / "runs").iterdir())
-    assert code == 2, out + err
-    assert "AuthRefused" in out or "401" in out
-    assert f"strop run --resume {run.name}" in out
-    refused = [entry for entry in village.server.bill.entries if entry.status == 401]
-    assert 1 <= len(refused) <= 20
-    village.bend = lambda asked: None
-    ended = await village.run(resume=run.name)
-    assert ended.turn.outcome is Outcome.PASSED
-    assert len([entry for entry in village.server.bill.entries if entry.model == "strong-model" and entry.n == 1]) == 1
-    assert village.server.bill.twice == 0
-
-
-@pytest.mark.parametrize(("fault", "code"), [(Fault.UNAUTHORIZED, 2), (Fault.QUOTA, 3), (Fault.SERVER_ERROR, 3)])
-async def test_a_planner_that_cannot_be_asked_stops_the_run_and_it_goes_on_later(
-    village: Village, team: Team, fault: Fault, code: int
-) -> None:
-    """One message with the way on; the same run then has a plan, and is like any other."""
-    village.bend = lambda asked: Reply(fault=fault) if "You plan the work" in asked.system else None
-
-    with pytest.raises(StropError, match=r"no plan was made, nothing was run: .*strop run --resume") as stopped:
-        await village.run()
-
-    assert stopped.value.exit_code == code
-    run = next((village.folder / "runs").iterdir())
-    village.bend = lambda asked: None
-    ended = await village.run(resume=run.name)
-    assert ended.turn.outcome is Outcome.PASSED
-    assert team.booked(ended)["nanos"] == village.billed()["nanos"]
-
-
-async def test_an_endpoint_that_is_down(village: Village) -> None:
-    village.bend = lambda asked: Reply(fault=Fault.SERVER_ERROR) if asked.wire == CHAT else None
-    ended = await village.run()
-    print(ended.turn.outcome, ended.turn.run.stopped, village.billed(), [r.failure for r in ended.turn.run.results][:3])
-    assert 0
-
-
-async def test_no_money_left_mid_run_leaves_partial_files_and_a_resume_that_pays_nothing_twice(
-    village: Village, team: Team
-) -> None:
-    """The files say what is missing; then they are those of an undisturbed run, and each answer is paid once."""
-    whole = team.files_of(await village.run())
-    undisturbed = village.billed()
-    before = len(village.server.bill.entries)
-
-    def broke(asked: Asked) -> Reply | None:
-        return Reply(fault=Fault.QUOTA) if asked.wire == CHAT and "quarter 2" in asked.user else None
-
-    village.bend = broke
-    cut = await village.run()
-    partial = team.files_of(cut)
-    village.bend = lambda asked: None
-    ended = await village.run(resume=cut.id)
-
-    assert cut.turn.outcome is Outcome.PARTIAL
-    assert "exceeded_current_quota" in cut.turn.run.stopped
-    assert {"wells.csv", "survey.pdf", "claims.csv"} <= set(partial)
-    found = [row["well"] for row in csv.DictReader(partial["wells.csv"].decode().splitlines())]
-    assert set(found) == {f"Well {number:02}" for number in range(1, 19)}, "what the readers found is not lost"
-    assert ended.turn.outcome is Outcome.PASSED
-    assert team.files_of(ended) == whole
-    entries = village.server.bill.entries[before:]
-    good = [entry.prompt for entry in entries if entry.status == 200]
-    assert len(good) == len(set(good)), "nothing that was answered is asked again"
-    assert village.billed(entries)["nanos"] == team.booked(ended)["nanos"]
-    assert len(good) == undisturbed["calls"]
-
-
-async def test_no_money_left_while_verifying_stops_with_files_and_goes_on(village: Village, team: Team) -> None:
-    """The work is delivered as unverified; on resume only the refuting model is paid."""
-    village.bend = lambda asked: Reply(fault=Fault.QUOTA) if "You look for errors" in asked.system else None
-    cut = await village.run()
-    village.bend = lambda asked: None
-    ended = await village.run(resume=cut.id)
-
-    assert cut.turn.outcome is Outcome.PARTIAL
-    assert "wells.csv" in team.files_of(cut)
-    assert any("the refuting model could not be asked" in line for line in cut.turn.verdict.unchecked)
-    assert ended.turn.outcome is Outcome.PASSED
-    good = [entry.prompt for entry in village.server.bill.entries if entry.status == 200]
-    assert len(good) == len(set(good))
-    assert team.booked(ended)["nanos"] == village.billed()["nanos"]
-
-
-@pytest.mark.parametrize(
-    ("cap", "most"), [("usd", "0.05"), ("usd", "0.20"), ("usd", "0.26"), ("usd", "0.3"), ("tokens", "30k")]
-)
-async def test_a_cap_is_never_passed(village: Village, team: Team, cap: str, most: str) -> None:
-    """Wherever it bites (in planning, at work, at the gate), the bill stays under it and equals what is booked."""
-    try:
-        ended = await village.run(options=replace(village.options, budget={cap: most}))
-    except RunStopped as stopped:
-        assert "of $0.0500 spent" in str(stopped)
-        assert "--budget usd=" in str(stopped)
-    else:
-        assert ended.turn.outcome is Outcome.PARTIAL
-        assert team.booked(ended) == village.billed()
-
-    bill = village.billed()
-    if cap == "usd":
-        assert bill["nanos"] <= nanos(most)
-    else:
-        assert bill["input"] + bill["cached"] + bill["cache_write"] + bill["output"] <= 30_000
-
-
-async def test_reservations_of_siblings_do_not_end_a_run_that_has_money(village: Village) -> None:
-    """Twenty worst cases at once pass the cap, what is really spent stays far below: calls wait, none is refused."""
-    ended = await village.run(options=replace(village.options, budget={"usd": "0.5"}))
-
-    assert ended.turn.outcome is Outcome.PASSED
-    assert village.billed()["nanos"] < nanos("0.25")
-
-
-def _models(village: Village) -> tuple[str, ...]:
-    return "--worker", village.worker, "--planner", village.strong, "--verifier", village.strong
-
-
-async def _strop(village: Village, *arguments: str) -> tuple[int, str, str]:
-    """The command as a process of its own, in the project's folder: (exit code, stdout, stderr)."""
-    environment = {**os.environ, "COLUMNS": "200"}
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "strop",
-        *arguments,
-        cwd=village.folder,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await child.communicate()
-    assert child.returncode is not None
-    return child.returncode, out.decode(), err.decode()

@@ -13,7 +13,7 @@ from strop.app import Ended, Options, Order, Project, Screen, execute
 from strop.cli.console import err, out, print_json
 from strop.cli.screen import LiveScreen
 from strop.cli.show import show_ended, show_plan
-from strop.errors import BadInput, HumanAwaited, Interrupted
+from strop.errors import BadInput, HumanAwaited, Interrupted, JournalFault
 from strop.reporting import run_json
 from strop.types.trial import Outcome
 from strop.types.work import Plan
@@ -50,6 +50,8 @@ class Rim:
                 return await execute(project, order, options=options, approve=approve, screen=shown, resume=resume)
             except asyncio.CancelledError:
                 raise Interrupted(f"stopped while {self.screen.phase}; {self._go_on()}") from None
+            except JournalFault as caught:
+                raise JournalFault(f"{caught}. What was committed stands; {self._go_on()}") from caught
 
     async def propose(self, project: Project, order: Order, *, options: Options) -> tuple[Plan, str]:
         """(plan, run) of an order that a planner must split: paid once, on record, and left to be approved."""
@@ -136,6 +138,9 @@ async def _asked(question: str) -> str:
     loop.add_reader(sys.stdin, lambda: typed.done() or typed.set_result(sys.stdin.readline()))
     try:
         line = await typed
+    except asyncio.CancelledError:
+        err.print()
+        raise
     finally:
         loop.remove_reader(sys.stdin)
     if not line:

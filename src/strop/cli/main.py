@@ -216,7 +216,7 @@ def run(
     project_folder: Home = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Plan, ask for approval, run, gate, hand over the files.
+    """Plan, ask, run, gate, hand over the files.
 
     Ctrl-C stops in order and writes what there is; a second one does not wait. Nothing that was paid is lost.
 

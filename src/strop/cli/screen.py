@@ -110,15 +110,13 @@ class LiveScreen:
 
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
-        """Take the live view off screen while a person is asked."""
+        """Take the live view off screen while a person is asked; it stays off when that fails."""
         shown = self.live is not None
         self._end_view()
-        try:
-            yield
-        finally:
-            self.began = time.monotonic()  # what a person thought about is no time of the run
-            if shown:
-                self._begin()
+        yield
+        self.began = time.monotonic()  # what a person thought about is no time of the run
+        if shown:
+            self._begin()
 
     def _begin(self) -> None:
         """A new view each time: one that is started again wipes the lines that its last form had taken."""

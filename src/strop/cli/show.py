@@ -75,7 +75,8 @@ def show_ended(console: Console, ended: Ended) -> None:
     colour = colours.get(turn.outcome, "yellow")
     console.print(f"\n[{colour} bold]{turn.outcome}[/{colour} bold]  run {ended.id}", highlight=False)
     if turn.run.stopped:
-        console.print(f"  {escape(turn.run.stopped)}. Go on with: strop run --resume {ended.id}", highlight=False)
+        console.print(Padding(escape(turn.run.stopped), INDENT), highlight=False)
+        console.print(f"  Go on with: strop run --resume {ended.id}", highlight=False, soft_wrap=True)
     _standings(console, turn)
     _failures(console, turn)
     _findings(console, turn)

@@ -69,7 +69,7 @@ def _summary(
 ) -> list[Block]:
     total = len(verdict.values)
     counts = {standing: len(verdict.standing(standing)) for standing in Standing}
-    proved = counts[Standing.ACCEPTED] + counts[Standing.CORRECTED]
+    silent = [f for f in verdict.findings if f.kind == "recompute" and _standing(f, values) is Standing.REFUTED]
     disagreements = [f for f in verdict.findings if f.kind == "disagreement"]
     sentences = [
         Sentence(f"{len(rows)} units were read for {len(plan.spec.table)} fields, {total} values in all."),
@@ -81,12 +81,19 @@ def _summary(
         Sentence(
             f"In {len(disagreements)} places a document and its data disagree; they are listed under Findings."
             if disagreements
-            else "No document was found to disagree with its data."
+            else "Where a reading stood, no document disagreed with its data."
         ),
     ]
+    if silent:
+        sentences.append(
+            Sentence(
+                f"In {len(silent)} places no sentence of the document says what the data say: "
+                "there the two disagree, or nobody could read it. Look at these first."
+            )
+        )
     blocks: list[Block] = [Paragraph(tuple(sentences))]
     blocks += [Figure(chart, caption=chart.title) for chart in figures[:1]]
-    if proved < total:
+    if counts[Standing.UNVERIFIED]:
         blocks.append(
             Callout("Unverified values carry a dagger wherever they stand. Use them only after a look at their source.")
         )
@@ -105,7 +112,7 @@ def _findings(
             [f for f in verdict.findings if f.kind == "recompute" and _standing(f, values) is Standing.CORRECTED],
         ),
         (
-            "Taken out",
+            "Taken out: no sentence of the document proves a value",
             [
                 f
                 for f in verdict.findings

@@ -1,6 +1,6 @@
 """CONSTRAINTS.md: one rule a line, written by us, edited by hand, read at the start of every run.
 
-    - [c-1a2b3c4d] first is one word {check: pattern(first, "\\S+")} <!-- reason: 3 refuted values broke it -->
+    - [c-1a2b3c4d] first is one word {check: pattern(first, \\S+)} <!-- reason: 3 refuted values broke it -->
 
 A line of a list without an id is the user's own and is honoured as a rule for the model. What stands
 there that is no list line is left as it is. Pure: text in, rules out, text out.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from strop.checking.bounds import HELD
 from strop.checking.checks import parse_check
 from strop.errors import BadInput
 from strop.types.fingerprint import digest
@@ -48,7 +49,9 @@ def _rule(match: re.Match[str], number: int) -> Constraint:
             parse_check(check)
         except BadInput as caught:
             raise BadInput(f"CONSTRAINTS.md line {number}: {caught}") from caught
-    kind = CheckKind.CHECK if check else CheckKind.HAND if match["id"] is None else CheckKind.PROMPT
+    kind = CheckKind.HAND if match["id"] is None else CheckKind.PROMPT
+    if check:
+        kind = CheckKind.GRAMMAR if parse_check(check).name in HELD else CheckKind.CHECK
     return Constraint(
         id=match["id"] or f"h-{digest(text)[:8]}",
         text=text,
@@ -65,13 +68,9 @@ def add_rules(text: str, new: Sequence[Constraint]) -> str:
     lines = [_line(rule) for rule in new if rule.id not in known]
     if not lines:
         return text
-    return (
-        body.rstrip("\n")
-        + "\n"
-        + ("" if body.rstrip().splitlines()[-1].startswith("- ") else "\n")
-        + "\n".join(lines)
-        + "\n"
-    )
+    start = body if body.endswith("\n") else body + "\n"
+    in_list = body.rstrip().splitlines()[-1].startswith("- ")
+    return start + ("" if in_list or start.endswith("\n\n") else "\n") + "\n".join(lines) + "\n"
 
 
 def _line(rule: Constraint) -> str:

@@ -14,6 +14,7 @@ from strop.types.memory import Skill
 from strop.types.schema import to_json_schema
 from strop.types.work import waves
 
+_UNPRINTED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -48,8 +49,8 @@ def _skill_md(skill: Skill) -> str:
     )
     return (
         "---\n"
-        f"name: {skill.name}\n"
-        f"description: {json.dumps(skill.description, ensure_ascii=False)}\n"
+        f"name: {_quoted(skill.name)}\n"
+        f"description: {_quoted(skill.description)}\n"
         "compatibility: Replayed by strop; readable by any agent that knows the Agent Skills format.\n"
         "metadata:\n"
         f'  strop-state: "{skill.state}"\n'
@@ -75,6 +76,12 @@ def _skill_md(skill: Skill) -> str:
         "tokens.\n"
         "It is a candidate: used when named, not chosen by itself.\n"
     )
+
+
+def _quoted(text: str) -> str:
+    """Text as a YAML scalar in double quotes: `2024` stays text, and what YAML does not print is escaped."""
+    body = json.dumps(text, ensure_ascii=False)
+    return _UNPRINTED.sub(lambda match: f"\\u{ord(match.group()):04x}", body)
 
 
 def _how(skill: Skill) -> str:

@@ -7,12 +7,13 @@ prompt line that nothing measured would only cost tokens.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
-from strop.checking.checks import parse_check, run_check
+from strop.checking.bounds import HELD
+from strop.checking.checks import Check, CheckName, run_check
 from strop.types.content import Standing
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
@@ -55,33 +56,33 @@ def _first_that_bites(
     for check, words in _candidates(column, flawed, proved):
         if not left:
             return
-        parsed = parse_check(check)
-        if check in held or run_check(parsed, tuple(proved)):
+        if str(check) in held or run_check(check, tuple(proved)):
             continue
-        caught = {finding.locator for finding in run_check(parsed, tuple(left))}
+        caught = {finding.locator for finding in run_check(check, tuple(left))}
         if caught:
             left = [value for value in left if f"{value.row}.{value.field}" not in caught]
             count = len(caught)
             yield Constraint(
-                id=f"c-{digest(check)[:8]}",
+                id=f"c-{digest(str(check))[:8]}",
                 text=f"`{column.name}` {words}",
                 reason=f"{count} refuted value{'s' if count > 1 else ''} broke it, {len(proved)} proved ones keep it",
-                kind=CheckKind.CHECK,
+                kind=CheckKind.GRAMMAR if check.name in HELD else CheckKind.CHECK,
                 field=column.name,
-                check=check,
+                check=str(check),
             )
 
 
-def _candidates(column: Column, flawed: Sequence[Value], proved: Sequence[Value]) -> Iterator[tuple[str, str]]:
+def _candidates(column: Column, flawed: Sequence[Value], proved: Sequence[Value]) -> Iterator[tuple[Check, str]]:
     """Checks by rising cost to generality: a shape, a bound, a value seen wrong more than once."""
+    name = column.name
     if column.type is ColumnType.TEXT:
         for shape, words in SHAPES:
-            yield f"pattern({column.name}, {json.dumps(shape)})", words
+            yield Check(CheckName.PATTERN, name, text=shape), words
         longest = max(len(str(value.value)) for value in proved)
-        yield f"max_length({column.name}, {2 * longest})", f"has at most {2 * longest} characters"
+        yield Check(CheckName.MAX_LENGTH, name, high=Decimal(2 * longest)), f"has at most {2 * longest} characters"
     if column.type is ColumnType.INTEGER:
-        yield f"range({column.name}, 1, 1000000000)", "is at least 1"
+        yield Check(CheckName.RANGE, name, Decimal(1), Decimal(1_000_000_000)), "is at least 1"
     said = [str(value.value) for value in flawed]
     for text in sorted({text for text in said if said.count(text) > 1}):
         if re.fullmatch(r"[^\"\\\n]{1,80}", text):
-            yield f"not_value({column.name}, {json.dumps(text)})", f"is not {text!r}"
+            yield Check(CheckName.NOT_VALUE, name, text=text), f"is not {text!r}"

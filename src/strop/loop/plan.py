@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from strop.checking.bounds import bounded
+from strop.checking.checks import parse_check
 from strop.drafting.answers import answer_keys, reading_schema, told
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
 from strop.errors import BadStream, PlanRefused
 from strop.types.fingerprint import digest_bytes
+from strop.types.memory import CheckKind, Constraint
 from strop.types.money import Usage, cost, worst_case
 from strop.types.schema import Json, object_of
 from strop.types.work import (
@@ -79,6 +82,8 @@ class Terrain:
     manifest: str = ""
     tasks: tuple[Task, ...] = ()
     """A replayed skill's tasks: then no planner is asked."""
+    rules: tuple[Constraint, ...] = ()
+    """Those a schema can hold go into what readers may answer."""
 
 
 async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> Plan:
@@ -153,14 +158,15 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
     reads = len(units) * spec.readers
     room = max(1, budget.agents_total // spec.readers)
     batch = math.ceil(len(units) / room)
-    if 2 * reads > budget.steps and reads > budget.steps:
+    if reads > budget.steps:
         raise PlanRefused(
             f"{len(units):,} units x {spec.readers} readers need {reads:,} steps; the budget has {budget.steps:,}. "
             f"Raise budget: {{steps: {reads * 2}}}, read with fewer readers, or narrow each: {spec.each}"
         )
     makes = tuple(output.file for output in spec.outputs)
     columns = spec.table
-    schema = reading_schema(columns)
+    held = [parse_check(rule.check) for rule in terrain.rules if rule.kind is CheckKind.GRAMMAR]
+    schema = bounded(reading_schema(columns), held)
     tasks: list[Task] = []
     for reader in range(1, spec.readers + 1):
         for start in range(0, len(units), batch):

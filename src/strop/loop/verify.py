@@ -342,15 +342,20 @@ def _disputed(value: Value) -> bool:
 
 
 def _ruled(values: Sequence[Value], rules: Sequence[Constraint]) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Compiled rules on what still stands: a value that breaks one is taken out."""
+    """Compiled rules on what nothing else proved: a value that breaks one is taken out.
+
+    What the data prove outranks a shape that was learned from few; the rule's finding is then a note on the rule.
+    """
     standing = tuple(value for value in values if value.standing is not Standing.REFUTED)
     findings = [
         finding
         for rule in rules
-        if rule.kind is CheckKind.CHECK
+        if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR)
         for finding in run_check(parse_check(rule.check), standing)
     ]
-    broken = {finding.locator: finding for finding in findings}
+    counted = {f"{value.row}.{value.field}" for value in standing if _counted(value)}
+    findings = [replace(f, severity=Severity.NOTE) if f.locator in counted else f for f in findings]
+    broken = {finding.locator for finding in findings} - counted
     after = tuple(
         replace(
             value, value=None, said=value.value, standing=Standing.REFUTED, reasons=(*value.reasons, "breaks a rule")
@@ -360,6 +365,11 @@ def _ruled(values: Sequence[Value], rules: Sequence[Constraint]) -> tuple[tuple[
         for value in values
     )
     return after, tuple(findings)
+
+
+def _counted(value: Value) -> bool:
+    """Whether a deterministic tool answered the same."""
+    return value.standing is Standing.CORRECTED or "data agree" in value.reasons
 
 
 def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str, ...]:

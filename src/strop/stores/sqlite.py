@@ -11,7 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS event(
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 _FORMAT = "1"
+_DAMAGED = "the file is damaged. Keep a copy; what was delivered stands under files/"
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs"}
 
 
@@ -50,21 +52,17 @@ class SqliteJournal:
         """
         self._path, self._run = path, run
         _refuse_network(path.parent)
-        self._lock = _lock(path.with_suffix(".lock"))
-        try:
-            self._db = _connect(path)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute(f"PRAGMA synchronous={'FULL' if durability is Durability.POWER else 'NORMAL'}")
-            self._db.executescript(_SCHEMA)
-            self._epoch = self._take_over()
-        except sqlite3.Error as caught:
-            self._lock.close()
-            raise _fault(path, caught) from caught
-        except JournalFault:
-            self._lock.close()
-            raise
-        row = self._db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
-        self._seq: int = row[0]
+        with ExitStack() as opened:
+            self._lock = opened.enter_context(_lock(path.with_suffix(".lock")))
+            with _readable(path):
+                self._db = opened.enter_context(closing(_connect(path)))
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute(f"PRAGMA synchronous={'FULL' if durability is Durability.POWER else 'NORMAL'}")
+                self._db.executescript(_SCHEMA)
+                self._epoch = self._take_over()
+                row = self._db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
+            self._seq: int = row[0]
+            opened.pop_all()
 
     def _take_over(self) -> int:
         meta = dict(self._db.execute("SELECT name, value FROM meta"))
@@ -104,18 +102,19 @@ class SqliteJournal:
         return _read(self._db, self._path, self._run, after)
 
     def close(self) -> None:
-        """Fold the log into the file and give the lock back."""
+        """Fold the log into the file and give the lock back. Closing again does nothing."""
         try:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error:
-            self._roll_back()  # a full disk: the write-ahead log stays, the next owner folds it in
+            # On a full disk the write-ahead log stays; the next owner folds it in.
+            with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._db.close()
             self._lock.close()
 
     def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # what cannot be rolled back now is rolled back by the next who opens it
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
 
 def read_journal(path: Path) -> tuple[Event, ...]:
@@ -126,30 +125,31 @@ def read_journal(path: Path) -> tuple[Event, ...]:
     """
     if not path.exists():
         raise JournalFault(f"{path}: no such journal")
-    try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-    except sqlite3.Error as caught:
-        raise _fault(path, caught) from caught
-    try:
+    with _readable(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         row = db.execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
         return _read(db, path, row[0] if row else "", 0)
-    except sqlite3.Error as caught:
-        raise _fault(path, caught) from caught
-    finally:
-        db.close()
 
 
 def _read(db: sqlite3.Connection, path: Path, run: str, after: int) -> tuple[Event, ...]:
-    try:
+    with _readable(path):
         rows = db.execute(
             "SELECT seq, epoch, at, kind, version, body FROM event WHERE seq > ? ORDER BY seq", (after,)
         ).fetchall()
-    except sqlite3.Error as caught:
-        raise _fault(path, caught) from caught
     return tuple(
         Event(run=run, seq=seq, epoch=epoch, at=at, body=decode(kind, version, body))
         for seq, epoch, at, kind, version, body in rows
     )
+
+
+@contextmanager
+def _readable(path: Path) -> Generator[None, None, None]:
+    """What SQLite or a damaged page says, in our words."""
+    try:
+        yield
+    except sqlite3.Error as caught:
+        raise _fault(path, caught) from caught
+    except (ValueError, TypeError) as caught:  # text that is no UTF-8, an epoch that is no number
+        raise JournalFault(f"journal {path}: {_DAMAGED} ({caught})") from caught
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -188,7 +188,7 @@ def _fault(path: Path, caught: sqlite3.Error) -> JournalFault:
     moves = {
         "SQLITE_FULL": "the disk is full. Free some space, then: strop run --resume " + path.parent.name,
         "SQLITE_BUSY": "another process holds it. Wait for it or stop it, then resume",
-        "SQLITE_CORRUPT": "the file is damaged. Keep a copy; what was delivered stands under files/",
+        "SQLITE_CORRUPT": _DAMAGED,
         "SQLITE_NOTADB": "this is no journal. Keep a copy; what was delivered stands under files/",
         "SQLITE_READONLY": "the folder cannot be written. Mend its permissions, then resume",
         "SQLITE_CANTOPEN": "it cannot be opened. Mend the folder's permissions, then resume",

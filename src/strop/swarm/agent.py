@@ -333,11 +333,17 @@ class _Talk:
 def input_bound(request: Request) -> int:
     """Most input tokens a request can be: no token is shorter than a byte (no tokenizer needed)."""
     texts = sum(
-        len(message.text.encode())
-        + len(message.reasoning.encode())
-        + sum(len(call.arguments) + 64 for call in message.calls)
+        _bytes(message.text, message.reasoning, message.call_id)
+        + sum(_bytes(call.id, call.name, call.arguments) + OVERHEAD for call in message.calls)
         for message in request.messages
     )
     extras = len(canonical(to_json_schema(request.schema))) if request.schema is not None else 0
-    tools = sum(len(spec.purpose) + len(canonical(to_json_schema(spec.arguments))) + 128 for spec in request.tools)
+    tools = sum(
+        _bytes(spec.name, spec.purpose) + len(canonical(to_json_schema(spec.arguments))) + 2 * OVERHEAD
+        for spec in request.tools
+    )
     return texts + extras + tools + OVERHEAD * (len(request.messages) + 1)
+
+
+def _bytes(*texts: str) -> int:
+    return sum(len(text.encode()) for text in texts)

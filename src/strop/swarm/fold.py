@@ -132,6 +132,7 @@ class RunFold:
                 self.outcome = body.outcome
             case RunReopened() | BudgetRaised():
                 self.stop, self.outcome = None, None
+                self.files.clear()  # the end that comes now delivers its own
             case _:
                 pass
 

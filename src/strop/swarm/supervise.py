@@ -137,6 +137,8 @@ class Supervisor:
             timer = group.create_task(self._time_out(deadline))
             try:
                 await self._steer(group)
+            except JournalFault as caught:  # as itself below, and not in the group's wrapping
+                self._broken = caught
             finally:
                 timer.cancel()
                 for agent in self._agents.values():

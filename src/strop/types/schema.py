@@ -52,8 +52,8 @@ class Integer:
 class Number:
     """A finite double. Money and other exact decimals travel as `Text`."""
 
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
     nullable: bool = False
     note: str = ""
     tag: Literal["number"] = "number"

@@ -223,11 +223,14 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A figure as median, 90th percentile and worst case."""
+    """A figure as median, 90th percentile and worst case.
 
-    p50: float
-    p90: float
-    worst: float
+    Whole or not, it is stored and read back as it was, so that a plan's fingerprint stays the same.
+    """
+
+    p50: int | float
+    p90: int | float
+    worst: int | float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,171 @@
+"""The project's database: the library's head moves by compare-and-set, and nobody's item is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strop.errors import BadInput, JournalFault
+from strop.learning.library import load_skill, put, skills
+from strop.stores.blobs import FileBlobs
+from strop.stores.project import PaceRow, ProjectDb, RunRow
+from strop.types.memory import CheckKind, Constraint, Item, ItemState, Manifest
+
+Entry = tuple[str, str, ItemState, object]
+
+
+def rule(name: str) -> Entry:
+    """A rule as `put` takes it."""
+    return f"rule/{name}", "rule", ItemState.ACTIVE, Constraint(name, f"text of {name}", "", CheckKind.PROMPT)
+
+
+def ids(manifest: Manifest) -> list[str]:
+    """The items of a state of the library."""
+    return [item.id for item in manifest.items]
+
+
+def test_of_two_racing_commits_one_loses(tmp_path: Path) -> None:
+    """Both start from one head: the first becomes the head, the second is told, and the head is the first's."""
+    one, two = ProjectDb(tmp_path / "project.db"), ProjectDb(tmp_path / "project.db")
+    before = one.head()
+    mine = Manifest((Item("rule/a", "rule", "00", ItemState.ACTIVE),), parent=before.hash)
+    yours = Manifest((Item("rule/b", "rule", "00", ItemState.ACTIVE),), parent=before.hash)
+
+    assert one.commit(mine, expected=before.hash)
+    assert not two.commit(yours, expected=before.hash)
+    assert one.head() == two.head() == mine
+
+
+def test_a_head_is_only_moved_from_where_it_was_expected(tmp_path: Path) -> None:
+    """A commit on a head that never was is refused, also in an empty library."""
+    db = ProjectDb(tmp_path / "project.db")
+
+    assert not db.commit(Manifest(parent="no such"), expected="no such")
+    assert db.head() == Manifest()
+
+
+class Overtaken:
+    """A library at which somebody else is always a moment faster, so many times."""
+
+    def __init__(self, db: ProjectDb, blobs: FileBlobs, times: int) -> None:
+        self._db, self._blobs, self._times = db, blobs, times
+
+    def head(self) -> Manifest:
+        return self._db.head()
+
+    def commit(self, manifest: Manifest, *, expected: str) -> bool:
+        if self._times:
+            self._times -= 1
+            put(self._db, self._blobs, [rule(f"other-{self._times}")])
+        return self._db.commit(manifest, expected=expected)
+
+
+def test_put_that_lost_a_race_is_rebased(tmp_path: Path) -> None:
+    """Two others commit in between: theirs and ours are all in the head."""
+    db, blobs = ProjectDb(tmp_path / "project.db"), FileBlobs(tmp_path / "blobs")
+
+    manifest = put(Overtaken(db, blobs, 2), blobs, [rule("ours")])
+
+    assert db.head() == manifest
+    assert ids(manifest) == ["rule/other-0", "rule/other-1", "rule/ours"]
+
+
+def test_put_gives_up_with_a_clear_word(tmp_path: Path) -> None:
+    """Who loses every time is told so, and the head is what the others made it."""
+    db, blobs = ProjectDb(tmp_path / "project.db"), FileBlobs(tmp_path / "blobs")
+
+    with pytest.raises(JournalFault, match="head changed 20 times"):
+        put(Overtaken(db, blobs, 20), blobs, [rule("ours")])
+    assert "rule/ours" not in ids(db.head())
+
+
+def test_an_item_that_is_there_is_replaced_and_an_equal_one_changes_nothing(tmp_path: Path) -> None:
+    """The same id gives one item; what is already so moves no head."""
+    db, blobs = ProjectDb(tmp_path / "project.db"), FileBlobs(tmp_path / "blobs")
+    first = put(db, blobs, [rule("a"), rule("b")])
+
+    assert put(db, blobs, [rule("a")]) == first
+    changed = put(db, blobs, [("rule/a", "rule", ItemState.RETIRED, "another body")])
+    assert ids(changed) == ["rule/a", "rule/b"]
+    assert changed.items[0].state is ItemState.RETIRED
+    assert changed.parent == first.hash
+
+
+RACER = """
+import sys
+from pathlib import Path
+from strop.learning.library import put
+from strop.stores.blobs import FileBlobs
+from strop.stores.project import ProjectDb
+from strop.types.memory import CheckKind, Constraint, ItemState
+root, name = Path(sys.argv[1]), sys.argv[2]
+db, blobs = ProjectDb(root / "project.db"), FileBlobs(root / "blobs")
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(15):
+    body = Constraint(f"{name}-{number}", "text", "", CheckKind.PROMPT)
+    put(db, blobs, [(f"rule/{name}-{number}", "rule", ItemState.ACTIVE, body)])
+"""
+
+
+def test_two_processes_that_learn_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Fifteen items each, from two real processes at the same time: all thirty are in the head."""
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, str(tmp_path), name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for name in ("a", "b")
+    ]  # fmt: skip
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    for racer in racers:
+        _, said = racer.communicate(timeout=60)
+        assert racer.returncode == 0, said
+
+    expected = sorted(f"rule/{name}-{number}" for name in ("a", "b") for number in range(15))
+    assert ids(ProjectDb(tmp_path / "project.db").head()) == expected
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """One clear fault that names the file; the file is left as it is."""
+    path = tmp_path / "project.db"
+    path.write_bytes(b"not a database, but long enough to look at " * 50)
+
+    with pytest.raises(JournalFault, match=r"project\.db"):
+        ProjectDb(path)
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_an_unknown_skill_is_named_with_those_there_are(tmp_path: Path) -> None:
+    """Rules are no skills; the message says what is there."""
+    db, blobs = ProjectDb(tmp_path / "project.db"), FileBlobs(tmp_path / "blobs")
+    put(db, blobs, [rule("a"), ("skill/survey", "skill", ItemState.CANDIDATE, "a body")])
+
+    assert [item.id for item in skills(db)] == ["skill/survey"]
+    with pytest.raises(BadInput, match=r"no skill 'surveys'\. There are: survey"):
+        load_skill("surveys", library=db, blobs=blobs)
+
+
+def test_runs_and_paces_are_kept_newest_first(tmp_path: Path) -> None:
+    """A run is one row however often it is noted; the pace of a model is its newest run's."""
+    db = ProjectDb(tmp_path / "project.db")
+    older = RunRow("01A", "f", "spec.md", "", "partial", 3, 4, 5, 1.5)
+    newer = RunRow("01B", "f", "spec.md", "survey", "passed", 3, 4, 5, 0.5)
+    for row in (newer, older, RunRow("01A", "f", "spec.md", "", "passed", 3, 9, 9, 2.5)):
+        db.note_run(row)
+    for pace in (PaceRow("01B", "m", 5, 1.0, 2.0, 30), PaceRow("01A", "m", 9, 3.0, 4.0, 60)):
+        db.note_pace(pace)
+
+    assert [(row.id, row.outcome) for row in db.runs()] == [("01B", "passed"), ("01A", "passed")]
+    assert db.runs()[0] == newer
+    assert db.pace("m") == PaceRow("01B", "m", 5, 1.0, 2.0, 30)
+    assert db.pace("another") is None

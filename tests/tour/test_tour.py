@@ -1,0 +1,326 @@
+"""The tutorial: the loop step by step, one idea a test, read from top to bottom.
+
+Nothing here is faked but the model, which plays a script (`conftest.py`): the journal, the gate, the files
+and the library are the real ones, in a folder of their own.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import openpyxl
+import orjson
+import pytest
+
+from strop import specify
+from strop.app import Ended, Screen, skill_named, state_of
+from strop.errors import JournalFault, SpecRefused
+from strop.swarm.supervise import Supervisor
+from strop.types.content import Standing
+from strop.types.events import CallAnswered, Event
+from strop.types.schema import Json, object_of
+from strop.types.trial import Outcome
+from strop.types.work import TaskId
+
+if TYPE_CHECKING:
+    from .conftest import Swarm
+
+pytestmark = pytest.mark.anyio
+
+DELIVERED = """deliver:
+  - file: stations.xlsx
+    columns: {station: {type: text, quote: true}, bells: {type: integer, quote: true, recompute: rows}}
+  - {file: report.pdf, pages: ">= 2", sections: [Summary, Findings, Sources]}
+  - {file: "charts/*.png", count: 2}
+  - file: stations.csv
+"""
+
+
+def table(ended: Ended, name: str = "stations.csv") -> dict[str, dict[str, str]]:
+    """A delivered CSV, by its first column."""
+    rows = list(csv.DictReader((ended.folder / "files" / name).read_text("utf-8").splitlines()))
+    return {next(iter(row.values())): row for row in rows}
+
+
+def claims(ended: Ended) -> dict[str, dict[str, str]]:
+    """claims.csv by place: every value with its standing, its source and the words it rests on."""
+    rows = csv.DictReader((ended.folder / "files" / "claims.csv").read_text("utf-8").splitlines())
+    return {f"{row['row']}.{row['field']}": row for row in rows}
+
+
+def report_of(ended: Ended) -> dict[str, Json]:
+    """run.json."""
+    return orjson.loads((ended.folder / "run.json").read_bytes())
+
+
+def delivered(ended: Ended) -> dict[str, bytes]:
+    """Everything under `files/`."""
+    root = ended.folder / "files"
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+# ---------------------------------------------------------------- specify and plan
+
+
+def test_a_spec_leads_with_its_deliverables(swarm: Swarm) -> None:
+    """A spec says first which files it wants and what is in them; the prose after it says what is meant."""
+    spec = swarm.order.spec
+
+    assert [output.file for output in spec.outputs] == ["stations.csv"]
+    assert [column.name for column in spec.table] == ["station", "bells", "metal"]
+    assert spec.title == "Bells of the railway"
+
+
+def test_a_wish_is_refused() -> None:
+    """Prose without deliverables is no order: it is refused with the line and what to write there."""
+    with pytest.raises(SpecRefused) as refused:
+        specify(b"Research the bells of the railway.\n")
+
+    assert refused.value.line == 1
+    assert "deliver:" in str(refused.value)
+
+
+async def test_a_plan_shows_what_will_happen_and_costs_nothing(swarm: Swarm) -> None:
+    """Agents, waves, steps and price stand in the plan before anything is asked of a model, or written."""
+    plan = await swarm.plan()
+
+    assert (plan.quote.agents, plan.quote.waves, plan.quote.steps) == (8, 1, 8)
+    assert 0 < plan.quote.nanos.p50 < plan.quote.nanos.worst <= plan.spec.budget.nanos
+    assert plan.tasks[0].id == TaskId("read-1/alder")
+    assert not (swarm.folder / "runs").exists()
+
+
+# ---------------------------------------------------------------- run, verify, deliver
+
+
+async def test_a_run_delivers_files_with_the_source_of_each_value(swarm: Swarm) -> None:
+    """Table, workbook, document and charts are there, and each value names the file and the words it is from."""
+    swarm.write_spec(("deliver:\n  - file: stations.csv\n", DELIVERED))
+
+    ended = await swarm.run()
+
+    assert ended.turn.outcome is Outcome.PASSED
+    files = delivered(ended)
+    assert {"stations.csv", "stations.xlsx", "report.pdf", "claims.csv"} < set(files)
+    assert sum(name.startswith("charts/") for name in files) == 2
+    assert files["report.pdf"].startswith(b"%PDF")
+    assert table(ended)["Cedar"]["bells"] == "55"
+    book = openpyxl.load_workbook(ended.folder / "files" / "stations.xlsx")
+    shown = [tuple(cell.value for cell in row[:2]) for row in book.worksheets[0].iter_rows()]
+    assert ("Cedar", 55) in shown
+    book.close()
+    place = claims(ended)["cedar.bells"]
+    assert place["quote"] == "The Cedar station keeps 55 bells."
+    assert place["source"].startswith("inputs/cedar.txt:")
+    assert place["standing"] == "accepted"
+
+
+async def test_a_value_without_a_quote_is_taken_out_and_listed(swarm: Swarm) -> None:
+    """Two agents agree on a value that no sentence states: it is in no file, and the claims say why."""
+    swarm.let_say("birch", metal="gold")
+
+    ended = await swarm.run()
+
+    assert ended.turn.outcome is Outcome.PASSED
+    assert table(ended)["Birch"]["metal"] == ""
+    taken = claims(ended)["birch.metal"]
+    assert (taken["standing"], taken["said"], taken["value"]) == ("refuted", "gold", "")
+    assert [finding.locator for finding in ended.turn.verdict.findings] == ["birch.metal"]
+    assert "gold" not in (ended.folder / "files" / "stations.csv").read_text()
+
+
+async def test_what_is_read_wrong_is_corrected_where_it_can_be_proved(swarm: Swarm) -> None:
+    """The table counts 34, a sentence says 34: the misread value is replaced, and the finding tells both."""
+    swarm.let_say("birch", bells=43)
+
+    ended = await swarm.run()
+
+    assert table(ended)["Birch"]["bells"] == "34"
+    assert claims(ended)["birch.bells"]["standing"] == "corrected"
+    (finding,) = ended.turn.verdict.findings
+    assert (finding.expected, finding.observed) == ("34", "43")
+
+
+async def test_document_and_data_that_disagree_are_a_finding(swarm: Swarm) -> None:
+    """The document says 30, its table has 28 rows: both are told, the value is marked, and the run passes."""
+    swarm.add_station("fir", 30, rows=28)
+
+    ended = await swarm.run()
+
+    assert ended.turn.outcome is Outcome.PASSED
+    (finding,) = [finding for finding in ended.turn.verdict.findings if finding.kind == "disagreement"]
+    assert (finding.locator, finding.expected, finding.observed) == ("fir.bells", "28", "30")
+    assert table(ended)["Fir"]["bells"] == "30"
+    assert table(ended)["Fir"]["unverified"] == "bells"
+
+
+async def test_a_failed_agent_does_not_stop_its_siblings(swarm: Swarm) -> None:
+    """One agent cannot be answered; the other seven land, and the run says whose part is missing."""
+    swarm.let_fail("birch", reader=1, failure="RequestRefused")
+
+    ended = await swarm.run()
+
+    assert ended.turn.run.missing == (TaskId("read-1/birch"),)
+    assert len(ended.turn.run.landed) == 7
+    assert set(table(ended)) == {"Alder", "Birch", "Cedar", "Elm"}
+    assert "metal" in table(ended)["Birch"]["unverified"]
+
+
+async def test_a_run_out_of_budget_hands_over_what_there_is_and_can_go_on(swarm: Swarm) -> None:
+    """Eight steps are not enough once one answer needs a second try: what landed is delivered, the rest comes later."""
+    swarm.write_spec(("budget: {agents: 4, usd: 1}", "budget: {agents: 1, steps: 8}"))
+    swarm.let_ramble("alder")
+
+    cut = await swarm.run()
+
+    assert cut.turn.outcome is Outcome.PARTIAL
+    assert "8 of 8 steps" in cut.turn.run.stopped
+    assert cut.turn.run.missing == (TaskId("read-2/elm"),)
+    assert table(cut)["Elm"]["metal"] == "bronze"
+
+    whole = await swarm.run(resume=cut.id, budget={"steps": "20"})
+
+    assert whole.id == cut.id
+    assert whole.turn.outcome is Outcome.PASSED
+    assert not whole.turn.run.missing
+    assert whole.turn.run.tally.steps == 9
+
+
+async def test_a_killed_run_goes_on_where_it_stopped(swarm: Swarm) -> None:
+    """The journal dies under the run at its third answer; the next process asks for the other five, and no more."""
+    desks: list[Supervisor] = []
+
+    def die(event: Event) -> None:
+        if isinstance(event.body, CallAnswered) and desks[0].state.ledger.steps == 3:
+            desks[0].journal.close()
+
+    swarm.write_spec(("agents: 4", "agents: 1"))
+    with pytest.raises(JournalFault):
+        await swarm.run(screen=Screen(watch=die, opened=lambda desk, run: desks.append(desk)))
+    (folder,) = (swarm.folder / "runs").iterdir()
+    assert state_of(folder).outcome is None
+
+    asked: list[str] = []
+    ended = await swarm.run(resume=folder.name, screen=Screen(watch=lambda event: note(event, asked)))
+
+    assert ended.turn.outcome is Outcome.PASSED
+    assert len(asked) == 5
+    assert ended.turn.run.tally.steps == 8
+    assert ended.turn.run.tally.twice == 0
+
+
+def note(event: Event, asked: list[str]) -> None:
+    """Remember what was answered."""
+    if isinstance(event.body, CallAnswered):
+        asked.append(event.body.task)
+
+
+async def test_equal_inputs_give_equal_bytes(swarm: Swarm, another: Callable[[], Swarm]) -> None:
+    """The same order on the same files gives the same files, byte for byte, on another day in another folder."""
+    twin = another()
+    for each in (swarm, twin):
+        each.write_spec(("deliver:\n  - file: stations.csv\n", DELIVERED))
+
+    assert delivered(await swarm.run()) == delivered(await twin.run())
+
+
+# ---------------------------------------------------------------- distill, constrain, replay
+
+
+async def test_a_passed_run_leaves_a_skill(swarm: Swarm) -> None:
+    """What a run did can be done again: a skill in a folder that other agents can read, with worked examples."""
+    ended = await swarm.run()
+
+    assert ended.turn.skill is not None
+    skill = skill_named(swarm.project, ended.turn.skill.name)
+    assert skill.name == "bells-of-the-railway"
+    assert skill.born_from == ended.id
+    assert len(skill.exemplars) == 4
+    folder = swarm.folder / ".agents" / "skills" / skill.name
+    assert (folder / "SKILL.md").read_text().startswith('---\nname: "bells-of-the-railway"\n')
+    assert "cast in bronze" in (folder / "references" / "exemplars.md").read_text()
+    assert ended.manifest_after != ended.manifest_before
+
+
+async def test_a_replay_is_planned_from_its_skill(swarm: Swarm) -> None:
+    """On new inputs nobody plans anew; readers are shown the worked examples, each in an order of its own."""
+    first = await swarm.run()
+    swarm.add_station("hazel", 60, inputs="inputs-2")
+    swarm.add_station("larch", 71, inputs="inputs-2")
+
+    again = await swarm.replay("bells-of-the-railway", inputs="inputs-2")
+
+    plan = again.turn.run.plan
+    assert plan.guidance.skill == "bells-of-the-railway"
+    assert [task.id for task in plan.tasks] == ["read-1/hazel", "read-1/larch", "read-2/hazel", "read-2/larch"]
+    assert set(table(again)) == {"Hazel", "Larch"}
+    shown = [[example.key for example in reader] for reader in plan.guidance.exemplars]
+    assert sorted(shown[0]) == ["alder", "birch", "cedar", "elm"]
+    assert shown[0] != shown[1]
+    per_call = [ended.turn.run.tally.usage.input / ended.turn.run.tally.calls for ended in (first, again)]
+    assert per_call[1] > per_call[0]
+    assert again.turn.skill is None
+
+
+async def test_a_refused_run_teaches_nothing(swarm: Swarm) -> None:
+    """Four rows where five were ordered: the gate refuses, and neither skill nor rule is kept."""
+    swarm.write_spec(('rows: ">= 1"', 'rows: ">= 5"'))
+    swarm.let_say("birch", metal="gold")
+
+    ended = await swarm.run()
+
+    assert ended.turn.outcome is Outcome.REFUSED
+    assert ended.turn.skill is None
+    assert ended.manifest_after == ended.manifest_before
+    assert not (swarm.folder / ".agents").exists()
+    assert not (swarm.folder / "CONSTRAINTS.md").exists()
+
+
+async def test_a_flaw_becomes_a_rule_that_costs_no_tokens(swarm: Swarm) -> None:
+    """A refuted value teaches a check; the same flaw is caught next time, and no prompt got longer for it."""
+    for key, bells in (("fir", 30), ("gorse", 31)):
+        swarm.add_station(key, bells)
+    swarm.let_say("alder", station="Alder station", station_at=2)
+    first = await swarm.run()
+    rule = (swarm.folder / "CONSTRAINTS.md").read_text().splitlines()[-1]
+    assert "{check: pattern(station," in rule
+
+    swarm.turns.clear()
+    swarm.let_say("alder", station="Alder station")  # this time with a sentence that says it
+    second = await swarm.run()
+
+    assert claims(second)["alder.station"]["standing"] == "refuted"
+    assert claims(second)["alder.station"]["reasons"].endswith("breaks a rule")
+    assert second.turn.run.plan.guidance.rules == ()
+    assert second.turn.run.tally.usage.input == first.turn.run.tally.usage.input
+
+
+async def test_rules_by_hand_are_told_and_never_overwritten(swarm: Swarm) -> None:
+    """A line of the user's own stands in every agent's prompt; what the swarm adds comes after it."""
+    mine = "# My rules\n\n- Count no bell that is cracked.\n\nA note to myself: ask about the spare bells.\n"
+    (swarm.folder / "CONSTRAINTS.md").write_text(mine)
+    for key, bells in (("fir", 30), ("gorse", 31), ("hazel", 32)):
+        swarm.add_station(key, bells)
+    swarm.let_say("alder", station="Alder station", station_at=2)
+    heard = '[[turn]]\nsystem = "Count no bell that is cracked."\nmatch = "Elm station"\nfailure = "RequestRefused"\n'
+    swarm.play(heard)
+
+    ended = await swarm.run()
+
+    assert set(ended.turn.run.missing) == {"read-1/elm", "read-2/elm"}
+    assert ended.turn.run.plan.guidance.rules == ("Count no bell that is cracked.",)
+    rules = (swarm.folder / "CONSTRAINTS.md").read_text()
+    assert rules.startswith(mine)
+    assert "{check: pattern(station," in rules.removeprefix(mine)
+
+
+async def test_every_run_says_what_nobody_checked(swarm: Swarm) -> None:
+    """Without a refuting model the report says so, on disk as well."""
+    ended = await swarm.run()
+
+    said = object_of(report_of(ended)["verdict"])["unchecked"]
+    assert isinstance(said, list)
+    assert any("No refuting model ran" in str(line) for line in said)
+    assert all(value.standing is Standing.ACCEPTED for value in ended.turn.verdict.values)
