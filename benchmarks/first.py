@@ -89,7 +89,7 @@ def answer(asked):  # noqa: ANN001, ANN201 - loaded by the server's process, see
     text = asked.user
     number = text.split("Place ", 1)[1].split("\n", 1)[0].strip()
     year = text.split("founded in ", 1)[1].split(".", 1)[0]
-    body = {"name": f"Place {number}", "name@": 2, "founded": int(year), "founded@": 2}
+    body = {"name": f"Place {number}", "name_at": 2, "founded": int(year), "founded_at": 2}
     return Reply(json.dumps(body, separators=(",", ":")), latency=0.5)
 
 

@@ -23,11 +23,11 @@ readers: 2
 SCRIPT = """
 [[turn]]
 match = "Harbour"
-answer = { name = "The Old Harbour", "name@" = 1, founded = 1642, "founded@" = 2 }
+answer = { name = "The Old Harbour", "name_at" = 1, founded = 1642, "founded_at" = 2 }
 
 [[turn]]
 match = "Library"
-answer = { name = "The City Library", "name@" = 1, founded = 1834, "founded@" = 2 }
+answer = { name = "The City Library", "name_at" = 1, founded = 1834, "founded_at" = 2 }
 """
 TEXTS = {
     "harbour.txt": "The Old Harbour\nIt was founded in 1642 by fishermen.\n",

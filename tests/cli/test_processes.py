@@ -28,17 +28,17 @@ SMALL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 15
 SLOW = """
 [[turn]]
 match = "Harbour"
-answer = { name = "The Old Harbour", "name@" = 1, founded = 1642, "founded@" = 2 }
+answer = { name = "The Old Harbour", "name_at" = 1, founded = 1642, "founded_at" = 2 }
 
 [[turn]]
 match = "Library"
-answer = { name = "The City Library", "name@" = 1, founded = 1834, "founded@" = 2 }
+answer = { name = "The City Library", "name_at" = 1, founded = 1834, "founded_at" = 2 }
 seconds = 60
 times = 1
 
 [[turn]]
 match = "Library"
-answer = { name = "The City Library", "name@" = 1, founded = 1834, "founded@" = 2 }
+answer = { name = "The City Library", "name_at" = 1, founded = 1834, "founded_at" = 2 }
 """
 ONE_AT_A_TIME = ("--budget", "agents=2")
 

@@ -13,8 +13,8 @@ import pytest
 from strop.app import state_of
 from strop.errors import MissingPart
 from strop.models.weights import find_weights, shared_folder, weights_folder
-from strop.types.events import CallAnswered
 from strop.stores.sqlite import read_journal
+from strop.types.events import CallAnswered
 
 SPEC = """---
 deliver:

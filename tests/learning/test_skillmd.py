@@ -27,7 +27,7 @@ PROMPTS = (("reader-1", "Read.\n{{fields}}\n"), ("unit", "{{text}}\n"))
 def skill(name: str = "bell-survey", description: str = "Reads bells. Use when bells are to be counted.") -> Skill:
     """A skill over units with one worked example."""
     spec = Spec("Bell survey", (Output("bells.csv", Kind.CSV, COLUMNS),), "# Bell survey\n")
-    answer = orjson.dumps({"first": "bell", "first@": 1, "rows": None, "rows@": None}).decode()
+    answer = orjson.dumps({"first": "bell", "first_at": 1, "rows": None, "rows_at": None}).decode()
     example = Exemplar(UnitKey("alder"), "[1] The bell.\n[2] ```code```", answer)
     cost = Cost(units=8, calls=16, input_tokens=1_000, cached_tokens=24, output_tokens=99, nanos=5, seconds=2.5)
     schema = reading_schema(COLUMNS)

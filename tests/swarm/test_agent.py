@@ -1,4 +1,4 @@
-"""One agent at its desk, on a virtual clock: what it asks, what it puts on record, and what it does when that goes wrong.
+"""One agent at its desk, on a virtual clock: what it asks, what it records, and what it does when things go wrong.
 
 Model and disk are played (`ScriptedModel`, `MemoryJournal`); supervisor, ledger and agent loop are the real ones.
 """

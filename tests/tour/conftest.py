@@ -92,7 +92,7 @@ class Swarm:
     def let_say(self, key: str, **fields: Json) -> None:
         """Every reader of this station says these fields otherwise; `bells_at=2` names another sentence."""
         said = stated(key.capitalize(), BELLS[key])
-        said |= {name.replace("_at", "@"): value for name, value in fields.items()}
+        said |= fields
         self.turns += [turn(key, reader, said) for reader in READERS]
 
     def let_fail(self, key: str, *, reader: int, failure: str) -> None:
@@ -143,7 +143,7 @@ class Swarm:
 
 def stated(name: str, bells: int) -> dict[str, Json]:
     """What a station's document says, as a reader answers it: each value, and the number of its sentence."""
-    return {"station": name, "station@": 1, "bells": bells, "bells@": 1, "metal": "bronze", "metal@": 2}
+    return {"station": name, "station_at": 1, "bells": bells, "bells_at": 1, "metal": "bronze", "metal_at": 2}
 
 
 def asked(key: str, reader: int) -> str:

@@ -27,7 +27,7 @@ MOST_ROWS = 5_000
 
 
 def reading_schema(columns: Sequence[Column]) -> Object:
-    """What a reader answers: for each column the value, then under `NAME@` the sentence that states it.
+    """What a reader answers: for each column the value, then under `NAME_at` the sentence that states it.
 
     Flat and short on purpose: every token of an answer is paid, and small models lose their way in nesting.
     """

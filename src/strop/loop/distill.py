@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import orjson
 
+from strop.checking.quotes import states
 from strop.checking.sentences import numbered, sentences
 from strop.drafting.answers import answer_keys, told
 from strop.errors import GateClosed
@@ -119,7 +120,7 @@ def accepted_only(
 
 
 def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str]) -> Exemplar | None:
-    """One unit as it was shown and the answer that was proved; None when a value has no sentence."""
+    """One unit as it was shown and the answer that was proved; None when a value has no sentence that states it."""
     source = values[0].claims[0].source
     text = sources.get(source)
     if text is None:
@@ -130,12 +131,17 @@ def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str])
         span = value.claims[0].span
         if span is None or value.claims[0].source != source:
             return None
-        inside = [p.number for p in passages if p.start <= span[0] and span[1] <= p.end]
-        if not inside:
+        inside = [p for p in passages if p.start <= span[0] and span[1] <= p.end]
+        if not inside or not _said(value, inside[0].within(text)):
             return None
         answer[value.field] = value.value
-        answer[value.field + PLACE] = inside[0]
+        answer[value.field + PLACE] = inside[0].number
     return Exemplar(row, numbered(text), orjson.dumps(answer).decode())
+
+
+def _said(value: Value, sentence: str) -> bool:
+    """Whether the sentence states the value: data may prove a value whose reader named another sentence."""
+    return isinstance(value.value, bool) or states(value.value, sentence)
 
 
 def _cost(run: Run, inputs: Sequence[str]) -> Cost:

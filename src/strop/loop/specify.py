@@ -35,6 +35,8 @@ MAX_READERS = 3
 MADE = tuple(kind for kind in Kind if kind is not Kind.HTML)
 """Kinds that a spec may ask for. Every run writes report.html beside its files; pages of a user's own
 have no renderer yet."""
+_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,59}")
+"""Property names as every provider accepts them, in lower case."""
 _COUNT = re.compile(r"(>=|<=|==|=|>|<)?\s*(\d[\d_,]*)")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -209,8 +211,17 @@ def _columns(node: Node, asks: Callable[[str], object]) -> tuple[Column, ...]:
     if not columns:
         raise SpecRefused("columns is empty", line=node.line, fix="Add for example columns: {name: text}")
     names = [column.name.lower() for column in columns]
-    if any(PLACE in name for name in names):
-        raise SpecRefused(f"a column name holds {PLACE}", line=node.line, fix="Use letters, digits and underscores")
+    for name in names:
+        if name.endswith(PLACE) and name.removesuffix(PLACE) in names:
+            raise SpecRefused(
+                f"column {name} means to strop where {name.removesuffix(PLACE)} stands", line=node.line, fix="Rename it"
+            )
+        if _NAME.fullmatch(name) is None:
+            raise SpecRefused(
+                f"{name!r} is no column name that every model takes",
+                line=node.line,
+                fix="Use up to 60 letters (a to z), digits, underscores, dots and hyphens, a letter first",
+            )
     if len(set(names)) != len(names):
         raise SpecRefused("two columns have the same name", line=node.line, fix="Name each column once")
     return columns

@@ -33,7 +33,7 @@ def claims_of_reading(answer: Json, *, unit: Unit, text: str, task: Task) -> lis
     claims: list[Claim] = []
     said = answer if isinstance(answer, dict) else {}
     for name, value in said.items():
-        if name.endswith(PLACE) or value is None:
+        if value is None or (name.endswith(PLACE) and name.removesuffix(PLACE) in said):
             continue
         number = said.get(name + PLACE)
         passage = passages.get(number) if isinstance(number, int) else None

@@ -90,8 +90,9 @@ def narrowed(schema: Schema, *, sentences: int) -> Schema:
     """A reading schema for one unit: no field may name a sentence that the unit does not have."""
     if not isinstance(schema, Object):
         return schema
+    places = {field.name + PLACE for field in schema.fields}
     fields = tuple(
-        Field(field.name, Integer(1, sentences, nullable=True)) if field.name.endswith(PLACE) else field
+        Field(field.name, Integer(1, sentences, nullable=True)) if field.name in places else field
         for field in schema.fields
     )
     return Object(fields, nullable=schema.nullable, note=schema.note)

@@ -18,8 +18,8 @@ UnitKey = NewType("UnitKey", str)
 """One unit of work: a file's stem, a list entry."""
 
 
-PLACE = "@"
-"""Suffix of the field that names the sentence a value stands in; no column name may hold it."""
+PLACE = "_at"
+"""Suffix of the field that names the sentence a value stands in (`rows_at` beside `rows`)."""
 
 
 class Kind(StrEnum):

@@ -1,0 +1,266 @@
+"""One turn of the loop with a played model on a virtual clock: what is asked again, who must approve, what is learned."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+
+import orjson
+import pytest
+
+from strop.errors import (
+    BudgetExhausted,
+    EndpointDown,
+    HumanAwaited,
+    ModelFailure,
+    PlanRefused,
+    QuotaExhausted,
+    RunStopped,
+)
+from strop.loop.cycle import Shop, Turn, cycle
+from strop.loop.plan import Pace, Terrain, Think
+from strop.loop.specify import specify
+from strop.loop.verify import Proofs
+from strop.models.scripted import ScriptedModel
+from strop.renderers.csv_file import CsvFile
+from strop.seams import Answer, Request
+from strop.swarm.agent import AgentLoop
+from strop.swarm.fold import RunFold, fold
+from strop.swarm.supervise import Supervisor
+from strop.testing.simulator import LoopClock, MemoryJournal, SeededChance, simulate
+from strop.types.content import Standing
+from strop.types.events import RunOpened
+from strop.types.money import Price, Usage
+from strop.types.schema import Json
+from strop.types.trial import Outcome, Run
+from strop.types.work import PLACE, Binding, Guidance, Kind, Plan, Spec, Task
+
+BELLS = {"alder": 21, "birch": 34, "cedar": 55, "elm": 40, "fir": 61, "gorse": 30}
+PATHS = {f"inputs/{key}.txt": f"This is {key}. It keeps {bells} bells.\n" for key, bells in BELLS.items()}
+SPEC = """---
+deliver:
+  - {file: bells.csv, rows: ">= 1", columns: {name: {type: text, quote: true}, bells: {type: integer, quote: true}}}
+each: inputs/*.txt
+readers: 2
+repairs: 1
+---
+# Bells
+
+Each document describes one station.
+"""
+PROSE = (
+    "---\ndeliver: [{file: bells.csv, columns: {name: {type: text, quote: true}}}]\n---\n# Bells\n\nFind all bells.\n"
+)
+ROOM = resources.files("strop") / "prompts"
+PROMPTS = {
+    name: (ROOM / f"{name}.md").read_text("utf-8")
+    for name in ("reader-1", "reader-2", "reader-3", "unit", "unit-again", "repair", "task", "specialist", "aggregate")
+}
+Bend = Callable[[str, str], "dict[str, Json] | ModelFailure | None"]
+
+
+async def granted(plan: Plan) -> str:
+    return "--yes"
+
+
+@dataclass
+class Loop:
+    """A folder, a journal and a model that reads well but for what `bend` says of (station, prompt)."""
+
+    folder: Path
+    bend: Bend = lambda key, prompt: None
+    spec: Spec = field(default_factory=lambda: specify(SPEC.encode()))
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    asked: list[Request] = field(default_factory=list[Request])
+    change: Callable[[Shop], Shop] = lambda shop: shop
+
+    def turn(self) -> Turn:
+        """One turn."""
+        return simulate(self._turn(), seed=1)
+
+    @property
+    def state(self) -> RunFold:
+        """The run as its journal tells it."""
+        return fold(self.journal.read())
+
+    async def _turn(self) -> Turn:
+        clock, chance = LoopClock(), SeededChance(1)
+        model = ScriptedModel(self._answer, clock=clock)
+        worker = AgentLoop(
+            model, Price(), PROMPTS, PATHS.__getitem__, clock, chance, columns=self.spec.table, title=self.spec.title
+        )
+        desk = Supervisor(self.journal, RunFold(), worker, clock, chance)
+        await desk.record(RunOpened("01RUN", self.spec.fingerprint, "0", self.spec.budget))
+        terrain = Terrain(
+            units=tuple(PATHS),
+            sizes={path: len(text) for path, text in PATHS.items()},
+            files=tuple(PATHS),
+            bindings=(Binding("worker", "scripted", Price(), 32_000, 2_000),),
+            prompts=PROMPTS,
+            tools=(),
+            pace=Pace(1.0, 2.0, 30),
+        )
+        shop = Shop(desk, terrain, granted, None, None, _proofs, {Kind.CSV: CsvFile()}, self.folder, _publish)
+        return await cycle(self.spec, shop=self.change(shop))
+
+    def _answer(self, request: Request) -> Answer | ModelFailure:
+        self.asked.append(request)
+        text = request.messages[-1].text
+        found = re.search(r"This is (\w+)\.", text)
+        assert found is not None, text
+        key = found[1]
+        prompt = next(name for name in ("reader-1", "reader-2", "reader-3") if _is(name, request))
+        said = self.bend(key, prompt)
+        if isinstance(said, ModelFailure):
+            return said
+        whole = {"name": key, f"name{PLACE}": 1, "bells": BELLS[key], f"bells{PLACE}": 2} | (said or {})
+        return Answer(orjson.dumps(whole).decode(), Usage(input=10, output=5))
+
+
+def _is(name: str, request: Request) -> bool:
+    return request.messages[0].text.startswith(PROMPTS[name].split("{{")[0].strip())
+
+
+def _proofs(run: Run) -> Proofs:
+    return Proofs(PATHS)
+
+
+def _publish(staged: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(staged, target)
+
+
+def invented(key: str, prompt: str) -> dict[str, Json] | None:
+    """The first two readers of elm give a number that no sentence says."""
+    return {"bells": 99} if key == "elm" and prompt != "reader-3" else None
+
+
+def test_what_was_refuted_is_read_once_more_by_another_reader(tmp_path: Path) -> None:
+    """Only the unit that lost a value is read again, by a reader who is told which value was wrong."""
+    loop = Loop(tmp_path, invented)
+
+    turn = loop.turn()
+
+    assert turn.run.extended == ("repair-3/elm",)
+    assert len(loop.asked) == 2 * len(BELLS) + 1
+    last = loop.asked[-1].messages
+    assert _is("reader-3", loop.asked[-1])
+    assert "- bells: 99 is wrong" in last[-1].text
+    (value,) = [value for value in turn.verdict.values if (value.row, value.field) == ("elm", "bells")]
+    assert value.value == 40
+    assert value.standing is not Standing.REFUTED
+    assert turn.outcome is Outcome.PASSED
+    assert "elm,40" in (tmp_path / "files" / "bells.csv").read_text()
+
+
+@pytest.mark.parametrize("bend", [lambda key, prompt: None, invented], ids=["nothing-wrong", "no-repairs-ordered"])
+def test_nothing_is_repaired_where_nothing_is_wrong_or_none_is_ordered(tmp_path: Path, bend: Bend) -> None:
+    """No repair task, and not one call more than the readers."""
+    loop = Loop(tmp_path, bend, spec=replace(specify(SPEC.encode()), repairs=int(bend is not invented)))
+
+    turn = loop.turn()
+
+    assert turn.run.extended == ()
+    assert len(loop.asked) == 2 * len(BELLS)
+
+
+def test_a_repair_that_stays_wrong_is_not_repaired_again(tmp_path: Path) -> None:
+    """One round: then the value is left out, and the run passes on what is left."""
+    loop = Loop(tmp_path, lambda key, prompt: {"bells": 99} if key == "elm" else None)
+
+    turn = loop.turn()
+
+    assert turn.run.extended == ("repair-3/elm",)
+    assert turn.outcome is Outcome.PASSED
+    assert "elm,," in (tmp_path / "files" / "bells.csv").read_text()
+
+
+def test_nothing_runs_before_somebody_approves(tmp_path: Path) -> None:
+    """The plan is on record, the run waits for a person, no model was asked, no file was made."""
+
+    async def nobody(plan: Plan) -> str:
+        raise HumanAwaited("nobody is there")
+
+    loop = Loop(tmp_path, change=lambda shop: replace(shop, approve=nobody))
+
+    with pytest.raises(HumanAwaited):
+        loop.turn()
+
+    assert loop.state.outcome is Outcome.AWAITING
+    assert loop.state.plan is not None
+    assert not loop.state.approved
+    assert loop.asked == []
+    assert list(tmp_path.iterdir()) == []
+
+
+async def no_money(task: Task) -> Json:
+    raise BudgetExhausted("$0 of $0 spent")
+
+
+async def nobody_home(task: Task) -> Json:
+    raise EndpointDown("refused", billed=False)
+
+
+@pytest.mark.parametrize(("think", "reason"), [(no_money, "budget"), (nobody_home, "model")])
+def test_a_planner_that_cannot_be_asked_stops_the_run_and_says_how_to_go_on(
+    tmp_path: Path, think: Think, reason: str
+) -> None:
+    """No plan: the run is closed as partial, with the command that takes it up again."""
+    loop = Loop(tmp_path / "01RUN", spec=specify(PROSE.encode()), change=lambda shop: replace(shop, think=think))
+
+    with pytest.raises(RunStopped, match="strop run --resume 01RUN"):
+        loop.turn()
+
+    assert loop.state.outcome is Outcome.PARTIAL
+    assert loop.state.stop is not None
+    assert loop.state.stop.reason == reason
+
+
+def test_prose_without_a_planner_is_refused(tmp_path: Path) -> None:
+    """Nobody splits it: the run is closed as a fault of the order, and nothing was asked."""
+    loop = Loop(tmp_path, spec=specify(PROSE.encode()))
+
+    with pytest.raises(PlanRefused, match="no planner model is configured"):
+        loop.turn()
+    assert loop.state.outcome is Outcome.FAULT
+    assert loop.asked == []
+
+
+def test_a_skill_whose_name_is_taken_gets_a_number(tmp_path: Path) -> None:
+    """A second run of the same order does not write over the first one's skill."""
+    loop = Loop(tmp_path, change=lambda shop: replace(shop, taken=frozenset({"bells", "bells-2"})))
+
+    skill = loop.turn().skill
+
+    assert skill is not None
+    assert skill.name == "bells-3"
+
+
+def test_a_replay_does_not_breed_a_second_skill(tmp_path: Path) -> None:
+    """A run that a skill guides learns rules from its flaws, and no skill."""
+
+    def guided(shop: Shop) -> Shop:
+        return replace(shop, terrain=replace(shop.terrain, guidance=Guidance(skill="bells")))
+
+    turn = Loop(tmp_path, lambda key, prompt: {"bells": 0} if key == "elm" else None, change=guided).turn()
+
+    assert turn.outcome is Outcome.PASSED
+    assert turn.skill is None
+    assert [rule.check for rule in turn.rules] == ["range(bells, 1, 1000000000)"]
+
+
+def test_a_stopped_run_teaches_nothing(tmp_path: Path) -> None:
+    """What there is is delivered; neither skill nor rule comes of it."""
+    empty = QuotaExhausted("nothing left at the provider")
+    loop = Loop(tmp_path, lambda key, prompt: empty if (key, prompt) == ("elm", "reader-2") else invented(key, prompt))
+
+    turn = loop.turn()
+
+    assert turn.outcome is Outcome.PARTIAL
+    assert 0 < len(turn.run.landed) < 2 * len(BELLS)
+    assert (turn.skill, turn.rules) == (None, ())
+    assert (tmp_path / "files" / "bells.csv").is_file()

@@ -1,0 +1,167 @@
+"""Distil: worked examples are proved units and nothing else, and each shows where its values stand."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strop.checking.sentences import sentences
+from strop.drafting.answers import reading_schema
+from strop.errors import GateClosed
+from strop.loop.distill import described, distill, worked
+from strop.types.content import Scalar, Standing
+from strop.types.fingerprint import digest_bytes
+from strop.types.money import Usage
+from strop.types.schema import object_of, validate
+from strop.types.trial import Claim, Finding, Run, Severity, Tally, Value, Verdict
+from strop.types.work import (
+    PLACE,
+    Column,
+    ColumnType,
+    Kind,
+    Output,
+    Plan,
+    Quote,
+    Range,
+    RunId,
+    Spec,
+    Task,
+    TaskId,
+    TaskKind,
+    Unit,
+    UnitKey,
+)
+
+COLUMNS = (
+    Column("name", ColumnType.TEXT, quote=True),
+    Column("bells", ColumnType.INTEGER, recompute="rows"),
+    Column("weight", ColumnType.INTEGER, compute="sum:weight"),
+)
+READ = COLUMNS[:2]
+KEYS = ("alder", "birch", "cedar", "elm")
+
+
+def text(key: str, bells: int) -> str:
+    return f"This is {key}. The station keeps {bells} bells. Nobody rings them."
+
+
+SOURCES = {f"inputs/{key}.txt": text(key, 20 + at) for at, key in enumerate(KEYS)}
+
+
+def value(key: str, field: str, standing: Standing, *, number: int) -> Value:
+    """One cell, claimed to stand in the sentence of that number; 0 is none."""
+    source = f"inputs/{key}.txt"
+    passage = sentences(SOURCES[source])[number - 1] if number else None
+    shown: Scalar = key if field == "name" else 20 + KEYS.index(key)
+    span = (passage.start, passage.end) if passage else None
+    quote = SOURCES[source][slice(*span)] if span else ""
+    source_hash = digest_bytes(SOURCES[source].encode())
+    claim = Claim(TaskId("t"), UnitKey(key), field, shown, source, source_hash, quote, span, reader=1)
+    held = None if standing is Standing.REFUTED else shown
+    return Value(UnitKey(key), field, held, standing, (claim,), said=None if held == shown else shown)
+
+
+def verdict(cells: dict[tuple[str, str], Standing], *, numbers: tuple[int, int] = (1, 2)) -> Verdict:
+    """A passed verdict over these cells."""
+    made = (value(key, field, standing, number=numbers[field == "bells"]) for (key, field), standing in cells.items())
+    return Verdict(True, tuple(made), (), ())
+
+
+def all_of(standing: Standing) -> dict[tuple[str, str], Standing]:
+    return {(key, column.name): standing for key in KEYS for column in READ}
+
+
+def run() -> Run:
+    """A run over the four stations, by one reader."""
+    outputs = (Output("bells.csv", Kind.CSV, COLUMNS),)
+    spec = Spec("Bells of 2024", outputs, each="inputs/*.txt", companion="data/{stem}.csv")
+    units = tuple(Unit(UnitKey(key), f"inputs/{key}.txt") for key in KEYS)
+    schema = reading_schema(COLUMNS)
+    task = Task(TaskId("read-1/alder+3"), TaskKind.READ, "reader 1", "", schema, "reader-1", units=units, reader=1)
+    none = Range(0, 0, 0)
+    quote = Quote(1, 1, 4, 4, none, none, none, "swarm", ())
+    plan = Plan(spec.title, spec, "", (task,), (), (), quote, prompts=(("reader-1", "hash"),))
+    tally = Tally(usage=Usage(input=100, cached=30, cache_write=7, output=9), nanos=5, calls=4, seconds=2.0)
+    return Run(RunId("01RUN"), plan, (), tally)
+
+
+# ---------------------------------------------------------------- worked examples
+
+
+@given(
+    st.fixed_dictionaries(
+        {cell: st.sampled_from([s for s in Standing if s is not Standing.PLAIN]) for cell in all_of(Standing.ACCEPTED)}
+    ),
+    st.integers(0, 5),
+)
+def test_only_fully_proved_units_are_shown(cells: dict[tuple[str, str], Standing], most: int) -> None:
+    """A unit with one value unverified or taken out teaches nothing; those with fewer corrections come first."""
+    examples = worked(COLUMNS, verdict(cells), SOURCES, most=most)
+
+    proved = [key for key in KEYS if all(cells[key, c.name] in (Standing.ACCEPTED, Standing.CORRECTED) for c in READ)]
+    assert {example.key for example in examples} <= set(proved)
+    assert len(examples) == min(most, len(proved))
+    corrected = [sum(cells[e.key, c.name] is Standing.CORRECTED for c in READ) for e in examples]
+    assert corrected == sorted(corrected)
+
+
+def test_an_example_fits_the_schema_and_names_where_its_values_stand() -> None:
+    """The answer is one a reader could have given, and the sentence it names states the value."""
+    examples = worked(COLUMNS, verdict(all_of(Standing.ACCEPTED)), SOURCES, most=4)
+
+    assert len(examples) == 4
+    for example in examples:
+        answer = object_of(orjson.loads(example.answer))
+        assert validate(reading_schema(COLUMNS), answer) == ()
+        lines = dict(re.findall(r"^\[(\d+)\] (.*)$", example.source, re.MULTILINE))
+        for column in READ:
+            assert str(answer[column.name]) in lines[str(answer[column.name + PLACE])]
+
+
+@pytest.mark.parametrize("numbers", [(1, 3), (1, 0), (2, 2)], ids=["wrong", "none", "wrong-name"])
+def test_a_value_whose_sentence_does_not_state_it_teaches_nothing(numbers: tuple[int, int]) -> None:
+    """The data proved the value, but the reader named another sentence: showing that would teach it."""
+    assert worked(COLUMNS, verdict(all_of(Standing.ACCEPTED), numbers=numbers), SOURCES, most=4) == ()
+
+
+def test_a_unit_whose_source_is_gone_is_not_shown() -> None:
+    """What cannot be shown as it was is left out."""
+    kept = {path: body for path, body in SOURCES.items() if "birch" not in path}
+
+    examples = worked(COLUMNS, verdict(all_of(Standing.ACCEPTED)), kept, most=4)
+
+    assert {example.key for example in examples} == {"alder", "cedar", "elm"}
+
+
+# ---------------------------------------------------------------- the skill
+
+
+def test_a_skill_holds_what_a_replay_needs() -> None:
+    """Spec without its inputs, schema, prompts, examples, and what the run cost."""
+    made = distill(
+        run(), verdict=verdict(all_of(Standing.ACCEPTED)), sources=SOURCES, prompts={"reader-1": "Read."}, exemplars=2
+    )
+
+    assert made.name == "bells-of-2024"
+    assert (made.spec.each, made.spec.companion) == (None, "data/{stem}.csv")
+    assert made.prompts == (("reader-1", "Read."),)
+    assert [example.key for example in made.exemplars] == ["elm", "alder"]
+    assert made.schema == reading_schema(COLUMNS)
+    cost = made.cost
+    assert (cost.units, cost.calls, cost.nanos) == (4, 4, 5)
+    assert (cost.input_tokens, cost.cached_tokens, cost.output_tokens) == (107, 30, 9)
+    assert made.description == described(run().plan.spec)
+    assert "Use when" in made.description
+
+
+def test_a_refused_run_leaves_no_skill() -> None:
+    """The gate is closed: distil says which finding closed it."""
+    finding = Finding("contract", "bells.csv", "", "5 rows", "4 rows", "rows >= 5", Severity.FATAL)
+    refused = Verdict(False, (), (finding,), ())
+
+    with pytest.raises(GateClosed, match="did not pass: bells.csv: rows >= 5"):
+        distill(run(), verdict=refused, sources=SOURCES, prompts={"reader-1": "Read."})
