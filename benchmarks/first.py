@@ -82,7 +82,7 @@ def server() -> Iterator[str]:
         process.wait()
 
 
-def answer(asked):  # noqa: ANN001, ANN201 - loaded by the server's process, see strop.testing.server
+def answer(asked):
     """The server's script: what a reader answers to a page."""
     from strop.testing.wires import Reply
 
@@ -94,7 +94,7 @@ def answer(asked):  # noqa: ANN001, ANN201 - loaded by the server's process, see
 
 
 async def swarm(base: str, folder: Path) -> tuple[float, float, int, int]:
-    """(CPU seconds, wall seconds, steps, failures) of 300 agents of one step, journal on: from first start to last end."""
+    """(CPU seconds, wall seconds, steps, failures) of 300 agents of one step, journal on: first start to last end."""
     from strop.app import Options, Order, Screen, execute, open_project
     from strop.loop.specify import specify
     from strop.types.events import AttemptEnded, AttemptStarted, Event
@@ -169,7 +169,8 @@ folder = Path(tempfile.mkdtemp())
 (folder / "inputs").mkdir()
 (folder / "inputs" / "a.txt").write_text("A place founded in 1500.")
 order = Order(specify(Path(sys.argv[1]).read_bytes()), "spec.md")
-asyncio.run(make_plan(open_project(folder), order, Options(worker="openai:http://127.0.0.1:9/v1#m", planner="none", verifier="none")))
+options = Options(worker="openai:http://127.0.0.1:9/v1#m", planner="none", verifier="none")
+asyncio.run(make_plan(open_project(folder), order, options))
 rows = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
 print(int(rows["VmRSS"].split()[0]) / 1024)
 """

@@ -88,7 +88,11 @@ def children() -> set[str]:
     """Child processes of ours, zombies too, but for the one that multiprocessing keeps."""
     found: set[str] = set()
     for listing in PROC.glob("task/*/children"):
-        for pid in listing.read_text().split():
+        try:
+            pids = listing.read_text().split()
+        except FileNotFoundError:  # a thread that ended just now
+            continue
+        for pid in pids:
             try:
                 command = Path("/proc", pid, "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except FileNotFoundError:  # it ended just now and was reaped

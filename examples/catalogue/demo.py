@@ -1,7 +1,7 @@
 """The demo: run 1 from the spec, run 2 replays what it learned, the control reads run 2's items without it.
 
     make demo          8 + 8 items, 4 worked examples
-    make demo-full     40 + 40 items, the number of examples chosen on 20 others, and two more arms
+    make demo-full     40 + 40 items, the number of examples chosen on 10 others, and two more arms
 
 Everything is written under `out/`. Without a flag the embedded model works; `--worker kimi-k2.6` (or any
 other) does the same job with a real one. Every figure printed is computed here from run records and gold.
@@ -50,8 +50,9 @@ class Sizes:
     seed: int = 8
 
 
+TITLE = "Run against run (right/n with the 95 % interval of the share)"
 DEMO = Sizes(8, 8, 0)
-FULL = Sizes(40, 40, 20)
+FULL = Sizes(40, 40, 10)
 
 
 async def turn(project: Project, order: Order, options: Options, *, name: str) -> Ended:
@@ -158,7 +159,12 @@ def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ende
         for number, ended in tried:
             table.add_row(number, str(scores.read_right(ended, gold)))
         out.print(table)
-    table = Table(title="Run against run (right/n with the 95 % interval of the share)", title_justify="left", box=None, padding=(0, 1))
+    table = Table(
+        title="Run against run (right/n with the 95 % interval of the share)",
+        title_justify="left",
+        box=None,
+        padding=(0, 1),
+    )
     table.add_column("", no_wrap=True)
     for name in arms:
         table.add_column(name, justify="right", no_wrap=True)

@@ -94,7 +94,7 @@ def files_of(folder: Path) -> dict[str, str]:
 
 @pytest.mark.embedded
 def test_killed_three_times_it_ends_with_the_same_bytes(tmp_path: Path, weights: Path) -> None:
-    """Killed after one, three and five agents and resumed each time: equal files, and no committed answer bought again."""
+    """Killed after one, three and five agents, resumed each time: equal files, no committed answer bought again."""
     calm = project(tmp_path / "calm")
     finished(strop(calm, weights, "run", "spec.md", "--yes"))
     rough = project(tmp_path / "rough")

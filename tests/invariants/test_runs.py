@@ -5,12 +5,18 @@ The simulator replays a failing seed exactly: `python benchmarks/simulate.py --s
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
+from strop.errors import EndpointDown
+from strop.seams import Answer, Request
 from strop.swarm.fold import RunFold, fold
 from strop.testing.simulator import MemoryJournal
 from strop.testing.world import World, WorldModel, random_plan
 from strop.types.events import AttemptEnded, AttemptStarted, CallAnswered, CallIntended, Event, RunReopened
+from strop.types.money import Usage
 from strop.types.work import Budget, TaskId, TaskKind
 
 SEEDS = range(50)
@@ -78,7 +84,7 @@ def _ancestors(world: World, task: TaskId) -> set[TaskId]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_crash_at_any_append_pays_nothing_twice_that_was_committed(seed: int) -> None:
-    """Killed at the n-th append of every life, the run ends as if nothing had happened, and no answer is bought again."""
+    """Killed at the n-th append of every life, the run ends as if nothing had been; no answer is bought again."""
     world = World(seed, random_plan(seed, most=12), WorldModel(seed, faults=0.0))
     state = None
     crash_at = 1 + seed % 7
@@ -115,7 +121,7 @@ def assert_order_of(world: World) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_money_never_passes_the_cap(seed: int) -> None:
-    """Agents race over a slow disk under a cap that ends most runs: booked plus reserved, and the bill, stay below it."""
+    """Agents race over a slow disk under a cap that ends most runs: booked plus reserved, and the bill, keep it."""
     cap = 2_000_000 + 100_000 * seed
     plan = random_plan(seed, budget=Budget(agents=8, nanos=cap))
     world = World(seed, plan, WorldModel(seed, faults=0.2), MemoryJournal(latency=0.5))
@@ -167,9 +173,41 @@ def test_the_same_seed_is_the_same_run() -> None:
     assert first.journal.rows == second.journal.rows
 
 
+class Babbling(WorldModel):
+    """Never answers in JSON."""
+
+    async def answer(self, request: Request, *, notice: Callable[[int], None] | None = None) -> Answer:
+        await asyncio.sleep(1.0)
+        return Answer("not json", Usage(input=10, output=2))
+
+
+class Unplugged(WorldModel):
+    """Refuses every connection."""
+
+    async def answer(self, request: Request, *, notice: Callable[[int], None] | None = None) -> Answer:
+        await asyncio.sleep(0.1)
+        raise EndpointDown("connection refused", billed=False)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_endpoint_that_is_down_stops_the_run_and_fails_nobody(seed: int) -> None:
+    """When nobody is answered the run stops with its tasks open; plugged in again, a resume ends as if nothing was."""
+    plan = random_plan(seed)
+    world = World(seed, plan, Unplugged(seed))
+    state = world.live()
+    assert state is not None
+    assert state.stop is not None
+    assert state.stop.reason == "endpoint"
+    assert not state.results
+    world.model = WorldModel(seed, faults=0.0)
+    again = world.live()
+    assert again is not None
+    assert outputs(again) == outputs(undisturbed(seed))
+
+
 def test_a_failed_need_blocks_work_but_not_an_aggregate() -> None:
     """Dependants of a failed task are told: work is blocked, an aggregate goes on with what there is."""
-    world = World(1, random_plan(1), WorldModel(1, faults=1.0))
+    world = World(1, random_plan(1), Babbling(1))
     state = world.live()
     assert state is not None
     kinds = {task.id: task for task in world.plan.tasks}

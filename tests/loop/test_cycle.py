@@ -1,4 +1,4 @@
-"""One turn of the loop with a played model on a virtual clock: what is asked again, who must approve, what is learned."""
+"""One turn of the loop with a played model on a virtual clock: what is repaired, who approves, what is learned."""
 
 from __future__ import annotations
 
@@ -257,6 +257,8 @@ def test_a_stopped_run_teaches_nothing(tmp_path: Path) -> None:
     """What there is is delivered; neither skill nor rule comes of it."""
     empty = QuotaExhausted("nothing left at the provider")
     loop = Loop(tmp_path, lambda key, prompt: empty if (key, prompt) == ("elm", "reader-2") else invented(key, prompt))
+
+    loop.spec = replace(loop.spec, budget=replace(loop.spec.budget, agents=1))
 
     turn = loop.turn()
 

@@ -163,5 +163,5 @@ def test_a_refused_run_leaves_no_skill() -> None:
     finding = Finding("contract", "bells.csv", "", "5 rows", "4 rows", "rows >= 5", Severity.FATAL)
     refused = Verdict(False, (), (finding,), ())
 
-    with pytest.raises(GateClosed, match="did not pass: bells.csv: rows >= 5"):
+    with pytest.raises(GateClosed, match=r"did not pass: bells\.csv: rows >= 5"):
         distill(run(), verdict=refused, sources=SOURCES, prompts={"reader-1": "Read."})

@@ -163,7 +163,7 @@ def _missing(run: Run) -> tuple[Finding, ...]:
             expected="a result",
             observed=failures.get(task) or f"cut off: {run.stopped or 'not started'}",
             rule="every task of the plan lands",
-            severity=Severity.FLAW,
+            severity=Severity.FLAW if run.landed else Severity.FATAL,
         )
         for task in run.missing
     )

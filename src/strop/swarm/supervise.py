@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from strop.errors import AuthRefused, BudgetExhausted, JournalFault, QuotaExhausted, StropError
+from strop.errors import AuthRefused, BudgetExhausted, EndpointDown, JournalFault, QuotaExhausted, StropError
 from strop.seams import Assignment, Chance, Clock, Journal, Worker
 from strop.swarm.fold import RunFold
 from strop.swarm.guards.backoff import delay
@@ -182,7 +182,12 @@ class Supervisor:
     async def _attempt(self, task: Task, attempt: int) -> None:
         """One attempt, from assignment to its end on record. Raises nothing but cancellation."""
         try:
+            steps = self.state.ledger.steps
             result = await self._work(task, attempt)
+            if result.failure.startswith(EndpointDown.__name__) and self.state.ledger.steps == steps:
+                # All tries of this agent failed, and nobody else was answered meanwhile: it is not the agent.
+                await self._halt("endpoint", result.failure)
+                return
             retry_at = None
             if result.failure and attempt < ATTEMPTS:
                 retry_at = self.now + delay(attempt, chance=self.chance.random())

@@ -30,7 +30,11 @@ class Inside:
     """The project folder and the globs under it that may be read."""
 
     folder: Path
+    """Links are resolved once, when this is made."""
     sources: Sources
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(os.path.realpath(self.folder)))
 
     def allows(self, path: str) -> bool:
         """Whether the globs allow this project-relative path, as it is written."""
@@ -48,7 +52,7 @@ class Inside:
         plain = written.as_posix()
         if not self.allows(plain):
             raise ToolFailure(f"{plain} may not be read; allowed: {', '.join(self.sources.allow) or 'nothing'}")
-        root = _real(self.folder)
+        root = str(self.folder)
         try:
             real = os.path.realpath(f"{root}/{plain}", strict=True)
         except OSError as error:
@@ -68,7 +72,7 @@ class Inside:
         """
         real = self.resolve(path)
         try:
-            held = _open(_real(self.folder), real.parts)
+            held = _open(str(self.folder), real.parts)
             try:
                 _refuse_unreadable(os.fstat(held), path)
                 with os.fdopen(held, "rb", closefd=False) as stream:
@@ -140,12 +144,6 @@ def _refuse_unreadable(state: os.stat_result, path: str) -> None:
         raise ToolFailure(f"{path} is no plain file")
     if state.st_size > MAX_BYTES:
         raise ToolFailure(f"{path} has {state.st_size:,} bytes, at most {MAX_BYTES:,} are read")
-
-
-@cache
-def _real(folder: Path) -> str:
-    """The project folder without links, found once: a run asks for it with every file."""
-    return os.path.realpath(folder)
 
 
 def _open(root: str, parts: tuple[str, ...]) -> int:
