@@ -160,7 +160,7 @@ def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ende
             table.add_row(number, str(scores.read_right(ended, gold)))
         out.print(table)
     table = Table(
-        title="Run against run (right/n with the 95 % interval of the share)",
+        title=TITLE,
         title_justify="left",
         box=None,
         padding=(0, 1),

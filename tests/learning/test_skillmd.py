@@ -28,7 +28,7 @@ def skill(name: str = "bell-survey", description: str = "Reads bells. Use when b
     """A skill over units with one worked example."""
     spec = Spec("Bell survey", (Output("bells.csv", Kind.CSV, COLUMNS),), "# Bell survey\n")
     answer = orjson.dumps({"first": "bell", "first_at": 1, "rows": None, "rows_at": None}).decode()
-    example = Exemplar(UnitKey("alder"), "[1] The bell.\n[2] ```code```", answer)
+    example = Exemplar(UnitKey("alder"), "[1] The bell.\n```\n[2] ```code```", answer)
     cost = Cost(units=8, calls=16, input_tokens=1_000, cached_tokens=24, output_tokens=99, nanos=5, seconds=2.5)
     schema = reading_schema(COLUMNS)
     return Skill(name, description, spec, schema, (), PROMPTS, (example,), RunId("01RUN"), cost)
@@ -170,7 +170,7 @@ def test_a_slug_is_always_a_valid_name(text: str) -> None:
         ("漢字", "skill"),
         ("", "skill"),
         ("x" * 70, "x" * 64),
-        (f"{'a' * 40} {'b' * 30} c", "a" * 40),
+        (f"{'a' * 40} {'b' * 24} c", "a" * 40),
     ],
 )
 def test_slugs(text: str, name: str) -> None:

@@ -87,7 +87,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """An open reader keeps the old bytes to their end; the next one gets the new ones."""
     path = tmp_path / "deep" / "file.txt"
     write_whole(path, b"old " * 1_000)
-    with path.open("rb") as reader:
+    with path.open("rb", buffering=0) as reader:
         first = reader.read(4)
         write_whole(path, b"new")
         assert first + reader.read() == b"old " * 1_000
