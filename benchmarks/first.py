@@ -17,10 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from strop.testing.wires import Reply
 
 AGENTS = 300
 PAGE = "Place {n}\n\nPlace {n} was founded in {year}.\n\nIt holds {n} boats and a market beside the water.\n"
@@ -70,7 +72,7 @@ def starts() -> Iterator[Figure]:
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server() -> Generator[str, None, None]:
     """The test server in a process of its own; gives the base URL of the chat wire."""
     command = [sys.executable, "-m", "strop.testing.server", "--script", "first:answer"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent)
@@ -82,10 +84,8 @@ def server() -> Iterator[str]:
         process.wait()
 
 
-def answer(asked):
-    """The server's script: what a reader answers to a page."""
-    from strop.testing.wires import Reply
-
+def answer(asked: Asked) -> Reply:
+    """The server's script, loaded in its process: what a reader answers to a page."""
     text = asked.user
     number = text.split("Place ", 1)[1].split("\n", 1)[0].strip()
     year = text.split("founded in ", 1)[1].split(".", 1)[0]

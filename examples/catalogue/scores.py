@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,8 +99,8 @@ def rows(arms: Mapping[str, Ended], gold: Gold, project: Project) -> Iterator[tu
     """The table, a row a figure."""
     kimi = price_of("kimi-k2.6", project.config.catalogue["kimi-k2.6"])
 
-    def line(name: str, figure: object) -> tuple[str, ...]:
-        return (name, *(str(figure(ended)) for ended in arms.values()))  # type: ignore[operator]
+    def line(name: str, figure: Callable[[Ended], object]) -> tuple[str, ...]:
+        return (name, *(str(figure(ended)) for ended in arms.values()))
 
     def standing(standing: Standing) -> tuple[str, ...]:
         return line(str(standing), lambda e: sum(v.field in FIELDS for v in e.turn.verdict.standing(standing)))

@@ -79,7 +79,8 @@ def test_an_empty_folder_is_refused() -> None:
 def test_a_replay_is_planned_without_a_planner() -> None:
     """The plan comes from skill and folder alone: no model is asked, each new unit has its readers."""
     made = replay(skill(readers=2), inputs="inputs-2/", found=FOUND)
-    prompts = dict.fromkeys(("reader-1", "reader-2", "unit", "unit-again", "repair", "task"), "{{goal}}")
+    used = ("reader-1", "reader-2", "unit", "unit-again", "repair", "task")
+    prompts: dict[str, str] = {name: f"{name}: {{{{goal}}}}" for name in used}
     terrain = Terrain(
         units=FOUND,
         sizes=dict.fromkeys(FOUND, 100),

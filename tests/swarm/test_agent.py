@@ -283,7 +283,7 @@ def test_retry_after_is_a_floor_with_jitter_on_top() -> None:
 
 
 def test_tries_wait_longer_each_time_and_end() -> None:
-    """Waits are jittered under a doubling cap; then, since nobody was answered, the run stops and the task stays open."""
+    """Waits are jittered under a doubling cap; when nobody was ever answered, the run stops and the task stays open."""
     office = Office(playing(EndpointDown("refused", billed=False)))
 
     state = office.live()

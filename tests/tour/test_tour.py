@@ -299,8 +299,8 @@ async def test_a_flaw_becomes_a_rule_that_costs_no_tokens(swarm: Swarm) -> None:
 
 async def test_rules_by_hand_are_told_and_never_overwritten(swarm: Swarm) -> None:
     """A line of the user's own stands in every agent's prompt; what the swarm adds comes after it."""
-    mine = "# My rules\n\n- Count no bell that is cracked.\n\nA note to myself: ask about the spare bells.\n"
-    (swarm.folder / "CONSTRAINTS.md").write_text(mine)
+    mine = b"# My rules\r\n\r\n- Count no bell that is cracked.\r\n\r\nA note to myself: the spare bells.\r\n\r\n"
+    (swarm.folder / "CONSTRAINTS.md").write_bytes(mine)
     for key, bells in (("fir", 30), ("gorse", 31), ("hazel", 32)):
         swarm.add_station(key, bells)
     swarm.let_say("alder", station="Alder station", station_at=2)
@@ -311,9 +311,9 @@ async def test_rules_by_hand_are_told_and_never_overwritten(swarm: Swarm) -> Non
 
     assert set(ended.turn.run.missing) == {"read-1/elm", "read-2/elm"}
     assert ended.turn.run.plan.guidance.rules == ("Count no bell that is cracked.",)
-    rules = (swarm.folder / "CONSTRAINTS.md").read_text()
+    rules = (swarm.folder / "CONSTRAINTS.md").read_bytes()
     assert rules.startswith(mine)
-    assert "{check: pattern(station," in rules.removeprefix(mine)
+    assert b"{check: pattern(station," in rules.removeprefix(mine)
 
 
 async def test_every_run_says_what_nobody_checked(swarm: Swarm) -> None:

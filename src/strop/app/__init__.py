@@ -1,0 +1,42 @@
+"""Puts a run together: the project, its models and tools, one turn of the loop, and looking back.
+
+`parts.py` is the only place that chooses implementations.
+"""
+
+from strop.app.again import draft_of, verify_again
+from strop.app.orders import Options, Order, Screen, make_plan, replay_order
+from strop.app.parts import build_model, renderers, weights_of
+from strop.app.project import (
+    Project,
+    all_skills,
+    open_project,
+    resumable,
+    runs_of,
+    skill_named,
+    spec_of,
+    state_of,
+)
+from strop.app.turn import Ended, execute
+
+__all__ = [
+    "Ended",
+    "Options",
+    "Order",
+    "Project",
+    "Screen",
+    "all_skills",
+    "build_model",
+    "draft_of",
+    "execute",
+    "make_plan",
+    "open_project",
+    "renderers",
+    "replay_order",
+    "resumable",
+    "runs_of",
+    "skill_named",
+    "spec_of",
+    "state_of",
+    "verify_again",
+    "weights_of",
+]

@@ -1,0 +1,182 @@
+"""What a command wants done and how: orders, options, the models of a run, and the plan without a run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from strop.app.parts import binding_of, build_model, inside_of, tools
+from strop.app.project import Project, skill_named
+from strop.errors import BadInput, SpecRefused
+from strop.loop.plan import Pace, Terrain, plan
+from strop.loop.replay import replay
+from strop.loop.specify import specify
+from strop.seams import Model, ModelCard
+from strop.swarm.supervise import Supervisor
+from strop.tools.inside import Inside
+from strop.types.events import Event
+from strop.types.memory import CheckKind
+from strop.types.work import Binding, Budget, Guidance, Plan, Sources, Spec, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is to be done; what is not said is taken from strop.toml, then from the defaults."""
+
+    worker: str = ""
+    planner: str = ""
+    verifier: str = ""
+    budget: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Caps from the command line, by the keys of the spec's budget."""
+    exemplars: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run: a spec, and for a replay what its skill gives."""
+
+    spec: Spec
+    path: str
+    guidance: Guidance = Guidance()
+    tasks: tuple[Task, ...] = ()
+    saving: str = ""
+    skill: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where progress goes."""
+
+    watch: Callable[[Event], None] = lambda event: None
+    notice: Callable[[str, int], None] = lambda task, characters: None
+    opened: Callable[[Supervisor, str], None] = lambda desk, run: None
+    """Hears of the run before anything is paid: signal handlers hang here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The models of one run, by role."""
+
+    worker: Model
+    planner: Model | None
+    verifier: Model | None
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        roles = (("worker", self.worker), ("planner", self.planner), ("verifier", self.verifier))
+        return tuple(binding_of(role, model.card) for role, model in roles if model is not None)
+
+
+@asynccontextmanager
+async def crew_of(project: Project, options: Options) -> AsyncGenerator[Crew, None]:
+    chosen = {
+        "worker": options.worker or project.config.locator("worker", project.environment),
+        "planner": options.planner or project.config.locator("planner", project.environment),
+        "verifier": options.verifier or project.config.locator("verifier", project.environment),
+    }
+    async with AsyncExitStack() as stack:
+        built: dict[str, Model] = {}
+        for locator in dict.fromkeys(name for name in chosen.values() if name and name != "none"):
+            built[locator] = build_model(project, locator)
+            stack.push_async_callback(built[locator].close)
+        worker = built[chosen["worker"]]
+        yield Crew(worker, built.get(chosen["planner"]), built.get(chosen["verifier"]))
+
+
+def terrain_of(project: Project, order: Order, crew: Crew, *, manifest: str) -> Terrain:
+    """What planning may know of the project."""
+    inside, material = inside_of(project, order.spec)
+    files = inside.files()
+    pattern = order.spec.each
+    units: tuple[str, ...] = ()
+    if pattern is not None:
+        units = (
+            order.spec.items or Inside(project.folder.absolute(), Sources((pattern,), order.spec.sources.deny)).files()
+        )
+    rules = tuple(rule.text for rule in project.rules() if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
+    return Terrain(
+        units=units,
+        sizes={
+            path: (project.folder / path).stat().st_size
+            for path in {*units, *files}
+            if (project.folder / path).is_file()
+        },
+        files=files,
+        bindings=crew.bindings,
+        prompts=project.prompts(),
+        tools=tuple(tools(inside, material)) if crew.worker.card.tools else (),
+        pace=pace_of(project, crew.worker.card),
+        guidance=replace(order.guidance, rules=rules),
+        manifest=manifest,
+        tasks=order.tasks,
+        rules=project.rules(),
+    )
+
+
+def pace_of(project: Project, card: ModelCard) -> Pace:
+    """How fast the worker is: as measured here, else a default that says so."""
+    row = project.db.pace(card.name)
+    at_once = 1 if card.local else 300
+    if row is not None:
+        return Pace(row.p50, row.p90, row.output, measured=f"{row.calls} calls of run {row.run}", at_once=at_once)
+    return Pace(4.0, 8.0, 90, at_once=1) if card.local else Pace(6.0, 15.0, 300, at_once=at_once)
+
+
+async def make_plan(project: Project, order: Order, options: Options) -> Plan:
+    """A plan without a run: only for specs that need no planner model.
+
+    Raises:
+        PlanRefused: prose that a planner must split; `strop run` plans it on record.
+    """
+    async with crew_of(project, options) as crew:
+        order = capped(order, options, crew)
+        return await plan(order.spec, terrain=terrain_of(project, order, crew, manifest=project.db.head().hash))
+
+
+def capped(order: Order, options: Options, crew: Crew) -> Order:
+    """The order under the caps of the command line; a model in this process serves one agent at a time."""
+    budget = raised(order.spec.budget, options.budget)
+    if crew.worker.card.local:
+        budget = replace(budget, agents=1)
+    return replace(order, spec=replace(order.spec, budget=budget))
+
+
+def raised(budget: Budget, changes: Mapping[str, str]) -> Budget:
+    """The budget with caps from the command line, read as a spec would read them."""
+    if not changes:
+        return budget
+    lines = "\n".join(f"  {key}: {value}" for key, value in changes.items())
+    text = f"---\ndeliver: [{{file: a.csv, columns: {{a: text}}}}]\nbudget:\n{lines}\n---\n"
+    try:
+        read = specify(text.encode()).budget
+    except SpecRefused as caught:
+        raise BadInput(f"--budget: {str(caught).removeprefix(f'line {caught.line}: ')}") from caught
+    names = {"usd": "nanos"}
+    taken = {names.get(key, key): getattr(read, names.get(key, key)) for key in changes}
+    return replace(budget, **taken)
+
+
+def as_planned(options: Options, plan: Plan | None) -> Options:
+    """The options of a run that goes on: who was approved works on, where nobody else is named."""
+    if plan is None:
+        return options
+    models = {binding.role: binding.model for binding in plan.bindings}
+    return replace(
+        options,
+        worker=options.worker or models.get("worker", ""),
+        planner=options.planner or models.get("planner", "none"),
+        verifier=options.verifier or models.get("verifier", "none"),
+    )
+
+
+def replay_order(project: Project, name: str, *, inputs: str, exemplars: int | None = None) -> Order:
+    """The order that replays a skill on a folder.
+
+    Raises:
+        BadInput: no such skill, or nothing to read there.
+    """
+    skill = skill_named(project, name)
+    found = Inside(project.folder.absolute(), Sources((f"{inputs.rstrip('/')}/**",))).files()
+    made = replay(skill, inputs=inputs, found=found, exemplars=exemplars)
+    return Order(made.spec, f"skill {name}", made.guidance, made.tasks, made.saving)

@@ -1,0 +1,179 @@
+"""The only place that chooses implementations: from names to models, renderers and tools."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from strop.app.project import Project
+from strop.config import Entry, price_of
+from strop.errors import MissingPart
+from strop.models.transport import Wire
+from strop.seams import Model, ModelCard, Renderer, Tool
+from strop.tools.files import ListFiles, ReadFile, SearchFiles
+from strop.tools.inside import Inside
+from strop.tools.tables import CompanionTable
+from strop.types.work import Binding, Kind, Sources, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """Monotonic time."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemChance:
+    """Jitter from the system's generator."""
+
+    def random(self) -> float:
+        return secrets.randbelow(2**32) / 2**32
+
+
+def weights_of(project: Project, name: str) -> Path:
+    """The GGUF that `embedded` or `embedded:PATH` means.
+
+    Raises:
+        MissingPart: no weights are installed.
+    """
+    from strop.models.weights import find_weights, weights_folder
+
+    _, _, path = name.partition(":")
+    chosen = path or project.config.settings.weights
+    if chosen:
+        return Path(chosen).expanduser()
+    beside = Path(sysconfig_data()) / "share" / "strop" / "models"
+    folder = weights_folder(project.environment, home=Path.home())
+    try:
+        return find_weights(folder)
+    except MissingPart:
+        if beside.is_dir():
+            return find_weights(beside)
+        raise
+
+
+def sysconfig_data() -> str:
+    """The environment's own data folder: `make demo` keeps the weights there."""
+    import sysconfig
+
+    return sysconfig.get_path("data")
+
+
+def _embedded(project: Project, name: str, entry: Entry, card: ModelCard) -> Model:
+    from strop.models.embedded import EmbeddedModel
+
+    return EmbeddedModel(
+        weights_of(project, name), name=name, family=entry.family, threads=project.config.settings.threads
+    )
+
+
+def _openai(project: Project, name: str, entry: Entry, card: ModelCard) -> Model:
+    from strop.models.openai_chat import ChatManners, OpenAIChat
+
+    manners = ChatManners(**entry.manners)  # type: ignore[arg-type]  # fields are checked by the dataclass's names
+    return OpenAIChat(card, wire=_endpoint(project, entry), manners=manners)
+
+
+def _anthropic(project: Project, name: str, entry: Entry, card: ModelCard) -> Model:
+    from strop.models.anthropic_messages import AnthropicMessages, MessagesManners
+
+    manners = MessagesManners(**entry.manners)  # type: ignore[arg-type]  # fields are checked by the dataclass's names
+    return AnthropicMessages(card, wire=_endpoint(project, entry), manners=manners)
+
+
+def _scripted(project: Project, name: str, entry: Entry, card: ModelCard) -> Model:
+    from strop.models.scripted import ScriptedModel
+
+    return ScriptedModel.read(project.folder / entry.id, clock=SystemClock(), card=card)
+
+
+MODELS: dict[str, Callable[[Project, str, Entry, ModelCard], Model]] = {
+    "embedded": _embedded,
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "scripted": _scripted,
+}
+
+
+def _endpoint(project: Project, entry: Entry) -> Wire:
+    from strop.net.connector import Auth, Endpoint
+    from strop.net.secrets import Secret
+
+    secret = Secret(entry.keys)
+    present = secret.present(project.environment)
+    if not present and entry.keys and not entry.key_optional:
+        raise MissingPart(
+            f"no key for {entry.id}: set {' or '.join(entry.keys)} in the environment, "
+            "or work without one: --worker embedded"
+        )
+    return Endpoint(
+        entry.base_url,
+        allow=frozenset((entry.host,)),
+        secret=secret if present else None,
+        auth=Auth.API_KEY if entry.auth == "x-api-key" else Auth.BEARER,
+        environ=project.environment,
+    )
+
+
+def build_model(project: Project, locator: str) -> Model:
+    """The model of a catalogue name or locator. Opens no connection.
+
+    Raises:
+        ConfigRefused, MissingPart: unknown, unpriced, without its key, package or weights.
+    """
+    name, entry = project.config.entry(locator)
+    card = ModelCard(
+        name=name,
+        id=entry.id,
+        family=entry.family,
+        price=price_of(name, entry),
+        window=entry.window,
+        output=entry.output,
+        tools=entry.tools,
+        hosts=(entry.host,) if entry.host else (),
+        local=entry.wire == "embedded",
+    )
+    return MODELS[entry.wire](project, name, entry, card)
+
+
+def binding_of(role: str, card: ModelCard) -> Binding:
+    """A role bound to a model at its present price."""
+    return Binding(role, card.name, card.price, card.window, card.output, card.hosts, card.family)
+
+
+def renderers() -> dict[Kind, Renderer]:
+    """Every format; the heavy libraries load when the first file is written."""
+    from strop.renderers.chart_file import PngFile, SvgFile
+    from strop.renderers.csv_file import CsvFile
+    from strop.renderers.json_file import JsonFile
+    from strop.renderers.markdown_file import MarkdownFile
+    from strop.renderers.pdf_file import PdfFile
+    from strop.renderers.xlsx_file import XlsxFile
+
+    made: tuple[Renderer, ...] = (CsvFile(), XlsxFile(), PdfFile(), PngFile(), SvgFile(), JsonFile(), MarkdownFile())
+    return {each.kind: each for each in made}
+
+
+def tools(inside: Inside, material: Inside) -> dict[str, Tool]:
+    """What agents may call: files inside the allowed roots, and tables, companions included."""
+    made: tuple[Tool, ...] = (ReadFile(inside), ListFiles(inside), SearchFiles(inside), CompanionTable(material))
+    return {each.spec.name: each for each in made}
+
+
+def inside_of(project: Project, spec: Spec) -> tuple[Inside, Inside]:
+    """(what agents may read, the same with the companions of units)."""
+    beside = (spec.companion.replace("{stem}", "*"),) if spec.companion else ()
+    wider = Sources(
+        (*spec.sources.allow, *beside, *((spec.each,) if spec.each and not spec.items else ())), spec.sources.deny
+    )
+    return Inside(project.folder.absolute(), spec.sources), Inside(project.folder.absolute(), wider)
