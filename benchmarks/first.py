@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from strop.testing.wires import Reply
+from strop.testing.wires import Asked, Reply
 
 AGENTS = 300
 PAGE = "Place {n}\n\nPlace {n} was founded in {year}.\n\nIt holds {n} boats and a market beside the water.\n"
@@ -163,6 +163,8 @@ def agents() -> Iterator[Figure]:
 SET_UP = """
 import asyncio, resource, sys, tempfile
 from pathlib import Path
+
+from strop.testing.wires import Asked, Reply
 from strop.app import Options, Order, make_plan, open_project, renderers
 from strop.loop.specify import specify
 folder = Path(tempfile.mkdtemp())

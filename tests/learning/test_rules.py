@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.errors import BadInput
-from strop.learning.rules import HEADER, add_rules, read_rules
+from strop.learning.rules import HEADER, add_rules, read_rules, struck_out
 from strop.types.memory import CheckKind, Constraint
 
 ONE_WORD = Constraint(
@@ -97,3 +97,12 @@ def test_kinds_tell_who_keeps_a_rule() -> None:
     kinds = [rule.kind for rule in read_rules("- by hand\n- [c-1] told\n- coded {check: unique(name)}\n")]
 
     assert kinds == [CheckKind.HAND, CheckKind.PROMPT, CheckKind.CHECK]
+
+
+def test_what_the_user_struck_out_is_not_learned_again() -> None:
+    """Striking a line out is a decision: its check is known, and stays out of what is learned."""
+    line = "- [c-1a2b3c4d] `first` is one word"
+    text = add_rules("", [ONE_WORD, AT_LEAST]).replace(line, f"- ~~{line[2:]}~~")
+
+    assert read_rules(text) == (AT_LEAST,)
+    assert struck_out(text) == frozenset({ONE_WORD.check})

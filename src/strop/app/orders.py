@@ -177,6 +177,6 @@ def replay_order(project: Project, name: str, *, inputs: str, exemplars: int | N
         BadInput: no such skill, or nothing to read there.
     """
     skill = skill_named(project, name)
-    found = Inside(project.folder.absolute(), Sources((f"{inputs.rstrip('/')}/**",))).files()
+    found = Inside(project.folder.absolute(), Sources((f"{inputs.rstrip('/')}/*",))).files()
     made = replay(skill, inputs=inputs, found=found, exemplars=exemplars)
     return Order(made.spec, f"skill {name}", made.guidance, made.tasks, made.saving)

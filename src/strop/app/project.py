@@ -12,7 +12,7 @@ from pathlib import Path
 from strop.config import Config, load
 from strop.errors import BadInput, ConfigRefused, StropError
 from strop.learning.library import load_skill, skills
-from strop.learning.rules import read_rules
+from strop.learning.rules import read_rules, struck_out
 from strop.learning.skillmd import projection
 from strop.loop.specify import specify
 from strop.stores.blobs import FileBlobs, write_whole
@@ -78,6 +78,11 @@ class Project:
         """The rules of CONSTRAINTS.md as they stand now."""
         path = self.folder / "CONSTRAINTS.md"
         return read_rules(path.read_text("utf-8")) if path.is_file() else ()
+
+    def struck_out(self) -> frozenset[str]:
+        """Checks of rules that the user struck out of CONSTRAINTS.md."""
+        path = self.folder / "CONSTRAINTS.md"
+        return struck_out(path.read_text("utf-8")) if path.is_file() else frozenset()
 
     def find_run(self, name: str) -> Path:
         """The folder of a run by its id or a unique part of its end.

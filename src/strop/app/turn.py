@@ -169,6 +169,7 @@ async def _turn(
         folder=folder,
         publish=_publish,
         rules=rules,
+        struck=project.struck_out(),
         exemplars=project.config.settings.exemplars if options.exemplars is None else options.exemplars,
         minutes=order.spec.budget.minutes,
         saving=order.saving,

@@ -42,6 +42,12 @@ def read_rules(text: str) -> tuple[Constraint, ...]:
     return tuple(rules)
 
 
+def struck_out(text: str) -> frozenset[str]:
+    """Checks of rules that the user struck out: they are not learned again."""
+    lines = (_LINE.match(line.strip().replace("~~", "")) for line in text.splitlines() if "~~" in line)
+    return frozenset(match["check"] for match in lines if match is not None and match["check"])
+
+
 def _rule(match: re.Match[str], number: int) -> Constraint:
     text, check = match["text"].strip(), match["check"] or ""
     if check:

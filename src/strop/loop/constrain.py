@@ -20,6 +20,7 @@ from strop.types.memory import CheckKind, Constraint
 from strop.types.trial import Value, Verdict
 from strop.types.work import Column, ColumnType
 
+PROVED = (Standing.ACCEPTED, Standing.CORRECTED)
 LEAST_PROVED = 5
 """Proved values of a field before their shape may bind later ones."""
 SHAPES = (
@@ -30,15 +31,22 @@ SHAPES = (
 
 
 def constrain(
-    verdict: Verdict, *, columns: Sequence[Column], known: Sequence[Constraint] = ()
+    verdict: Verdict,
+    *,
+    columns: Sequence[Column],
+    known: Sequence[Constraint] = (),
+    never: frozenset[str] = frozenset(),
 ) -> tuple[Constraint, ...]:
-    """New rules from what was refuted or corrected. Only a passed verdict teaches."""
+    """New rules from what was refuted or corrected. Only a passed verdict teaches.
+
+    `never` are the checks of rules that the user struck out.
+    """
     if not verdict.passed:
         return ()
-    held = {rule.check for rule in known}
+    held = {rule.check for rule in known} | never
     rules: list[Constraint] = []
     for column in columns:
-        proved = [v for v in verdict.values if v.field == column.name and v.standing is Standing.ACCEPTED]
+        proved = [v for v in verdict.values if v.field == column.name and v.standing in PROVED]
         flawed = [
             replace(v, value=v.said, standing=Standing.UNVERIFIED)
             for v in verdict.values

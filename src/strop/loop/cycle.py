@@ -66,6 +66,8 @@ class Shop:
     """The run's folder."""
     publish: Callable[[Path, Path], None]
     rules: tuple[Constraint, ...] = ()
+    struck: frozenset[str] = frozenset()
+    """Checks of rules that the user struck out."""
     exemplars: int = 4
     minutes: float = 30.0
     """The run's time, as approved."""
@@ -253,7 +255,7 @@ def _learned(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> tuple[
     """Only a run that passed whole teaches, and a replay does not breed a second skill."""
     if outcome is not Outcome.PASSED:
         return None, ()
-    rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules)
+    rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules, never=shop.struck)
     if ran.plan.guidance.skill:
         return None, rules
     proofs = shop.proofs(ran)

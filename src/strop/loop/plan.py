@@ -317,7 +317,19 @@ def quote(spec: Spec, tasks: Sequence[Task], terrain: Terrain, *, planned: bool 
     minutes = Range(turns * terrain.pace.p50 / 60, turns * terrain.pace.p90 / 60, spec.budget.minutes)
     alone = steps * terrain.pace.p50 / 60
     advice, reasons = _advice(spec, tasks, tokens.p50, alone, critical / max(steps, 1), terrain.bindings)
-    return Quote(len(tasks), len(stages), steps, critical, tokens, money, minutes, advice, reasons)
+    nanos, kept = _kept_for_gate(spec, shares)
+    counts = (len(tasks), len(stages), steps, critical)
+    return Quote(*counts, tokens, money, minutes, advice, reasons, gate_nanos=nanos, gate_steps=kept)
+
+
+def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int]:
+    """Money and steps set aside for the refuting model from the start; never more than half of a cap."""
+    share = next((share for share in shares if share.binding.role == "verifier"), None)
+    if share is None:
+        return 0, 0
+    nanos = worst_case(input_bound=4 * share.input, output_bound=share.worst, price=share.binding.price)
+    calls = share.worst // max(share.binding.output, 1)
+    return min(nanos, spec.budget.nanos // 2), min(calls, spec.budget.steps // 2)
 
 
 @dataclass(frozen=True, slots=True)

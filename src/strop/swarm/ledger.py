@@ -16,6 +16,8 @@ from strop.types.events import (
     CallFailed,
     CallIntended,
     CallLost,
+    PlanExtended,
+    PlanProposed,
     RunOpened,
     RunReopened,
     ToolEnded,
@@ -50,6 +52,10 @@ class Ledger:
     tokens_by_task: dict[TaskId, int] = field(default_factory=dict[TaskId, int])
     seconds_by_task: dict[TaskId, float] = field(default_factory=dict[TaskId, float])
     """Time in answered calls."""
+    gate_nanos: int = 0
+    gate_steps: int = 0
+    """Set aside from the start: the plan's own tasks may not touch it, the verifier's may."""
+    _workers: set[TaskId] = field(default_factory=set[TaskId])
     _held: dict[CallKey, CallIntended] = field(default_factory=dict[CallKey, CallIntended])
     _held_nanos: int = 0
     _held_tokens: int = 0
@@ -65,17 +71,18 @@ class Ledger:
 
     def refusal(self, intent: CallIntended) -> str:
         """Why this call does not fit under the caps; empty when it does."""
-        if self.steps + len(self._held) + 1 > self.steps_cap:
-            return f"{self.steps:,} of {self.steps_cap:,} steps used"
+        nanos_kept, steps_kept = (self.gate_nanos, self.gate_steps) if intent.task in self._workers else (0, 0)
+        if self.steps + len(self._held) + 1 > self.steps_cap - steps_kept:
+            return f"{self.steps:,} of {self.steps_cap:,} steps used" + _kept(f"{steps_kept:,}", steps_kept)
         if self.tokens + self._held_tokens + intent.tokens > self.tokens_cap:
             return (
                 f"{self.tokens:,} of {self.tokens_cap:,} tokens used, {self._held_tokens:,} reserved, "
                 f"the next call may need {intent.tokens:,}"
             )
-        if self.nanos + self._held_nanos + intent.nanos > self.nanos_cap:
+        if self.nanos + self._held_nanos + intent.nanos > self.nanos_cap - nanos_kept:
             return (
                 f"{dollars(self.nanos)} of {dollars(self.nanos_cap)} spent, {dollars(self._held_nanos)} reserved, "
-                f"the next call may cost {dollars(intent.nanos)}"
+                f"the next call may cost {dollars(intent.nanos)}" + _kept(dollars(nanos_kept), nanos_kept)
             )
         return ""
 
@@ -95,6 +102,11 @@ class Ledger:
         match body:
             case RunOpened(budget=budget):
                 self.nanos_cap, self.tokens_cap, self.steps_cap = budget.nanos, budget.tokens, budget.steps
+            case PlanProposed(plan):
+                self.gate_nanos, self.gate_steps = plan.quote.gate_nanos, plan.quote.gate_steps
+                self._workers.update(task.id for task in plan.tasks)
+            case PlanExtended(tasks):
+                self._workers.update(task.id for task in tasks)
             case BudgetRaised():
                 self.nanos_cap, self.tokens_cap, self.steps_cap = body.nanos, body.tokens, body.steps
             case CallIntended():
@@ -156,6 +168,10 @@ class Ledger:
         if intent is not None:
             self._held_nanos -= intent.nanos
             self._held_tokens -= intent.tokens
+
+
+def _kept(words: str, amount: int) -> str:
+    return f", {words} kept for the gate" if amount else ""
 
 
 def _key(body: CallIntended | CallAnswered | CallFailed | CallLost) -> CallKey:

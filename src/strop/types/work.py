@@ -251,6 +251,10 @@ class Quote:
     """The printed numbers that the advice rests on."""
     saving: str = ""
     """Replays: against which run, and by what figure."""
+    gate_nanos: int = 0
+    """Nano-dollars that workers may not touch: the refuting model's worst case, at most half the cap."""
+    gate_steps: int = 0
+    """Steps kept for it likewise."""
 
 
 @dataclass(frozen=True, slots=True)
