@@ -188,11 +188,14 @@ def main() -> int:
     """Prepare the inputs, run the arms, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="40 + 40 items and all arms")
+    parser.add_argument("--items", type=int, help="fewer items a batch with --full; the arms stay")
     parser.add_argument("--worker", default="embedded", help="model of the workers (default: embedded)")
     parser.add_argument("--verifier", default="none", help="model that refutes (default: none)")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="folder to make")
     chosen = parser.parse_args()
     sizes = FULL if chosen.full else DEMO
+    if chosen.full and chosen.items:
+        sizes = replace(FULL, first=chosen.items, second=chosen.items, choose=max(4, chosen.items // 4))
     emptied(chosen.out)
     try:
         prepare.prepare(chosen.out, seed=sizes.seed, sizes=(sizes.first, sizes.second, sizes.choose))
