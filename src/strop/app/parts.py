@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,27 +47,16 @@ def weights_of(project: Project, name: str) -> Path:
     Raises:
         MissingPart: no weights are installed.
     """
-    from strop.models.weights import find_weights, weights_folder
+    from strop.models.weights import find_weights, shared_folder, weights_folder
 
     _, _, path = name.partition(":")
     chosen = path or project.config.settings.weights
     if chosen:
         return Path(chosen).expanduser()
-    beside = Path(sysconfig_data()) / "share" / "strop" / "models"
-    folder = weights_folder(project.environment, home=Path.home())
-    try:
-        return find_weights(folder)
-    except MissingPart:
-        if beside.is_dir():
-            return find_weights(beside)
-        raise
-
-
-def sysconfig_data() -> str:
-    """The environment's own data folder: `make demo` keeps the weights there."""
-    import sysconfig
-
-    return sysconfig.get_path("data")
+    users = weights_folder(project.environment, home=Path.home())
+    if project.environment.get("STROP_WEIGHTS"):
+        return find_weights(users)  # said outright: no other place is searched
+    return find_weights(shared_folder(Path(sys.prefix)), users)  # `make demo` keeps them in its environment
 
 
 def _embedded(project: Project, name: str, entry: Entry, card: ModelCard) -> Model:
