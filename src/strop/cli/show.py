@@ -140,7 +140,7 @@ def _findings(console: Console, turn: Turn) -> None:
         finding = group[0]
         where = f"{finding.artefact} {finding.locator}".strip()
         more = f" and {len(group) - 1:,} more" if len(group) > 1 else ""
-        said = f"expected {escape(finding.expected)}, observed {escape(finding.observed[:200])}"
+        said = f"expected {escape(finding.expected[:60])}, observed {escape(finding.observed[:60])}"
         line = f"[{marks[finding.severity]}]{finding.kind}[/] {escape(where)}{more}: {said}"
         console.print(Padding(line, INDENT), highlight=False)
     if len(alike) > MOST:
