@@ -1,7 +1,7 @@
 """The seams: what a step or the swarm needs from outside, as protocols of at most three members.
 
 An optional ability is a protocol of its own. Implementations live in the folders of variants, are
-chosen in `app.py` only, and prove themselves with a `_fits` function.
+chosen in `app/parts.py` only, and prove themselves with a `_fits` function.
 """
 
 from __future__ import annotations
