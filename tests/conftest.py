@@ -30,7 +30,9 @@ TURNS = 10
 """Turns of the event loop that a finishing task may take to end: closing a connection needs a few."""
 
 # No deadline: two shared cores stall. In CI the same examples each time, so that red means changed.
-settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A slow machine, or a run of unlucky draws, says nothing about the property.
+_NO_FAULT = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+settings.register_profile("here", deadline=None, suppress_health_check=_NO_FAULT)
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from strop.checking.quotes import locate, normal, states
@@ -64,8 +64,8 @@ def test_a_located_span_has_the_quotes_normal_form(source: str, data: st.DataObj
     """Whatever is found means the same as what was quoted."""
     quote = "documen" if data is None else data.draw(st.one_of(CHARACTERS, substrings(source)))
     span = locate(quote, source)
-    assume(span is not None)
-    assert span is not None
+    if span is None:  # nothing is claimed of it; that what stands is found is the next test's promise
+        return
     assert 0 <= span[0] < span[1] <= len(source)
     assert normal(source[slice(*span)]) == normal(quote)
 
