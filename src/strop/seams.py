@@ -103,6 +103,9 @@ class Model(Protocol):
     async def answer(self, request: Request, *, notice: Callable[[int], None] | None = None) -> Answer:
         """Ask once. `notice` hears the number of output characters so far while they stream.
 
+        Whoever queues calls before an endpoint says 0 at the moment the request goes out, so that time spent
+        waiting for a turn is not taken for the model's.
+
         Raises:
             ModelFailure: in one of its branches; `billed` says whether it may have cost money.
         """
@@ -183,6 +186,18 @@ class Worker(Protocol):
         Raises:
             BudgetExhausted, JournalFault: these end the run, not the task.
         """
+        ...
+
+
+class Crew(Protocol):
+    """Where workers run: places an assignment on one of them and carries its facts to the desk."""
+
+    async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
+        """As `Worker.work`. A host that dies in the middle is replaced, and the attempt taken up from its record."""
+        ...
+
+    async def close(self) -> None:
+        """End every worker."""
         ...
 
 

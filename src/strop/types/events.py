@@ -165,6 +165,48 @@ class ToolEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Compacted:
+    """A conversation was cut to fit its window: from this step on these tool turns are shown as handles."""
+
+    task: TaskId
+    attempt: int
+    step: int
+    """The step whose request is the first to be cut."""
+    policy: str
+    """`hide-tool-results` or `shard`."""
+    hidden: int
+    """Messages before this index (the opening's included) are cut."""
+    tokens: int
+    """Estimated tokens of the request before the cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person must decide before the task goes on; the run goes on without it."""
+
+    question: str
+    """Hash of run, task, attempt, kind and text: an answer is bound to what was shown."""
+    task: TaskId
+    attempt: int
+    kind: str
+    """`outlier`: the agent costs far more than its siblings."""
+    text: str
+    """For the user, whole."""
+    options: tuple[str, ...]
+    """The first is the one that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A person's answer, used once."""
+
+    question: str
+    answer: str
+    """One of the options."""
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     reason: str
     """`interrupted`, `minutes`, `usd`, `steps`, `tokens`, `quota`."""
@@ -214,7 +256,8 @@ Body: TypeAlias = (
     RunOpened | PlanProposed | PlanApproved | PlanExtended | BudgetRaised
     | AttemptStarted | AttemptEnded
     | CallIntended | CallAnswered | CallFailed | CallLost
-    | ToolEnded
+    | ToolEnded | Compacted
+    | Asked | Answered
     | StopRequested | FileDelivered | VerdictGiven
     | ManifestPinned | ManifestCommitted
     | RunReopened | RunClosed
@@ -235,6 +278,9 @@ KINDS: dict[str, type[Body]] = {
         CallFailed,
         CallLost,
         ToolEnded,
+        Compacted,
+        Asked,
+        Answered,
         StopRequested,
         FileDelivered,
         VerdictGiven,
