@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from strop.errors import ConfigRefused
+from strop.swarm.endpoints.limits import Limits
 from strop.types.money import Price
 
 STALE_DAYS = 90
@@ -39,6 +40,16 @@ class PriceTable(BaseModel):
     def as_price(self) -> Price:
         """Classes that are not named cost what plain input costs."""
         return Price(self.input, self.cached or self.input, self.cache_write or self.input, self.output)
+
+
+class Place(BaseModel):
+    """One of several places where a model is served."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    base_url: str = ""
+    """Empty: the entry's own."""
+    keys: tuple[str, ...] = ()
+    """Every one that is set is an endpoint of its own; empty: the first of the entry's keys that is set."""
 
 
 class Entry(BaseModel):
@@ -61,6 +72,10 @@ class Entry(BaseModel):
     successor: str = ""
     legacy: bool = False
     tools: bool = True
+    prefix_cache: bool = False
+    """The provider documents that a prompt's beginning is cached: one call of a wave then goes ahead."""
+    endpoints: tuple[Place, ...] = ()
+    """Where the same model is served, when in several places or under several keys."""
     licence: str = ""
     needs: str = ""
     as_of: date | None = None
@@ -76,8 +91,29 @@ class Entry(BaseModel):
         return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
     @property
+    def places(self) -> tuple[Entry, ...]:
+        """The entry once for each endpoint: one base URL, and the keys of which the first that is set is used."""
+        if not self.endpoints:
+            return (self,)
+        return tuple(
+            self.model_copy(update={"base_url": place.base_url or self.base_url, "keys": keys, "endpoints": ()})
+            for place in self.endpoints
+            for keys in ([(key,) for key in place.keys] or [self.keys])
+        )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every `host:port` that calls may go to."""
+        return tuple(dict.fromkeys(place.host for place in self.places if place.host))
+
+    @property
     def own(self) -> bool:
         """Whether calls stay on this machine or network, where nobody bills by the token."""
+        return all(place.at_home for place in self.places)
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the entry's own base URL is on this machine or network."""
         host = urlsplit(self.base_url).hostname or ""
         if host == "localhost":
             return True
@@ -88,6 +124,36 @@ class Entry(BaseModel):
         return address.is_loopback or address.is_private
 
 
+_LIMITS = Limits()
+
+
+class LimitSettings(BaseModel):
+    """How calls to remote models are let out and cut; see `swarm.endpoints.limits` for what each means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    concurrency: int = Field(default=_LIMITS.concurrency, ge=1, le=4_096)
+    own_concurrency: int = Field(default=1_024, ge=1, le=4_096)
+    """The same where a server on this machine or network queues by itself."""
+    hang_multiple: float = Field(default=_LIMITS.hang_multiple, ge=1.5, le=100)
+    hang_floor: float = Field(default=_LIMITS.hang_floor, gt=0, le=3_600)
+    hang_first: float = Field(default=_LIMITS.hang_first, gt=0, le=3_600)
+    hang_most: float = Field(default=_LIMITS.hang_most, gt=0, le=86_400)
+    warm_first: bool = _LIMITS.warm_first
+    warm_wait: float = Field(default=_LIMITS.warm_wait, gt=0, le=3_600)
+    warm_least: int = Field(default=_LIMITS.warm_least, ge=0, le=10_000_000)
+
+    def of(self, *, own: bool) -> Limits:
+        """As the pool takes them; `own` for servers on this machine or network."""
+        said = self.model_dump(exclude={"own_concurrency"})
+        said["concurrency"] = self.own_concurrency if own else self.concurrency
+        return Limits(**said)
+
+    @property
+    def shown(self) -> str:
+        """Every value on one line, for `strop doctor`."""
+        return ", ".join(f"{name} {value}" for name, value in self.model_dump().items())
+
+
 class Settings(BaseModel):
     """strop.toml as it may be written; every part is optional."""
 
@@ -95,6 +161,7 @@ class Settings(BaseModel):
     roles: dict[str, str] = Field(default_factory=dict[str, str])
     models: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Catalogue entries to add, or fields of known ones to override."""
+    limits: LimitSettings = LimitSettings()
     weights: str = ""
     """Path of a GGUF file for the embedded model."""
     threads: int = Field(default=2, ge=1, le=256)
@@ -122,6 +189,8 @@ class Config:
         """
         if locator in self.catalogue:
             return locator, self.catalogue[locator]
+        if "," in locator and not locator.startswith(("embedded:", "scripted:")):
+            return locator, self._together(locator)
         wire, _, rest = locator.partition(":")
         if wire == "embedded":
             return locator, self.catalogue[EMBEDDED]
@@ -134,6 +203,24 @@ class Config:
             f"unknown model {locator!r}. Use one of {names}, embedded, embedded:PATH.gguf, "
             "or openai:URL#MODEL, anthropic:URL#MODEL"
         )
+
+    def _together(self, locators: str) -> Entry:
+        """Several locators, joined by commas, as one entry with several endpoints."""
+        named = [self.entry(each.strip()) for each in locators.split(",")]
+        (first, one), rest = named[0], named[1:]
+        for name, other in rest:
+            if _kind(other) != _kind(one) or other.own != one.own:
+                raise ConfigRefused(
+                    f"{first} and {name} are not one model: endpoints joined by a comma must agree in wire, model id, "
+                    "key header, price and manners"
+                )
+        places = tuple(
+            Place(base_url=place.base_url, keys=place.keys if entry.endpoints else ())
+            for _, entry in named
+            for place in entry.places
+        )
+        least = {"window": min(entry.window for _, entry in named), "output": min(entry.output for _, entry in named)}
+        return one.model_copy(update={"endpoints": places, **least})
 
     def _located(self, wire: str, rest: str) -> Entry:
         if rest in self.catalogue and self.catalogue[rest].wire == wire:
@@ -210,11 +297,17 @@ def price_of(name: str, entry: Entry) -> Price:
     )
 
 
+def _kind(entry: Entry) -> tuple[object, ...]:
+    """What endpoints of one model have in common. Keys too: one of them is looked up for all."""
+    return entry.wire, entry.id, entry.auth, entry.keys, entry.price, entry.manners
+
+
 def _first(caught: ValidationError, *, known: type[BaseModel]) -> str:
     """The first flaw in our words: which key, what is wrong with it, what to write."""
     error = caught.errors()[0]
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
+        known = LimitSettings if error["loc"][0] == "limits" else known
         near = difflib.get_close_matches(str(error["loc"][-1]), known.model_fields, n=1)
         return f"unknown key {place!r}. " + (
             f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known.model_fields)}"

@@ -12,6 +12,7 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 |- BudgetExhausted              exit 3: money, steps, tokens or time ran out
 |- RunStopped                   exit 3: stopped before there was anything to show; it can go on
 |- HumanAwaited                 exit 4: a person must answer first
+|- AgentPaused                  one agent waits for a person; its siblings go on
 |- Interrupted                  exit 130
 |- ModelFailure                 a call to a model did not yield an answer
 |  |- EndpointDown              refused, reset, timed out, 5xx: worth another try
@@ -94,6 +95,12 @@ class RunStopped(StropError):
 
 class HumanAwaited(StropError):
     """The run cannot go on before a person answers."""
+
+    exit_code = 4
+
+
+class AgentPaused(StropError):
+    """One agent may not go on before a person has answered; what it has done stands on record."""
 
     exit_code = 4
 

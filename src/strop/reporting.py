@@ -25,6 +25,7 @@ from strop.renderers.story import (
     Source,
     Story,
 )
+from strop.swarm.figures import MAIN, Figures
 from strop.swarm.fold import RunFold
 from strop.types.content import Standing
 from strop.types.money import Usage, dollars
@@ -89,9 +90,8 @@ def run_json(turn: Turn, state: RunFold, *, before: str, after: str) -> dict[str
         "usd": dollars(tally.nanos),
         "nanos": tally.nanos,
         "seconds": round(tally.seconds, 3),
-        "steps": tally.steps,
+        **figures_json(state.trace.figures()),
         "calls": tally.calls,
-        "critical_steps": tally.critical_steps,
         "retries": tally.retries,
         "lost": {"calls": tally.lost, "nanos": tally.lost_nanos},
         "paid_twice": tally.twice,
@@ -113,13 +113,41 @@ def run_json(turn: Turn, state: RunFold, *, before: str, after: str) -> dict[str
     }
 
 
+def figures_json(figures: Figures) -> dict[str, object]:
+    """The figures of a run as keys of run.json; docs/run-json.md says what each is."""
+    return {
+        "steps": {
+            "main": figures.main,
+            "sub": figures.sub,
+            "total": figures.total,
+            "critical": figures.critical,
+        },
+        "parallelism": round(figures.parallelism, 3),
+        "finish_rate": round(figures.finish_rate, 4),
+        "agents_at_once": figures.most,
+        "working_seconds": round(figures.working_seconds, 3),
+        "agent_seconds": round(figures.agent_seconds, 3),
+        "call_seconds": round(figures.call_seconds, 3),
+        "queue_seconds": round(figures.queue_seconds, 3),
+        "idle_seconds": round(figures.idle_seconds, 3),
+        "cached_share": [
+            {"wave": one.wave, "prompt": one.prompt, "cached": one.cached, "share": round(one.share, 4)}
+            for one in figures.caching
+        ],
+        "with_agents": [
+            {"agents": one.agents, "seconds": round(one.seconds, 3), "speedup": round(one.speedup, 3)}
+            for one in figures.with_agents
+        ],
+    }
+
+
 def story_of(
     turn: Turn, state: RunFold, *, read: Callable[[str], str], comparisons: tuple[Comparison, ...] = ()
 ) -> Story:
     """What report.html tells."""
     run, verdict = turn.run, turn.verdict
     worker = run.plan.binding("worker")
-    stages = run.plan.waves
+    stages, figures = run.plan.waves, state.trace.figures()
     depth = {task: number for number, wave in enumerate(stages, 1) for task in wave}
     roles = {task.id: task.role for task in state.tasks.values()}
     return Story(
@@ -137,6 +165,8 @@ def story_of(
         files=tuple(File(file.file, file.size, file.digest, link=f"files/{file.file}") for file in turn.delivery.files),
         unchecked=verdict.unchecked,
         quoted=quoted(run.plan.quote, turn),
+        measures=measures(figures),
+        projections=projections(figures),
         agents=tuple(
             Agent(
                 name=result.task,
@@ -174,6 +204,51 @@ def _figures(turn: Turn) -> tuple[Figure, ...]:
         Figure("seconds", f"{tally.seconds:.0f}", f"{tally.steps} steps, {tally.critical_steps} critical"),
         Figure("tokens", f"{tally.usage.total:,}", classes(tally.usage)),
     )
+
+
+def measures(figures: Figures) -> tuple[Figure, ...]:
+    """The work in numbers, in words that fit a terminal's line."""
+    at_once = figures.call_seconds / figures.seconds if figures.seconds else 0.0
+    return (
+        Figure("steps", f"{figures.total:,}", f"{figures.main:,} planner and verifier, {figures.sub:,} agents"),
+        Figure("critical steps", f"{figures.critical:,}", "longest task of each stage, added up"),
+        Figure("parallelism", f"{figures.parallelism:,.1f}", "steps over critical; what the plan allows"),
+        Figure("finish rate", percent(figures.finish_rate), f"{figures.landed:,} of {figures.started:,} tasks landed"),
+        Figure("agents at once", f"{figures.most:,}", "at most"),
+        Figure("time", f"{figures.seconds:,.1f} s", f"{figures.working_seconds:,.1f} s of it with an agent at work"),
+        Figure("in calls", f"{figures.call_seconds:,.1f} s", f"all together, {at_once:,.1f} at once on average"),
+        Figure("queued", f"{figures.queue_seconds:,.1f} s", "runnable tasks waiting to start, together"),
+        Figure("idle", f"{figures.idle_seconds:,.1f} s", "of that, while an agent more was allowed"),
+    )
+
+
+def projections(figures: Figures) -> tuple[Comparison, ...]:
+    """What the run would have taken with other numbers of agents, and its prompt cache by wave."""
+    made: list[Comparison] = []
+    if len(figures.with_agents) > 1:
+        note = (
+            "Predicted from the measured durations of the tasks, in the plan's order; it takes them to be the same "
+            f"under any load, and leaves out planning and gate. Measured: {figures.working_seconds:,.1f} s with at "
+            f"most {figures.most:,} at once."
+        )
+        rows = tuple((f"{one.agents:,}", f"{one.seconds:,.1f}", f"{one.speedup:,.1f}") for one in figures.with_agents)
+        made.append(Comparison("With n agents", ("agents at most", "seconds", "times faster"), rows, note))
+    if figures.caching:
+        lines = tuple(
+            (wave_name(one.wave), f"{one.prompt:,}", f"{one.cached:,}", percent(one.share)) for one in figures.caching
+        )
+        made.append(Comparison("Prompt cache by wave", ("wave", "prompt tokens", "cached", "share"), lines))
+    return tuple(made)
+
+
+def wave_name(number: int) -> str:
+    """A wave of `Caching`, in words."""
+    return "planner, verifier" if number == MAIN else str(number)
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1, in whole percent."""
+    return f"{100 * share:.0f} %"
 
 
 def classes(usage: Usage) -> str:

@@ -52,6 +52,8 @@ class ToolSpec:
     name: str
     purpose: str
     arguments: Object
+    prompt: bool = False
+    """Only reads and is done within 50 ms: its result may be committed together with the next call's intent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,8 @@ class Assignment:
     guidance: Guidance = Guidance()
     notes: tuple[str, ...] = ()
     """What an earlier attempt learned."""
+    reserve: bool = False
+    """Two strikes are out: another model takes over, where there is one."""
 
 
 class Worker(Protocol):

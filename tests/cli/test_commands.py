@@ -14,6 +14,8 @@ from strop.loop.specify import MADE
 
 from .conftest import SCRIPTED, Strop, only_run
 
+DESCRIBED = Path(__file__).resolve().parents[2] / "docs" / "run-json.md"
+
 
 def names() -> list[tuple[str, ...]]:
     """Every command and subcommand."""
@@ -81,6 +83,10 @@ def test_a_run_is_done_shown_verified_and_replayed(strop: Strop, project: Path) 
     assert {value["field"]: value["value"] for value in shown["values"]} == {"name": "The Old Harbour", "founded": 1642}
     claim = shown["values"][0]["claims"][0]
     assert claim["quote"] in strop("show", name, "--row", "harbour").out
+    assert ran["steps"] == {"main": 0, "sub": 4, "total": 4, "critical": 1}
+    assert [line["agents"] for line in ran["with_agents"]] == [1, 2, 4]
+    assert "parallelism" in strop("show", name).out
+    assert "steps over critical;" in (project / "runs" / name / "report.html").read_text()
     assert strop("show", name, "--row", "nowhere").code == 2
     assert strop("show", name, "--claim", "nothing").code == 2
     assert strop("verify", name).code == 0
@@ -89,6 +95,14 @@ def test_a_run_is_done_shown_verified_and_replayed(strop: Strop, project: Path) 
     assert orjson.loads(strop("skills", "show", skill, "--json").out)["name"] == skill
     assert orjson.loads(strop("rules", "list", "--json").out) == {"rules": []}
     assert strop("replay", skill, "--inputs", "inputs", *SCRIPTED).code == 0
+
+
+def test_every_key_of_run_json_is_described(strop: Strop) -> None:
+    """docs/run-json.md has a row for each, and none for what is not there."""
+    ran = orjson.loads(strop("run", "spec.md", *SCRIPTED, "--json").out)
+    rows = [line.split("|")[1] for line in DESCRIBED.read_text().splitlines() if line.startswith("| `")]
+    described = {name.strip().strip("`").split(".")[0] for row in rows for name in row.split(",")}
+    assert described == set(ran)
 
 
 def test_a_file_that_was_changed_after_the_run_is_refused_by_verify(strop: Strop, project: Path) -> None:

@@ -116,7 +116,7 @@ async def test_the_quote_counts_planner_worker_and_verifier(village: Village) ->
     replayed = (await village.replay(skill.name, inputs="latest")).turn.run.plan.quote
 
     unverified = alone.turn.run.plan.quote
-    assert whole.steps == unverified.steps == replayed.steps
+    assert unverified.steps < whole.steps, "the calls of the gate are steps too"
     assert unverified.nanos.p50 < whole.nanos.p50
     assert replayed.nanos.p50 < whole.nanos.p50
     assert any("No refuting model ran" in line for line in alone.turn.verdict.unchecked)

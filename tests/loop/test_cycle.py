@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from strop.drafting.quoting import Pace
 from strop.errors import (
     BudgetExhausted,
     EndpointDown,
@@ -22,7 +23,7 @@ from strop.errors import (
     RunStopped,
 )
 from strop.loop.cycle import Shop, Turn, cycle
-from strop.loop.plan import Pace, Terrain, Think
+from strop.loop.plan import Terrain, Think
 from strop.loop.specify import specify
 from strop.loop.verify import Proofs
 from strop.models.scripted import ScriptedModel

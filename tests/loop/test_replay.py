@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.drafting.answers import reading_schema
+from strop.drafting.quoting import Pace
 from strop.errors import BadInput
-from strop.loop.plan import Pace, Terrain, plan
+from strop.loop.plan import Terrain, plan
 from strop.loop.replay import replay
 from strop.testing.simulator import simulate
 from strop.types.memory import Cost, Skill

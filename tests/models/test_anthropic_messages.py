@@ -68,6 +68,24 @@ async def test_breakpoints_stand_at_the_heads_end_and_at_the_last_turn() -> None
     ]
 
 
+async def test_the_breakpoint_of_the_request_before_stays() -> None:
+    """Its prefix is found again however long the turn was; never more than four, whatever the conversation's length."""
+    calls = tuple(ToolCall(f"toolu_{number}", "look", "{}") for number in range(30))
+    turns = HELLO.messages
+    requests = [HELLO]
+    for step in range(3):
+        answered = Message("assistant", f"step {step}", calls=calls)
+        turns = (*turns, answered, *(Message("tool", f"found {step}", call_id=call.id) for call in calls))
+        requests.append(replace(HELLO, messages=turns))
+    _, seen = await exchange(lambda asked: Reply("hi"), *requests)
+    found = [marks(body) for body in seen]
+    head = ".messages[0].content[0]"
+    assert found[0] == [head, ".messages[0].content[1]"]
+    assert found[1] == [head, ".messages[0].content[1]", ".messages[2].content[29]"]
+    assert found[2] == [head, ".messages[2].content[29]", ".messages[4].content[29]"]
+    assert found[3] == [head, ".messages[4].content[29]", ".messages[6].content[29]"]
+
+
 async def test_no_breakpoints_where_the_vendor_has_none() -> None:
     """Data, not a branch on a name."""
     _, seen = await exchange(lambda asked: Reply("hi"), HELLO, manners=MessagesManners(caches=False))

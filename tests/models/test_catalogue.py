@@ -18,7 +18,18 @@ MODELS: dict[str, dict[str, Any]] = CATALOGUE["models"]
 MANNERS = {"openai": ChatManners, "anthropic": MessagesManners}
 TOLD = {"id", "family", "wire", "keys", "window", "output", "licence", "needs", "as_of", "source"}
 PER_WIRE = {"openai": {"base_url", "auth"}, "anthropic": {"base_url", "auth"}, "embedded": set[str]()}
-FREE = {"price", "price_unknown", "genai_prices", "retires", "successor", "legacy", "tools", "manners"}
+FREE = {
+    "price",
+    "price_unknown",
+    "genai_prices",
+    "retires",
+    "successor",
+    "legacy",
+    "tools",
+    "prefix_cache",
+    "endpoints",
+    "manners",
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -41,6 +41,8 @@ _STORY = Story(
     files=(File("catalogue.csv", 12, "ab" * 32, "files/catalogue.csv"),),
     unchecked=("No refuting model ran.",),
     quoted=(Quoted("steps", "40", "44"),),
+    measures=(Figure("parallelism", "2.5", "steps over critical steps"),),
+    projections=(Comparison("With n agents", ("agents", "seconds"), (("1", "9.5"), ("2", "5.0")), "Predicted."),),
     agents=(Agent("read-1/affairs", "reader", 1, 8, 5400, 21.4, "landed"),),
     comparisons=(Comparison("Two runs", ("", "run 1"), (("accepted", "1"),)),),
     sources=(Source("inputs/a.txt", _TEXT, "cd" * 32),),
@@ -126,6 +128,8 @@ def test_text_is_never_markup() -> None:
         files=(File(_BAD, 1, _BAD, _BAD),),
         unchecked=(_BAD,),
         quoted=(Quoted(_BAD, _BAD, _BAD),),
+        measures=(Figure(_BAD, _BAD, _BAD, _BAD),),
+        projections=(Comparison(_BAD, (_BAD, _BAD), ((_BAD, _BAD),), _BAD),),
         agents=(Agent(_BAD, _BAD, 1, 1, 1, 1.0, _BAD, _BAD),),
         comparisons=(Comparison(_BAD, (_BAD, _BAD), ((_BAD, _BAD),), _BAD),),
         sources=(Source(_BAD, _BAD, _BAD),),
@@ -137,6 +141,16 @@ def test_text_is_never_markup() -> None:
     assert "\x00" not in text
     assert "\u202e" not in text
     text.encode("utf-8")
+
+
+def test_the_work_stands_with_its_meaning() -> None:
+    """Each measure has its meaning beside it, and beneath stands what other numbers of agents would have taken."""
+    text = report(_STORY)
+    section = text[text.index('<section id="work">') : text.index('<section id="agents">')]
+    cells = ("parallelism", "2.5", "steps over critical steps", "With n agents", "9.5", "5.0", "Predicted.")
+    places = [section.index(f">{cell}</") for cell in cells]
+    assert places == sorted(places)
+    assert '<section id="work">' not in report(replace(_STORY, measures=(), projections=()))
 
 
 @pytest.mark.parametrize(

@@ -1,44 +1,40 @@
-"""The journal on a real disk: what was committed is read back, one writer, whole appends, clear faults."""
+"""The journal in each store: what was committed is read back, one writer, whole appends, clear faults.
+
+Tests with a `store` hold for all of them; below stands what only a file can suffer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import shutil
-import sqlite3
 import subprocess
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 
 import pytest
+from both_journals import InPostgres, JournalStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strop.errors import JournalFault
+from strop.seams import Journal
 from strop.stores.sqlite import Durability, SqliteJournal, read_journal
 from strop.testing.world import random_plan
-from strop.types.events import KINDS, Body, StopRequested, decode, encode
+from strop.types.events import KINDS, Body, Event, StopRequested, decode, encode
 from strop.types.work import Plan, Task
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the journal of a run lies."""
-    folder = tmp_path / "01RUN"
-    folder.mkdir()
-    return folder / "journal.db"
-
-
-@pytest.fixture
-def journal(path: Path) -> Iterator[SqliteJournal]:
+def journal(store: JournalStore) -> Iterator[Journal]:
     """A writer, closed at the end."""
-    writer = SqliteJournal(path, run="01RUN")
+    writer = store.open()
     yield writer
     writer.close()
 
@@ -48,9 +44,9 @@ def facts(*names: str) -> list[Body]:
     return [StopRequested(name) for name in names]
 
 
-def words(path: Path) -> list[str]:
+def words(events: Sequence[Event]) -> list[str]:
     """What a reader sees of such facts."""
-    return [event.body.reason for event in read_journal(path) if isinstance(event.body, StopRequested)]
+    return [event.body.reason for event in events if isinstance(event.body, StopRequested)]
 
 
 # ---------------------------------------------------------------- every kind of event
@@ -106,7 +102,7 @@ def test_every_kind_of_event_is_read_back_as_it_was_written(kind: str) -> None:
     holds()
 
 
-async def test_a_journal_holds_every_kind_in_order(journal: SqliteJournal, path: Path) -> None:
+async def test_a_journal_holds_every_kind_in_order(store: JournalStore, journal: Journal) -> None:
     """One fact of each kind, in one transaction: numbered from 1, with writer and time, live and for a reader."""
     bodies = [typing.cast("Body", _example(KINDS[kind])) for kind in KINDS]
 
@@ -115,7 +111,7 @@ async def test_a_journal_holds_every_kind_in_order(journal: SqliteJournal, path:
     assert [(event.seq, event.epoch, event.at, event.run) for event in written] == [
         (number, 1, 1.5, "01RUN") for number in range(1, len(KINDS) + 1)
     ]
-    assert written == journal.read() == read_journal(path)
+    assert written == journal.read() == store.read()
     assert journal.read(after=len(KINDS) - 2) == written[-2:]
 
 
@@ -143,40 +139,39 @@ def _plainest(hint: object) -> object:
 # ---------------------------------------------------------------- one writer
 
 
-async def test_a_second_writer_is_refused(journal: SqliteJournal, path: Path) -> None:
+async def test_a_second_writer_is_refused(store: JournalStore, journal: Journal) -> None:
     """Whoever comes second is told which run is being written and what to do; the first goes on."""
-    with pytest.raises(JournalFault, match="01RUN: this run is being written by another process"):
-        SqliteJournal(path, run="01RUN")
+    with pytest.raises(JournalFault, match="01RUN: this run is being written by"):
+        store.open()
 
     await journal.append(facts("on"), at=0)
-    assert words(path) == ["on"]
+    assert words(store.read()) == ["on"]
 
 
-async def test_the_next_writer_takes_over_after_the_first_has_closed(path: Path) -> None:
+async def test_the_next_writer_takes_over_after_the_first_has_closed(store: JournalStore) -> None:
     """Numbers go on where the first stopped, under a new epoch."""
-    first = SqliteJournal(path, run="01RUN")
+    first = store.open()
     await first.append(facts("one"), at=0)
     first.close()
-    second = SqliteJournal(path, run="01RUN")
+    second = store.open()
     (event,) = await second.append(facts("two"), at=1)
     second.close()
 
     assert (event.seq, event.epoch) == (2, 2)
-    assert words(path) == ["one", "two"]
+    assert words(store.read()) == ["one", "two"]
 
 
-async def test_a_writer_that_was_taken_over_cannot_append(journal: SqliteJournal, path: Path) -> None:
-    """With its lock file gone a stale writer is still found out, inside the append's own transaction."""
-    path.with_suffix(".lock").unlink()
-    thief = SqliteJournal(path, run="01RUN")
+async def test_a_writer_that_was_taken_over_cannot_append(store: JournalStore, journal: Journal) -> None:
+    """With its lock gone a stale writer is still found out, inside the append's own transaction."""
+    thief = store.steal()
     await thief.append(facts("mine"), at=0)
 
-    with pytest.raises(JournalFault, match="another process took this run over"):
+    with pytest.raises(JournalFault, match="another process took"):
         await journal.append(facts("stale"), at=0)
 
     await thief.append(facts("still mine"), at=1)
     thief.close()
-    assert words(path) == ["mine", "still mine"]
+    assert words(store.read()) == ["mine", "still mine"]
 
 
 def test_a_journal_of_another_run_is_refused(path: Path, tmp_path: Path) -> None:
@@ -189,9 +184,9 @@ def test_a_journal_of_another_run_is_refused(path: Path, tmp_path: Path) -> None
         SqliteJournal(Path(copy), run="02RUN")
 
 
-async def test_closing_twice_does_no_harm(path: Path) -> None:
+async def test_closing_twice_does_no_harm(store: JournalStore) -> None:
     """A closed journal may be closed again; it takes no fact any more, and says so in our own words."""
-    journal = SqliteJournal(path, run="01RUN", durability=Durability.POWER)
+    journal = store.open()
     journal.close()
     journal.close()
 
@@ -199,29 +194,39 @@ async def test_closing_twice_does_no_harm(path: Path) -> None:
         await journal.append(facts("late"), at=0)
 
 
+async def test_a_journal_on_power_proof_disks_is_a_journal(path: Path) -> None:
+    """`durability = power` reads and writes as the other does."""
+    journal = SqliteJournal(path, run="01RUN", durability=Durability.POWER)
+    await journal.append(facts("one"), at=0)
+    journal.close()
+
+    assert words(read_journal(path)) == ["one"]
+
+
 # ---------------------------------------------------------------- all or nothing
 
 
-async def test_nothing_of_a_failed_append_is_visible(journal: SqliteJournal, path: Path) -> None:
+async def test_nothing_of_a_failed_append_is_visible(store: JournalStore, journal: Journal) -> None:
     """The second of three facts cannot be written: no reader sees the first, and the journal goes on."""
     await journal.append(facts("one"), at=0)
-    intruder = sqlite3.connect(path, isolation_level=None)
-    intruder.execute("INSERT INTO event SELECT 3, epoch, at, kind, version, body FROM event")
+    columns = "epoch, at, kind, version, body"
+    where = ("run, ", "run, ") if isinstance(store, InPostgres) else ("", "")
+    store.meddle(f"INSERT INTO event ({where[0]}seq, {columns}) SELECT {where[1]}3, {columns} FROM event")
 
     with pytest.raises(JournalFault):
         await journal.append(facts("two", "three", "four"), at=1)
-    assert words(path) == ["one", "one"]
+    assert words(store.read()) == ["one", "one"]
 
-    intruder.execute("DELETE FROM event WHERE seq = 3")
-    intruder.close()
+    store.meddle("DELETE FROM event WHERE seq = 3")
     await journal.append(facts("two"), at=2)
-    assert words(path) == ["one", "two"]
+    assert words(store.read()) == ["one", "two"]
 
 
 FILL = """
 import asyncio, resource, sys
 from pathlib import Path
 from strop.errors import JournalFault
+from strop.seams import Journal
 from strop.stores.sqlite import SqliteJournal
 from strop.types.events import StopRequested
 
@@ -253,24 +258,21 @@ def test_a_full_disk_ends_in_one_clear_fault(path: Path) -> None:
     assert "then: strop run --resume 01RUN" in said or "Free some space, then resume" in said
     assert len(read_journal(path)) == 2 * count
     asyncio.run(fill(path, "with room"))
-    assert words(path)[-1] == "with room"
+    assert words(read_journal(path))[-1] == "with room"
 
 
-async def test_a_reader_sees_what_is_committed_while_a_writer_is_at_work(journal: SqliteJournal, path: Path) -> None:
+async def test_a_reader_sees_what_is_committed_while_a_writer_is_at_work(store: JournalStore, journal: Journal) -> None:
     """Reading needs no lock and stops nobody; each reading shows whole appends."""
     for number in range(1, 4):
         await journal.append(facts("a", "b"), at=number)
-        assert len(read_journal(path)) == 2 * number
+        assert len(store.read()) == 2 * number
 
 
 KILLED = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from strop.stores.sqlite import SqliteJournal
+import asyncio, os, signal
 from strop.types.events import StopRequested
 
 async def main():
-    journal = SqliteJournal(Path(sys.argv[1]), run="01RUN")
     for number in range(7):
         await journal.append([StopRequested(f"{number}")], at=0)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -279,13 +281,17 @@ asyncio.run(main())
 """
 
 
-def test_what_was_committed_outlives_a_kill(path: Path) -> None:
-    """SIGKILL after the seventh append: a reader finds seven, and the next writer may write at once."""
-    child = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+def test_what_was_committed_outlives_a_kill(store: JournalStore) -> None:
+    """SIGKILL after the seventh append: a reader finds seven, and the next writer may write."""
+    child = subprocess.run([sys.executable, "-c", store.child() + KILLED], check=False)
 
     assert child.returncode == -9
-    assert words(path) == [f"{number}" for number in range(7)]
-    SqliteJournal(path, run="01RUN").close()
+    assert words(store.read()) == [f"{number}" for number in range(7)]
+    if isinstance(store, InPostgres):
+        with pytest.raises(JournalFault, match=r"being written by the first driver until .* UTC"):
+            store.open()
+        store.expire()
+    store.open().close()
 
 
 # ---------------------------------------------------------------- files that are not as we left them
@@ -342,23 +348,25 @@ def test_damage_anywhere_is_a_fault_or_changes_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "version"), [("StopRequested", 99), ("SwarmTeleported", 1)])
 async def test_an_event_of_a_newer_strop_is_refused(
-    journal: SqliteJournal, path: Path, kind: str, version: int
+    store: JournalStore, journal: Journal, kind: str, version: int
 ) -> None:
     """A newer version of a known kind, or an unknown kind: this strop says that it is too old."""
     await journal.append(facts("one"), at=0)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("INSERT INTO event VALUES (2, 1, 0, ?, ?, ?)", (kind, version, b"{}"))
-    other.close()
+    run = ("run, ", "run, ") if isinstance(store, InPostgres) else ("", "")
+    store.meddle(
+        f"INSERT INTO event ({run[0]}seq, epoch, at, kind, version, body) SELECT {run[1]}2, 1, 0, ?, ?, ? FROM event",
+        (kind, version, b"{}"),
+    )
 
     with pytest.raises(JournalFault, match=f"event {kind} v{version} was written by a newer strop; upgrade"):
-        read_journal(path)
+        store.read()
 
 
-def test_no_journal_is_said_to_be_none(path: Path) -> None:
-    """Reading makes no file."""
-    with pytest.raises(JournalFault, match="no such journal"):
-        read_journal(path)
-    assert not path.exists()
+def test_no_journal_is_said_to_be_none(store: JournalStore) -> None:
+    """Reading makes none: the second reading finds it missing too."""
+    for _ in range(2):
+        with pytest.raises(JournalFault, match=r"no such journal|no journal of run 01RUN"):
+            store.read()
 
 
 async def test_any_folder_name_will_do(tmp_path: Path) -> None:
@@ -369,4 +377,4 @@ async def test_any_folder_name_will_do(tmp_path: Path) -> None:
     await journal.append(facts("here"), at=0)
     journal.close()
 
-    assert words(folder / "journal.db") == ["here"]
+    assert words(read_journal(folder / "journal.db")) == ["here"]

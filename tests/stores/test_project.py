@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from strop.errors import BadInput, JournalFault
 from strop.learning.library import load_skill, put, skills
 from strop.stores.blobs import FileBlobs
-from strop.stores.project import PaceRow, ProjectDb, RunRow
+from strop.stores.project import SAMPLES, PaceRow, ProjectDb, RunRow
 from strop.types.memory import CheckKind, Constraint, Item, ItemState, Manifest
+from strop.types.money import Usage
+from strop.types.past import Like, PastRun, Sample
 
 Entry = tuple[str, str, ItemState, object]
 
@@ -96,6 +99,7 @@ def test_an_item_that_is_there_is_replaced_and_an_equal_one_changes_nothing(tmp_
 
 RACER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from strop.learning.library import put
 from strop.stores.blobs import FileBlobs
@@ -169,3 +173,32 @@ def test_runs_and_paces_are_kept_newest_first(tmp_path: Path) -> None:
     assert db.runs()[0] == newer
     assert db.pace("m") == PaceRow("01B", "m", 5, 1.0, 2.0, 30)
     assert db.pace("another") is None
+
+
+def test_the_past_is_kept_by_run_newest_first(tmp_path: Path) -> None:
+    """Whole runs come back as they were left, of the models asked for; a run noted again replaces itself."""
+    db = ProjectDb(tmp_path / "project.db")
+    like, gate = Like("m", "reader-1", "read", tools=True), Like("v", "refute", "gate")
+    one = Sample(like, 3, Usage(1, 2, 3, 4), 5, 6.5, 7.5, 8, 9)
+    older = PastRun("01A", (one, Sample(gate, 1, Usage(input=7)), replace(one, steps=4)), 0.5, 0.25, 1.5)
+    newer = PastRun("01B", (one,), 1.0, 0.0, 1.1)
+    for run in (newer, PastRun("01A", (one, one, one, one)), older, PastRun("01C", (Sample(gate, 1, Usage()),))):
+        db.note_past(run)
+
+    assert ProjectDb(tmp_path / "project.db").past({"m", "v"}, most=9)[1:] == (newer, older)
+    assert db.past({"m"}, most=9) == (newer, replace(older, samples=(one, replace(one, steps=4))))
+    assert db.past({"m"}, most=1) == (newer,)
+    assert db.past({"another"}, most=9) == db.past((), most=9) == ()
+
+
+def test_the_oldest_samples_of_a_likeness_are_dropped(tmp_path: Path) -> None:
+    """Two thousand of like tasks stay, the newest by run; other likenesses are not touched, an empty run goes."""
+    db = ProjectDb(tmp_path / "project.db")
+    like, rare = Like("m", "reader-1", "read"), Like("m", "aggregate", "aggregate")
+    db.note_past(PastRun("00", (Sample(like, 1, Usage()),)))
+    db.note_past(PastRun("01", (Sample(rare, 1, Usage()), *[Sample(like, 1, Usage())] * 900)))
+    db.note_past(PastRun("03", tuple(Sample(like, 1, Usage()) for _ in range(SAMPLES - 600))))
+    db.note_past(PastRun("02", (Sample(like, 1, Usage()),) * 200))
+
+    held = {run.run: len(run.samples) for run in db.past({"m"}, most=9)}
+    assert held == {"03": SAMPLES - 600, "02": 200, "01": 401}

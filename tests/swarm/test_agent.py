@@ -18,9 +18,11 @@ from strop.drafting.answers import sourced
 from strop.errors import AuthRefused, BadStream, EndpointDown, ModelFailure, RateLimited, RequestRefused, ToolFailure
 from strop.models.scripted import ScriptedModel, scripted_card
 from strop.seams import Answer, Message, Request, ToolOutput, ToolSpec
-from strop.swarm.agent import TRIES, AgentLoop, input_bound
+from strop.swarm.agent import AgentLoop
+from strop.swarm.context import input_bound
+from strop.swarm.conversation import TRIES
 from strop.swarm.fold import RunFold, fold
-from strop.swarm.supervise import ATTEMPTS, Supervisor
+from strop.swarm.supervise import STRIKES, Supervisor
 from strop.testing.simulator import Crash, LoopClock, MemoryJournal, SeededChance, simulate
 from strop.testing.world import random_plan
 from strop.types.events import (
@@ -59,7 +61,7 @@ class Shelf:
 
     @property
     def spec(self) -> ToolSpec:
-        return ToolSpec("shelf", "Looks at the shelf.", Object((Field("place", Text()),)))
+        return ToolSpec("shelf", "Looks at the shelf.", Object((Field("place", Text()),)), prompt=True)
 
     async def call(self, arguments: str) -> ToolOutput:
         self.used += 1
@@ -182,7 +184,7 @@ def test_what_stays_wrong_fails_after_one_repair_turn() -> None:
     result = office.result()
 
     assert result.failure.startswith("SchemaInvalid: the answer is not JSON")
-    assert len(office.asked) == 2 * ATTEMPTS
+    assert len(office.asked) == 2 * STRIKES
     assert len(office.asked[2].messages) == 2
     assert "SchemaInvalid" in office.asked[2].messages[-1].text
 
@@ -192,7 +194,7 @@ def test_a_refusal_is_not_argued_with() -> None:
     office = Office(playing(Answer("I would rather not.", Usage(), finish="refusal")))
 
     assert office.result().failure == "SchemaInvalid: the model refused: I would rather not."
-    assert len(office.asked) == ATTEMPTS
+    assert len(office.asked) == STRIKES
 
 
 # ---------------------------------------------------------------- sources and quotes
@@ -265,7 +267,7 @@ def test_an_agent_stops_when_its_steps_are_used() -> None:
     office = Office(playing(calling("shelf")), tools=("shelf",), steps=3)
 
     assert office.result().failure == "SchemaInvalid: all 3 steps of this agent were used"
-    assert len(office.asked) == 3 * ATTEMPTS
+    assert len(office.asked) == 3 * STRIKES
 
 
 # ---------------------------------------------------------------- calls that fail
@@ -302,7 +304,7 @@ def test_what_cannot_succeed_is_tried_once() -> None:
     office = Office(playing(RequestRefused("400")))
 
     assert office.result().failure == "RequestRefused: 400"
-    assert len(office.asked) == ATTEMPTS
+    assert len(office.asked) == STRIKES
 
 
 def test_a_wrong_key_ends_the_run_and_not_the_task() -> None:

@@ -12,7 +12,7 @@ import pytest
 from strop.errors import JournalFault, QuotaExhausted
 from strop.seams import Assignment, Desk
 from strop.swarm.fold import RunFold
-from strop.swarm.supervise import ATTEMPTS, Supervisor
+from strop.swarm.supervise import STRIKES, Supervisor
 from strop.testing.simulator import LoopClock, MemoryJournal, SeededChance, simulate
 from strop.testing.world import random_plan
 from strop.types.events import (
@@ -105,7 +105,7 @@ def test_a_worker_that_breaks_is_data() -> None:
     run = carried_out(work).run()
 
     assert {result.task: result.failure for result in run.results}[broken] == "ZeroDivisionError: a fault of the worker"
-    assert tries == list(range(1, ATTEMPTS + 1))
+    assert tries == list(range(1, STRIKES + 1))
     assert run.missing == (broken,)
     assert len(run.landed) == len(PLAN.tasks) - 1 > 0
 

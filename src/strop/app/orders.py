@@ -8,15 +8,20 @@ from dataclasses import dataclass, field, replace
 
 from strop.app.parts import binding_of, build_model, inside_of, tools
 from strop.app.project import Project, skill_named
+from strop.drafting.forecast import RUNS
+from strop.drafting.quoting import Pace
 from strop.errors import BadInput, SpecRefused
-from strop.loop.plan import Pace, Terrain, plan
+from strop.loop.plan import Terrain, plan
 from strop.loop.replay import replay
 from strop.loop.specify import specify
 from strop.seams import Model, ModelCard
+from strop.swarm.fold import RunFold
+from strop.swarm.spending import Spending, past_run
 from strop.swarm.supervise import Supervisor
 from strop.tools.inside import Inside
 from strop.types.events import Event
 from strop.types.memory import CheckKind
+from strop.types.trial import Outcome
 from strop.types.work import Binding, Budget, Guidance, Plan, Sources, Spec, Task
 
 
@@ -111,16 +116,32 @@ def terrain_of(project: Project, order: Order, crew: Crew, *, manifest: str) -> 
         manifest=manifest,
         tasks=order.tasks,
         rules=project.rules(),
+        past=project.db.past({binding.model for binding in crew.bindings}, most=RUNS),
     )
 
 
 def pace_of(project: Project, card: ModelCard) -> Pace:
-    """How fast the worker is: as measured here, else a default that says so."""
+    """How fast the worker is, where no run had the like of a task: as measured in its newest, else a default."""
     row = project.db.pace(card.name)
     at_once = 1 if card.local else 300
     if row is not None:
         return Pace(row.p50, row.p90, row.output, measured=f"{row.calls} calls of run {row.run}", at_once=at_once)
     return Pace(4.0, 8.0, 90, at_once=1) if card.local else Pace(6.0, 15.0, 300, at_once=at_once)
+
+
+def note_past(project: Project, state: RunFold, *, spending: Spending, terrain: Terrain) -> None:
+    """Keep what a run used for the quotes of later ones; a run that was stopped is no sample of a whole one."""
+    if state.plan is None or state.stop is not None or state.outcome not in (Outcome.PASSED, Outcome.REFUSED):
+        return
+    left = past_run(
+        state.run().id,
+        plan=state.plan,
+        repairs=[state.tasks[task] for task in state.extended],
+        spending=spending,
+        seconds=state.seconds,
+        grounds=terrain.grounds(planned=False),
+    )
+    project.db.note_past(left)
 
 
 async def make_plan(project: Project, order: Order, options: Options) -> Plan:

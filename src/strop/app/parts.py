@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.app.project import Project
@@ -14,6 +14,8 @@ from strop.config import Entry, price_of
 from strop.errors import MissingPart
 from strop.models.transport import Wire
 from strop.seams import Model, ModelCard, Renderer, Tool
+from strop.swarm.endpoints.limits import DRIP
+from strop.swarm.endpoints.pool import Pool
 from strop.tools.files import ListFiles, ReadFile, SearchFiles
 from strop.tools.inside import Inside
 from strop.tools.tables import CompanionTable
@@ -96,9 +98,10 @@ MODELS: dict[str, Callable[[Project, str, Entry, ModelCard], Model]] = {
 
 
 def _endpoint(project: Project, entry: Entry) -> Wire:
-    from strop.net.connector import Auth, Endpoint
+    from strop.net.connector import Auth, Deadlines, Endpoint
     from strop.net.secrets import Secret
 
+    most = project.config.settings.limits.hang_most + 1
     secret = Secret(entry.keys)
     present = secret.present(project.environment)
     if not present and entry.keys and not entry.key_optional:
@@ -111,12 +114,14 @@ def _endpoint(project: Project, entry: Entry) -> Wire:
         allow=frozenset((entry.host,)),
         secret=secret if present else None,
         auth=Auth.API_KEY if entry.auth == "x-api-key" else Auth.BEARER,
+        # The pool above cuts what hangs, by the run's own medians; these are only the last resort below it.
+        deadlines=Deadlines(first_byte=most, idle=most, total=most * DRIP),
         environ=project.environment,
     )
 
 
 def build_model(project: Project, locator: str) -> Model:
-    """The model of a catalogue name or locator. Opens no connection.
+    """The model of a catalogue name or locator, a remote one in a pool. Opens no connection.
 
     Raises:
         ConfigRefused, MissingPart: unknown, unpriced, without its key, package or weights.
@@ -130,10 +135,27 @@ def build_model(project: Project, locator: str) -> Model:
         window=entry.window,
         output=entry.output,
         tools=entry.tools,
-        hosts=(entry.host,) if entry.host else (),
+        hosts=entry.hosts,
         local=entry.wire == "embedded",
     )
-    return MODELS[entry.wire](project, name, entry, card)
+    build = MODELS[entry.wire]
+    if not entry.hosts:
+        return build(project, name, entry, card)
+    models = [build(project, name, each, replace(card, hosts=(each.host,))) for each in _reachable(project, entry)]
+    limits = project.config.settings.limits.of(own=entry.own)
+    # All hosts stay on the card, also of places whose key is not set here: the plan's list depends on no machine.
+    return Pool(models, card=card, clock=SystemClock(), chance=SystemChance(), limits=limits, caches=entry.prefix_cache)
+
+
+def _reachable(project: Project, entry: Entry) -> list[Entry]:
+    """The entry's places whose key is there or that need none; where no key is, one that says so or all without."""
+    places = entry.places
+    found = [each for each in places if not each.keys or any(project.environment.get(key) for key in each.keys)]
+    if found:
+        return found
+    if entry.key_optional:
+        return list({each.base_url: each for each in places}.values())
+    return [places[0].model_copy(update={"keys": tuple(dict.fromkeys(key for each in places for key in each.keys))})]
 
 
 def binding_of(role: str, card: ModelCard) -> Binding:

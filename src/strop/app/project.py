@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
+from strop.app.journals import events_of, has_journal
 from strop.config import Config, load
 from strop.errors import BadInput, ConfigRefused, StropError
 from strop.learning.library import load_skill, skills
@@ -17,7 +18,6 @@ from strop.learning.skillmd import projection
 from strop.loop.specify import specify
 from strop.stores.blobs import FileBlobs, write_whole
 from strop.stores.project import ProjectDb, RunRow
-from strop.stores.sqlite import read_journal
 from strop.swarm.fold import RunFold, fold
 from strop.tools.tables import parse_ask
 from strop.types.memory import Constraint, Skill
@@ -38,6 +38,8 @@ PROMPTS = (
     "draft",
     "distill",
     "form",
+    "shard",
+    "shard-notes",
 )
 
 
@@ -90,7 +92,7 @@ class Project:
         Raises:
             BadInput: no such run, or several.
         """
-        held = [path for path in sorted(self.runs.glob("*")) if (path / "journal.db").is_file()]
+        held = [path for path in sorted(self.runs.glob("*")) if has_journal(path)]
         found = [path for path in held if name.upper() in path.name]
         if len(found) != 1:
             there = ", ".join(path.name for path in (found or held)[-5:]) or f"none under {self.runs}"
@@ -158,14 +160,14 @@ def state_of(folder: Path) -> RunFold:
     Raises:
         JournalFault: no journal, or one that cannot be read.
     """
-    return fold(read_journal(folder / "journal.db"))
+    return fold(events_of(folder))
 
 
 def runs_of(project: Project) -> tuple[RunRow, ...]:
     """Every run of the project, newest first: those that ended, and those that wait or were cut off."""
     rows = {row.id: row for row in project.db.runs()}
     for folder in project.runs.glob("*"):
-        if folder.name not in rows and (folder / "journal.db").is_file():
+        if folder.name not in rows and has_journal(folder):
             try:
                 rows[folder.name] = _unindexed(state_of(folder), folder.name)
             except StropError:
@@ -192,7 +194,7 @@ def resumable(project: Project, spec: Spec) -> str:
     """The newest run of the same spec that was cut off; empty when there is none."""
     closed = {row.id: row for row in project.db.runs()}
     for folder in sorted(project.runs.glob("*"), reverse=True):
-        if not (folder / "journal.db").is_file() or folder.name in closed:
+        if not has_journal(folder) or folder.name in closed:
             continue
         try:
             state = state_of(folder)

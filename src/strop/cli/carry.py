@@ -18,7 +18,7 @@ from strop.reporting import run_json
 from strop.types.trial import Outcome
 from strop.types.work import Plan
 
-CODES = {Outcome.PASSED: 0, Outcome.REFUSED: 1, Outcome.PARTIAL: 3, Outcome.INTERRUPTED: 130}
+CODES = {Outcome.PASSED: 0, Outcome.REFUSED: 1, Outcome.PARTIAL: 3, Outcome.AWAITING: 4, Outcome.INTERRUPTED: 130}
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "the system's request to end"}
 
 

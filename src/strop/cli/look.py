@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from strop.cli.show import show_plan
+from strop.cli.show import show_figures, show_plan
 from strop.errors import BadInput
 from strop.stores.project import RunRow
 from strop.swarm.fold import RunFold
@@ -75,6 +75,7 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
     show_plan(console, state.plan)
     how = state.outcome or f"unfinished; go on with: strop run --resume {ran.id}"
     console.print(f"\nrun {ran.id}: {how}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing", highlight=False)
+    show_figures(console, state.trace.figures())
     for value in values[:MOST]:
         place = f"{escape(value.row)} {escape(value.field)}"
         console.print(f"  {value.standing:<11} {place} = {escape(repr(value.value))}", highlight=False, soft_wrap=True)

@@ -12,7 +12,8 @@ from rich.table import Table
 from strop.app import Ended
 from strop.cli.guard import NEXT
 from strop.loop.cycle import Turn
-from strop.reporting import classes, quoted
+from strop.reporting import classes, measures, percent, quoted, wave_name
+from strop.swarm.figures import Figures
 from strop.types.content import Standing
 from strop.types.money import dollars
 from strop.types.trial import Finding, Outcome, Severity, Value
@@ -66,6 +67,23 @@ def show_plan(console: Console, plan: Plan) -> None:
         console.print(f"  [yellow]the planner doubts[/yellow]: {escape(doubt)}")
     for doubt in plan.fatal:
         console.print(f"  [red]the planner objects[/red]: {escape(doubt)}")
+
+
+def show_figures(console: Console, figures: Figures) -> None:
+    """The work in numbers: a line each, then how long other numbers of agents would have taken, and the cache."""
+    table = Table(box=None, padding=(0, 2), show_edge=False, show_header=False)
+    for justify in ("left", "right", "left"):
+        table.add_column(justify=justify)
+    for one in measures(figures):
+        table.add_row(one.name, one.value, one.note)
+    console.print(table)
+    if len(figures.with_agents) > 1:
+        agents = " / ".join(f"{one.agents:,}" for one in figures.with_agents)
+        seconds = " / ".join(f"{one.seconds:,.1f}" for one in figures.with_agents)
+        console.print(Padding(f"seconds predicted with at most {agents} agents: {seconds}", INDENT), highlight=False)
+    if figures.caching:
+        shares = ", ".join(f"{wave_name(one.wave)}: {percent(one.share)}" for one in figures.caching)
+        console.print(Padding(f"prompt tokens from the provider's cache, by wave: {shares}", INDENT), highlight=False)
 
 
 def show_ended(console: Console, ended: Ended) -> None:

@@ -5,6 +5,7 @@ Pure. What a planner proposes is validated here and in `loop/plan`, never truste
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
@@ -12,6 +13,8 @@ from strop.drafting.answers import answer_keys, making_schema, rows_schema
 from strop.types.schema import Array, Choice, Field, Integer, Json, Object, Text, object_of
 from strop.types.work import Column, ColumnType, Spec, Task, TaskId, TaskKind, waves
 
+MOST_TOLD = 20
+"""Faults that a planner is told in its repair turn."""
 _LINES = Array(Text(500), max_items=20)
 _FIELD = Object(
     (
@@ -70,7 +73,7 @@ def _task(raw: Mapping[str, Json], spec: Spec) -> Task:
 
 
 def wrong_with(tasks: Sequence[Task], spec: Spec, *, tools: Collection[str]) -> tuple[str, ...]:
-    """What a proposal breaks."""
+    """What a proposal breaks; the first `MOST_TOLD` of it, and how much more there is."""
     wrong = [*_badly_tied(tasks, tools), *_badly_made(tasks, spec)]
     if not wrong:
         try:
@@ -82,14 +85,14 @@ def wrong_with(tasks: Sequence[Task], spec: Spec, *, tools: Collection[str]) -> 
     steps = sum(task.steps for task in tasks)
     if steps > spec.budget.steps:
         wrong.append(f"{steps:,} steps, at most {spec.budget.steps:,}")
-    return tuple(wrong)
+    more = len(wrong) - MOST_TOLD
+    return (*wrong[:MOST_TOLD], f"and {more:,} more of the kind") if more > 0 else tuple(wrong)
 
 
 def _badly_tied(tasks: Sequence[Task], tools: Collection[str]) -> list[str]:
-    ids = [task.id for task in tasks]
-    known = set(ids)
+    known = Counter(task.id for task in tasks)
     needed = {need for task in tasks for need in task.needs}
-    wrong = [f"task id {name} stands twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
+    wrong = [f"task id {name} stands twice" for name in sorted(name for name, times in known.items() if times > 1)]
     for task in tasks:
         wrong += [f"{task.id} needs {need}, which is no task" for need in task.needs if need not in known]
         wrong += [f"{task.id} asks for tool {tool}, which is not there" for tool in task.tools if tool not in tools]

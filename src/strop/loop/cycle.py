@@ -246,8 +246,13 @@ def _free_name(name: str, taken: frozenset[str]) -> str:
 
 
 def _outcome(ran: Run, verdict: Verdict, shop: Shop) -> Outcome:
-    if shop.desk.state.stop is not None:
-        return STOPPED.get(shop.desk.state.stop.reason, Outcome.PARTIAL)
+    stop = shop.desk.state.stop
+    if stop is not None and stop.reason in STOPPED:
+        return STOPPED[stop.reason]
+    if shop.desk.state.questions:
+        return Outcome.AWAITING
+    if stop is not None:
+        return Outcome.PARTIAL
     return Outcome.PASSED if verdict.passed else Outcome.REFUSED
 
 

@@ -8,6 +8,7 @@ validated here, never trusted. Pure but for that one call, which the caller make
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -16,52 +17,30 @@ from strop.checking.bounds import bounded
 from strop.checking.checks import parse_check
 from strop.drafting.answers import answer_keys, reading_schema, told
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
+from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import CheckKind, Constraint
-from strop.types.money import Usage, cost, worst_case
+from strop.types.past import PastRun
 from strop.types.schema import Json, object_of
 from strop.types.work import (
     Binding,
     Guidance,
-    Kind,
-    Output,
     Plan,
-    Quote,
-    Range,
     Spec,
     Task,
     TaskId,
     TaskKind,
     Unit,
     UnitKey,
-    waves,
 )
 
-STEPS_PER_AGENT = 13
 FILES_TOLD = 500
 """Files that a planner is told by name."""
-BATCH = 8
-"""Claims in one call to the refuting model, as in `verify`."""
-CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS = 300, 60, 150
-"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task."""
 READERS = ("reader-1", "reader-2", "reader-3")
 
 Think = Callable[[Task], Awaitable[Json]]
 """Has the planner model do one task, on record; the answer fits the task's schema."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds of one call of a model, and its answers' length in tokens: measured where there is a past."""
-
-    p50: float
-    p90: float
-    output: int
-    measured: str = ""
-    """Where the figures come from: `12 calls of run 01K…`; empty for a default."""
-    at_once: int = 300
-    """Calls the endpoint serves in parallel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +57,27 @@ class Terrain:
     prompts: Mapping[str, str]
     tools: tuple[str, ...]
     pace: Pace
+    """How fast the worker is, where no run had tasks like these."""
     guidance: Guidance = Guidance()
     manifest: str = ""
     tasks: tuple[Task, ...] = ()
     """A replayed skill's tasks: then no planner is asked."""
     rules: tuple[Constraint, ...] = ()
     """Those a schema can hold go into what readers may answer."""
+    past: tuple[PastRun, ...] = ()
+    """Newest first: what the quote is drawn from."""
+
+    def grounds(self, *, planned: bool) -> Grounds:
+        """What a quote rests on; `planned` says that a planner splits the spec."""
+        return Grounds(
+            bindings=self.bindings,
+            prompts=self.prompts,
+            sizes=self.sizes,
+            pace=self.pace,
+            past=self.past,
+            exemplars=self.guidance.exemplars,
+            files=self.files if planned else None,
+        )
 
 
 async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> Plan:
@@ -118,7 +112,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         tasks=tasks,
         bindings=terrain.bindings,
         egress=tuple(sorted({host for binding in terrain.bindings for host in binding.hosts})),
-        quote=quote(spec, tasks, terrain, planned=planned),
+        quote=quote(spec, tasks=tasks, grounds=terrain.grounds(planned=planned)),
         guidance=terrain.guidance,
         objections=objections,
         fatal=fatal,
@@ -144,7 +138,8 @@ def units_of(spec: Spec, found: Sequence[str]) -> tuple[Unit, ...]:
             "(it is relative to the spec's folder)"
         )
     stems = [PurePosixPath(path).stem for path in found]
-    keys = [stem if stems.count(stem) == 1 else path for stem, path in zip(stems, found, strict=True)]
+    times = Counter(stems)
+    keys = [stem if times[stem] == 1 else path for stem, path in zip(stems, found, strict=True)]
     return tuple(
         Unit(UnitKey(key), path, spec.companion.replace("{stem}", stem) if spec.companion else None)
         for key, stem, path in zip(keys, stems, found, strict=True)
@@ -233,7 +228,7 @@ async def _decompose(
 
 
 def _too_long(spec: Spec, tasks: Sequence[Task]) -> tuple[str, ...]:
-    critical = _critical(tasks)
+    critical = longest_chain(tasks)
     most = spec.budget.critical_steps
     return (f"the longest chain has {critical:,} steps, at most {most:,}",) if critical > most else ()
 
@@ -267,7 +262,7 @@ def _told_their_files(spec: Spec, tasks: Sequence[Task]) -> tuple[Task, ...]:
     )
 
 
-# ---------------------------------------------------------------- limits and quote
+# ---------------------------------------------------------------- limits
 
 
 def _within(spec: Spec, tasks: Sequence[Task]) -> None:
@@ -276,150 +271,12 @@ def _within(spec: Spec, tasks: Sequence[Task]) -> None:
         raise PlanRefused(
             f"the plan has {len(tasks):,} agents, the budget {budget.agents_total:,} in all. Raise agents_total"
         )
-    critical = _critical(tasks)
+    critical = longest_chain(tasks)
     if critical > budget.critical_steps:
         raise PlanRefused(
             f"the longest chain has {critical:,} steps, the budget {budget.critical_steps:,}. "
             "Raise critical_steps, or agents_total so that batches get smaller"
         )
-
-
-def _critical(tasks: Sequence[Task]) -> int:
-    expected = {task.id: _expected_steps(task) for task in tasks}
-    return sum(max(expected[name] for name in stage) for stage in waves(tuple(tasks)))
-
-
-def _expected_steps(task: Task) -> int:
-    return len(task.units) if task.kind is TaskKind.READ else min(task.steps, STEPS_PER_AGENT)
-
-
-def quote(spec: Spec, tasks: Sequence[Task], terrain: Terrain, *, planned: bool = False) -> Quote:
-    """Agents, steps, tokens, money and minutes as median, 90th percentile and worst case.
-
-    Tokens and money are those of every role; `planned` says that a planner split the spec.
-    """
-    steps = sum(_expected_steps(task) for task in tasks)
-    critical = _critical(tasks)
-    stages = waves(tuple(tasks))
-    shares = [_work_share(spec, tasks, terrain), *_other_shares(spec, tasks, terrain, planned=planned)]
-    inputs = sum(share.input for share in shares)
-    outputs = sum(share.output for share in shares)
-    worst_tokens = sum(4 * share.input + share.worst for share in shares)
-    tokens = Range(inputs + outputs, round(1.3 * (inputs + outputs)), min(worst_tokens, spec.budget.tokens))
-    p50 = sum(cost(Usage(input=share.input, output=share.output), share.binding.price) for share in shares)
-    worst = sum(
-        worst_case(input_bound=4 * share.input, output_bound=share.worst, price=share.binding.price) for share in shares
-    )
-    money = Range(p50, round(1.4 * p50), min(worst, spec.budget.nanos))
-    at_once = max(1, min(spec.budget.agents, terrain.pace.at_once))
-    rounds = sum(math.ceil(sum(_expected_steps(_by(tasks, name)) for name in stage) / at_once) for stage in stages)
-    turns = max(rounds, critical) + sum(share.turns for share in shares)
-    minutes = Range(turns * terrain.pace.p50 / 60, turns * terrain.pace.p90 / 60, spec.budget.minutes)
-    alone = steps * terrain.pace.p50 / 60
-    advice, reasons = _advice(spec, tasks, tokens.p50, alone, critical / max(steps, 1), terrain.bindings)
-    nanos, kept = _kept_for_gate(spec, shares)
-    counts = (len(tasks), len(stages), steps, critical)
-    return Quote(*counts, tokens, money, minutes, advice, reasons, gate_nanos=nanos, gate_steps=kept)
-
-
-def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int]:
-    """Money and steps set aside for the refuting model from the start; never more than half of a cap."""
-    share = next((share for share in shares if share.binding.role == "verifier"), None)
-    if share is None:
-        return 0, 0
-    nanos = worst_case(input_bound=4 * share.input, output_bound=share.worst, price=share.binding.price)
-    calls = share.worst // max(share.binding.output, 1)
-    return min(nanos, spec.budget.nanos // 2), min(calls, spec.budget.steps // 2)
-
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """What one role is expected to use: tokens in and out, tokens out at most, calls one after another."""
-
-    binding: Binding
-    input: int
-    output: int
-    worst: int
-    turns: int = 0
-
-
-def _work_share(spec: Spec, tasks: Sequence[Task], terrain: Terrain) -> _Share:
-    worker = next((b for b in terrain.bindings if b.role == "worker"), terrain.bindings[0])
-    steps = sum(_expected_steps(task) for task in tasks)
-    inputs = sum(_input_tokens(task, terrain) for task in tasks)
-    most_steps = min(sum(task.steps for task in tasks), spec.budget.steps)
-    return _Share(worker, inputs, steps * terrain.pace.output, most_steps * worker.output)
-
-
-def _other_shares(spec: Spec, tasks: Sequence[Task], terrain: Terrain, *, planned: bool) -> list[_Share]:
-    """The planner's one call (at most two, each with a repair turn) and the verifier's, eight claims each."""
-    shares: list[_Share] = []
-    by_role = {binding.role: binding for binding in terrain.bindings}
-    if planned and (planner := by_role.get("planner")) is not None:
-        asked = len(terrain.prompts["decompose"]) + len(spec.prose) + sum(len(path) for path in terrain.files)
-        shares.append(_Share(planner, asked // 4 + 1_000, TASK_TOKENS * len(tasks), 4 * planner.output, turns=1))
-    if (verifier := by_role.get("verifier")) is not None:
-        calls = math.ceil(_claims(spec, tasks) / BATCH)
-        asked = calls * (len(terrain.prompts["refute"]) // 4 + BATCH * CLAIM_TOKENS)
-        answered = calls * BATCH * VERDICT_TOKENS
-        worst = 2 * (1 + spec.repairs) * calls * verifier.output
-        shares.append(_Share(verifier, asked, answered, worst, turns=math.ceil(calls / max(spec.budget.agents, 1))))
-    return shares
-
-
-def _claims(spec: Spec, tasks: Sequence[Task]) -> int:
-    """Values that a refuting model is likely to be shown."""
-    if spec.each is not None:
-        units = sum(len(task.units) for task in tasks if task.reader == 1)
-        return units * sum(column.compute is None for column in spec.table)
-    return sum(_claims_of(output) for output in spec.outputs)
-
-
-def _claims_of(output: Output) -> int:
-    match output.kind:
-        case Kind.PNG | Kind.SVG:
-            return 10 * ((output.count.least or 1) if output.count else 1)
-        case _ if output.columns:
-            return len(output.columns) * ((output.rows.least or 20) if output.rows else 20)
-        case _:
-            return 8 * max(len(output.sections), 1)
-
-
-def _by(tasks: Sequence[Task], name: TaskId) -> Task:
-    return next(task for task in tasks if task.id == name)
-
-
-def _input_tokens(task: Task, terrain: Terrain) -> int:
-    """Four bytes a token, the shared head once a step."""
-    guidance = terrain.guidance.exemplars
-    shown = guidance[(task.reader - 1) % len(guidance)] if guidance and task.reader else ()
-    head = len(terrain.prompts[task.prompt]) + sum(len(e.source) + len(e.answer) for e in shown) + 60 * 5
-    if task.kind is TaskKind.READ:
-        return sum((head + terrain.sizes.get(unit.source, 600)) // 4 for unit in task.units)
-    material = sum(terrain.sizes.values()) // max(len(terrain.sizes), 1) if task.tools else 2_000
-    return _expected_steps(task) * (head + len(task.goal) + material) // 4
-
-
-def _advice(
-    spec: Spec, tasks: Sequence[Task], tokens: float, minutes: float, chain: float, bindings: Sequence[Binding]
-) -> tuple[str, tuple[str, ...]]:
-    """Single agent, swarm, or swarm with a strong verifier, and the numbers that say so."""
-    parts = max((len(stage) for stage in waves(tuple(tasks))), default=0)
-    reasons = (
-        f"{parts} independent parts (a swarm pays from 6)",
-        f"{round(tokens):,} tokens of work (from 50,000)",
-        f"{minutes:.1f} minutes for one agent alone (from 10)",
-        f"critical / total steps {chain:.2f} (parallel work from 0.50 down)",
-    )
-    points = (parts > 5) + (tokens > 50_000) + (minutes > 10)
-    if parts <= 5 or (points < 2 and chain > 0.5):
-        return "single agent", reasons
-    unproved = [column for column in spec.table if column.compute is None and column.recompute is None]
-    strong = any(binding.role == "verifier" for binding in bindings)
-    if unproved and not strong:
-        fields = ", ".join(column.name for column in unproved[:4])
-        return "swarm with a strong verifier", (*reasons, f"nothing recomputes {fields}, and no verifier is set")
-    return ("swarm with a strong verifier" if strong else "swarm"), reasons
 
 
 def with_saving(made: Plan, *, saving: str) -> Plan:

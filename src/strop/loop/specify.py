@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TypeVar, cast
 
@@ -32,11 +33,20 @@ OUTPUT_KEYS = ("file", "rows", "pages", "sections", "columns", "count")
 COLUMN_KEYS = ("type", "quote", "recompute", "compute", "ask")
 BUDGET_KEYS = ("agents", "agents_total", "steps", "critical_steps", "tokens", "usd", "minutes")
 MAX_READERS = 3
+MOST_DOLLARS = 1_000_000
+MOST_MINUTES = 10_080
+"""A week."""
+OURS = "claims.csv"
+"""Written beside the ordered files: every value with what it rests on."""
+LONGEST_SHOWN = 40
+"""Characters of a wrong value that its refusal repeats."""
 MADE = tuple(kind for kind in Kind if kind is not Kind.HTML)
 """Kinds that a spec may ask for. Every run writes report.html beside its files; pages of a user's own
 have no renderer yet."""
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,59}")
 """Property names as every provider accepts them, in lower case."""
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
+_SCALED = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kM])")
 _COUNT = re.compile(r"(>=|<=|==|=|>|<)?\s*(\d[\d_,]*)")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -198,12 +208,28 @@ def _file(node: Node) -> str:
 
 
 def _distinct(outputs: tuple[Output, ...], node: Node) -> None:
-    seen: set[str] = set()
+    """Every file has one entry, so that it has one maker: also where an entry is a pattern."""
+    seen: list[str] = []
     for output in outputs:
         name = output.file.lower()
+        if _fits(OURS, name):
+            raise SpecRefused(f"{output.file} can mean {OURS}, which every run writes", line=node.line, fix="Rename it")
         if name in seen:
             raise SpecRefused(f"{output.file} appears twice in deliver", line=node.line, fix="Name each file once")
-        seen.add(name)
+        for other in seen:
+            if _fits(name, other) or _fits(other, name):
+                raise SpecRefused(
+                    f"{output.file} and {other} can both mean one file",
+                    line=node.line,
+                    fix="Put them into different folders, or leave one out",
+                )
+        seen.append(name)
+
+
+def _fits(file: str, pattern: str) -> bool:
+    """Whether a pattern covers a file (or what another pattern covers); `*` stands for a part of one name."""
+    parts, patterns = file.split("/"), pattern.replace("[", "[[]").split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
 def _columns(node: Node, asks: Callable[[str], object]) -> tuple[Column, ...]:
@@ -327,39 +353,62 @@ def _budget(node: Node) -> Budget:
 
 
 def _money(node: Node) -> int:
-    try:
-        amount = nanos(str(node.value))
-    except (ValueError, ArithmeticError):
-        amount = -1
-    if not 0 <= amount <= nanos(1_000_000):
-        raise SpecRefused(f"usd: {node.value!r} is no amount from 0 to 1,000,000", line=node.line, fix="Write usd: 5")
-    return amount
+    exact = _exact(node)
+    if exact is None or not 0 <= exact <= MOST_DOLLARS or (exact and not nanos(exact)):
+        raise SpecRefused(
+            f"usd: {_shown(node)} is no amount from 0 to {MOST_DOLLARS:,}, in steps of a billionth",
+            line=node.line,
+            fix="Write usd: 5",
+        )
+    return nanos(exact)
 
 
 def _minutes(node: Node) -> float:
-    value = node.value
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or not 0 < value <= 10_080
-    ):
-        raise SpecRefused(f"minutes: {value!r} is no time from 0 to 10,080", line=node.line, fix="Write minutes: 30")
-    return float(value)
+    exact = _exact(node) if not isinstance(node.value, str) else None
+    if exact is None or not 0 < exact <= MOST_MINUTES:
+        raise SpecRefused(
+            f"minutes: {_shown(node)} is no time from 0 to {MOST_MINUTES:,}, 0 left out",
+            line=node.line,
+            fix="Write minutes: 30",
+        )
+    return float(exact)
 
 
 def _whole(node: Node, name: str, least: int, most: int) -> int:
-    value = node.value
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?[kM]", value):
-        value = int(float(value[:-1]) * {"k": 1_000, "M": 1_000_000}[value[-1]])
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        shown = node.value if isinstance(node.value, int | float | str) else "this"
+    exact = _exact(node) if not isinstance(node.value, float) else None
+    if isinstance(node.value, str):
+        scaled = _SCALED.fullmatch(node.value)
+        exact = Decimal(scaled[1]) * {"k": 1_000, "M": 1_000_000}[scaled[2]] if scaled else None
+    if exact is None or not least <= exact <= most or exact != int(exact):
         raise SpecRefused(
-            f"{name}: {shown!r} is no whole number from {least:,} to {most:,}",
+            f"{name}: {_shown(node)} is no whole number from {least:,} to {most:,}",
             line=node.line,
             fix=f"Write for example {name}: {min(most, 100)}",
         )
-    return value
+    return int(exact)
+
+
+def _exact(node: Node) -> Decimal | None:
+    """The number as it is written; None for what is none, or is read as one by accident (true, NaN, other digits)."""
+    value = node.value
+    if not isinstance(value, int | float | str):
+        return None
+    text = str(value)
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def _shown(node: Node) -> str:
+    """What stands there, short enough for a message."""
+    match node.value:
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case None:
+            return "nothing"
+        case value:
+            text = repr(value)
+            return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _flag(node: Node) -> bool:

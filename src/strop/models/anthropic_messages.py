@@ -1,9 +1,11 @@
 """The Messages API as Anthropic (and Kimi's `/anthropic`) speak it, streamed.
 
-Prefix caching is asked for by breakpoints: one at the end of the shared head, one at the end of the
-last turn (four are allowed). No sampling parameters: recent models refuse them. Thinking is
-adaptive and only on where a request asks for it. Thinking blocks carry signatures and must come
-back unchanged on turns that use tools, so `Answer.reasoning` holds the raw content list as JSON.
+Prefix caching is asked for by breakpoints (four are allowed): at the end of the shared head, at the end
+of the newest turn, and where the request before had its newest: the API looks back only 20 blocks
+from a breakpoint, and a turn with many tool calls is longer than that. No sampling parameters: recent
+models refuse them. Thinking is adaptive and only on where a request asks for it. Thinking blocks carry
+signatures and must come back unchanged on turns that use tools, so `Answer.reasoning` holds the raw
+content list as JSON.
 """
 
 from __future__ import annotations
@@ -164,12 +166,19 @@ class AnthropicMessages:
         if hint:
             turns.append({"role": "user", "content": _text_blocks(hint.strip())})
         if self._manners.caches:
-            last = cast("list[dict[str, object]]", turns[-1]["content"])[-1] if turns else None
-            for end in (head_end, last):
-                # Thinking blocks may not carry a breakpoint.
-                if end is not None and end.get("type") not in ("thinking", "redacted_thinking"):
-                    end["cache_control"] = _MARK
+            if head_end is not None:
+                head_end["cache_control"] = _MARK
+            _mark_turns(turns)
         return system, turns
+
+
+def _mark_turns(turns: list[dict[str, object]]) -> None:
+    """Breakpoints at the newest turn's end, and at the end of the turn that was the newest one request ago."""
+    ends = [cast("list[dict[str, object]]", turn["content"])[-1] for turn in turns[-3:]]
+    # The turn between them is the answer; without one (head and task are one turn) there was no request before.
+    for end in (ends[-1], ends[0]) if len(ends) == 3 else ends[-1:]:
+        if end.get("type") not in ("thinking", "redacted_thinking"):  # these may not carry one
+            end["cache_control"] = _MARK
 
 
 def _in_words(way: Way) -> bool:

@@ -171,6 +171,7 @@ def _sections(story: Story) -> list[_Section]:
         _Section("files", "Files", _files(story.files)),
         _Section("comparison", "Run against run", _join(_comparison(one) for one in story.comparisons)),
         _Section("quote", "Quoted and used", _quoted(story.quoted)),
+        _Section("work", "Work", _work(story.measures, story.projections)),
         _Section("agents", "Agents", _agents(story.agents)),
         _Section("sources", "Sources", _join(marks.passages(number) for number in range(len(story.sources)))),
     ]
@@ -224,6 +225,15 @@ def _quoted(lines: tuple[Quoted, ...]) -> str:
     numbers = frozenset({1, 2})
     rows = (_row([_own(one.name), _own(one.quoted), _own(one.actual)], numbers=numbers) for one in lines)
     return _table(("", "quoted", "used"), rows, numbers=numbers) if lines else ""
+
+
+def _work(measures: tuple[Figure, ...], projections: tuple[Comparison, ...]) -> str:
+    """What was measured, each line with its meaning; beneath it, side by side where there is room, the rest."""
+    numbers = frozenset({1})
+    rows = (_row(map(_own, (one.name, one.value, one.note)), numbers=numbers) for one in measures)
+    table = [_table(("", "measured", "meaning"), rows, numbers=numbers)] if measures else []
+    beneath = [_el("div", _comparison(one)) for one in projections]
+    return _join(table + ([_el("div", _join(beneath), class_="beside")] if beneath else []))
 
 
 def _agents(agents: tuple[Agent, ...]) -> str:

@@ -134,6 +134,10 @@ class Story:
     unchecked: tuple[str, ...] = ()
     """What was not verified, in sentences."""
     quoted: tuple[Quoted, ...] = ()
+    measures: tuple[Figure, ...] = ()
+    """The work in numbers: steps, parallelism, waiting. Their notes say what they mean."""
+    projections: tuple[Comparison, ...] = ()
+    """What stands under the measures: the work by wave, and with other numbers of agents."""
     agents: tuple[Agent, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     sources: tuple[Source, ...] = ()

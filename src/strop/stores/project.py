@@ -7,16 +7,18 @@ about a run; a row here can be made again from them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from strop.errors import JournalFault
 from strop.types.events import revive
 from strop.types.fingerprint import canonical
 from strop.types.memory import Manifest
+from strop.types.money import Usage
+from strop.types.past import Like, PastRun, Sample
 
 if TYPE_CHECKING:
     from strop.seams import Library
@@ -31,7 +33,19 @@ CREATE TABLE IF NOT EXISTS run(
 CREATE TABLE IF NOT EXISTS pace(
     run TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL,
     p50 REAL NOT NULL, p90 REAL NOT NULL, output INTEGER NOT NULL, PRIMARY KEY (run, model)) STRICT;
+CREATE TABLE IF NOT EXISTS past(
+    run TEXT PRIMARY KEY, gate REAL NOT NULL, repairs REAL NOT NULL, stretch REAL NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS sample(
+    run TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, kind TEXT NOT NULL, tools INTEGER NOT NULL,
+    steps INTEGER NOT NULL, input INTEGER NOT NULL, cached INTEGER NOT NULL, cache_write INTEGER NOT NULL,
+    output INTEGER NOT NULL, lost INTEGER NOT NULL, calling REAL NOT NULL, seconds REAL NOT NULL,
+    units INTEGER NOT NULL, expected INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
+CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
+SAMPLES = 2_000
+"""Samples of like tasks that are kept, the newest: twenty runs at the most that one run leaves."""
+_LIKE = "model = ? AND prompt = ? AND kind = ? AND tools = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,40 @@ class ProjectDb:
             ).fetchone()
         return PaceRow(*row) if row else None
 
+    def note_past(self, run: PastRun) -> None:
+        """Put a run's samples in place of those it may have, and drop the oldest of each likeness."""
+        rows = [_sample_row(run.run, sample) for sample in run.samples]
+        likes = {(each.model, each.prompt, each.kind, each.tools) for each in (sample.like for sample in run.samples)}
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("DELETE FROM sample WHERE run = ?", (run.run,))
+            db.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            for like in likes:
+                db.execute(
+                    f"DELETE FROM sample WHERE rowid IN (SELECT rowid FROM sample WHERE {_LIKE} "
+                    f"ORDER BY run DESC, rowid LIMIT -1 OFFSET {SAMPLES})",
+                    like,
+                )
+            db.execute("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?)", (run.run, run.gate, run.repairs, run.stretch))
+            db.execute("DELETE FROM past WHERE run NOT IN (SELECT run FROM sample)")
+            db.execute("COMMIT")
+
+    def past(self, models: Collection[str], *, most: int) -> tuple[PastRun, ...]:
+        """The newest `most` runs that left samples of one of these models, newest first, with those samples."""
+        marks = ", ".join("?" * len(models))
+        runs = f"SELECT DISTINCT run FROM sample WHERE model IN ({marks}) ORDER BY run DESC LIMIT {most:d}"
+        with self._open() as db:
+            heads = db.execute(
+                f"SELECT run, gate, repairs, stretch FROM past WHERE run IN ({runs}) ORDER BY run DESC", (*models,)
+            ).fetchall()
+            rows = db.execute(
+                f"SELECT * FROM sample WHERE run IN ({runs}) AND model IN ({marks}) ORDER BY rowid", (*models, *models)
+            ).fetchall()
+        samples: dict[str, list[Sample]] = {}
+        for run, *row in rows:
+            samples.setdefault(run, []).append(_sample(row))
+        return tuple(PastRun(run, tuple(samples[run]), *figures) for run, *figures in heads)
+
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
         try:
@@ -136,6 +184,21 @@ class ProjectDb:
             raise JournalFault(f"{self._path}: {caught}") from caught
         finally:
             db.close()
+
+
+def _sample_row(run: str, sample: Sample) -> tuple[str | int | float, ...]:
+    like, used = sample.like, sample.usage
+    return (
+        *(run, like.model, like.prompt, like.kind, like.tools, sample.steps),
+        *(used.input, used.cached, used.cache_write, used.output),
+        *(sample.lost, sample.calling, sample.seconds, sample.units, sample.expected),
+    )
+
+
+def _sample(row: Sequence[Any]) -> Sample:
+    """The columns behind `run`, as SQLite gives them."""
+    model, prompt, kind, tools, steps, *rest = row
+    return Sample(Like(model, prompt, kind, bool(tools)), steps, Usage(*rest[:4]), *rest[4:])
 
 
 if TYPE_CHECKING:

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from strop.errors import JournalFault
+from strop.swarm.figures import Trace
 from strop.swarm.ledger import Ledger
 from strop.swarm.schedule import Schedule
 from strop.types.events import (
+    Answered,
+    Asked,
     AttemptEnded,
     Body,
     BudgetRaised,
@@ -19,6 +22,7 @@ from strop.types.events import (
     CallFailed,
     CallIntended,
     CallLost,
+    Compacted,
     Event,
     FileDelivered,
     ManifestCommitted,
@@ -34,7 +38,7 @@ from strop.types.events import (
     VerdictGiven,
 )
 from strop.types.trial import Deliverable, Outcome, Result, Run, Verdict
-from strop.types.work import Plan, RunId, Task, TaskId, waves
+from strop.types.work import Plan, RunId, Task, TaskId
 
 AttemptKey = tuple[TaskId, int]
 
@@ -45,6 +49,7 @@ class RunFold:
 
     schedule: Schedule = field(default_factory=Schedule)
     ledger: Ledger = field(default_factory=Ledger)
+    trace: Trace = field(default_factory=Trace)
     opened: RunOpened | None = None
     plan: Plan | None = None
     approved: bool = False
@@ -61,19 +66,40 @@ class RunFold:
     manifest_after: str = ""
     seconds: float = 0.0
     seq: int = 0
+    live: bool = False
+    """Fed by the process that does the work: what open attempts record is in their agents' hands."""
+    questions: dict[str, Asked] = field(default_factory=dict[str, Asked])
+    """Open ones."""
+    waived: set[TaskId] = field(default_factory=set[TaskId])
+    """Tasks that a person let go on."""
+    compacted: int = 0
     _steps: dict[AttemptKey, dict[int, list[Body]]] = field(default_factory=dict[AttemptKey, dict[int, list[Body]]])
-    """What open attempts recorded, by step; dropped when they end."""
+    """What open attempts recorded before this life, by step; dropped when they end."""
 
     def apply(self, event: Event) -> None:
         """Fold one committed fact."""
         self.seq, self.seconds = event.seq, max(self.seconds, event.at)
         self.ledger.apply(event.body)
         self.schedule.apply(event.body)
+        self.trace.apply(event)
         self._note(event.body)
 
     def steps_of(self, task: TaskId, attempt: int, step: int) -> Sequence[Body]:
         """What was recorded for one step of an attempt that has not ended."""
         return tuple(self._steps.get((task, attempt), {}).get(step, ()))
+
+    def recall(self, task: TaskId, attempt: int, events: Iterable[Event]) -> None:
+        """Take an open attempt's steps from the journal again: it goes on in other hands."""
+        live, self.live = self.live, False
+        self._steps.pop((task, attempt), None)
+        for event in events:
+            match event.body:
+                case CallIntended() | CallAnswered() | CallFailed() | CallLost() | ToolEnded():
+                    if (event.body.task, event.body.attempt) == (task, attempt):
+                        self._note(event.body)
+                case _:
+                    pass
+        self.live = live
 
     def run(self) -> Run:
         """The run so far.
@@ -87,18 +113,26 @@ class RunFold:
             id=RunId(self.opened.run),
             plan=self.plan,
             results=tuple(self.results[task] for task in self.tasks if task in self.results),
-            tally=self.ledger.tally(critical_steps=self.critical_steps, seconds=self.seconds),
+            tally=self.ledger.tally(seconds=self.seconds),
             missing=tuple(task for task in self.tasks if task not in self.results or self.results[task].failure),
-            stopped=self.stop.said or self.stop.reason if self.stop else "",
+            stopped=self.stopped,
             extended=tuple(self.extended),
         )
 
     @property
-    def critical_steps(self) -> int:
-        """Sum over the waves of the longest task's steps."""
-        spent = self.ledger.steps_by_task
-        stages = waves(tuple(self.tasks.values())) if self.tasks else ()
-        return sum(max((spent.get(task, 0) for task in stage), default=0) for stage in stages)
+    def stopped(self) -> str:
+        """Why the run ended before its plan did; empty where it did not."""
+        if self.stop is not None:
+            return self.stop.said or self.stop.reason
+        if self.questions:
+            first = next(iter(self.questions.values()))
+            more = f" (and {len(self.questions) - 1} more)" if len(self.questions) > 1 else ""
+            run = self.opened.run if self.opened is not None else "RUN"
+            return (
+                f"a person must decide: {first.text}{more}. Answer with: strop inbox answer {first.question} "
+                f"'{first.options[0]}' or '{first.options[-1]}', then: strop run --resume {run}"
+            )
+        return ""
 
     def _note(self, body: Body) -> None:
         match body:
@@ -113,10 +147,20 @@ class RunFold:
                 self.tasks.update((task.id, task) for task in tasks)
                 self.extended.extend(task.id for task in tasks)
             case CallIntended() | CallAnswered() | CallFailed() | CallLost() | ToolEnded():
+                if self.live and body.task in self.tasks:
+                    return
                 steps = self._steps.setdefault((body.task, body.attempt), {})
                 steps.setdefault(body.step, []).append(body)
             case AttemptEnded():
                 self._end(body)
+            case Compacted():
+                self.compacted += 1
+            case Asked():
+                self.questions[body.question] = body
+            case Answered():
+                asked = self.questions.pop(body.question, None)
+                if asked is not None and body.answer == asked.options[0]:
+                    self.waived.add(asked.task)
             case StopRequested():
                 self.stop = body
             case VerdictGiven():

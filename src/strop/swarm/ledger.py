@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from strop.swarm.figures import Steps
 from strop.types.events import (
     Body,
     BudgetRaised,
@@ -48,17 +49,24 @@ class Ledger:
     lost_nanos: int = 0
     twice: int = 0
     tools: int = 0
+    critical_cap: int = 0
+    input_cap: int = 0
+    """Tokens read, cached ones included; 0 is no cap of its own."""
+    output_cap: int = 0
     steps_by_task: dict[TaskId, int] = field(default_factory=dict[TaskId, int])
     tokens_by_task: dict[TaskId, int] = field(default_factory=dict[TaskId, int])
+    nanos_by_task: dict[TaskId, int] = field(default_factory=dict[TaskId, int])
     seconds_by_task: dict[TaskId, float] = field(default_factory=dict[TaskId, float])
     """Time in answered calls."""
     gate_nanos: int = 0
     gate_steps: int = 0
     """Set aside from the start: the plan's own tasks may not touch it, the verifier's may."""
-    _workers: set[TaskId] = field(default_factory=set[TaskId])
+    _stages: Steps = field(default_factory=Steps)
+    """What is critical; who is not planned in it works for the gate or the planner."""
     _held: dict[CallKey, CallIntended] = field(default_factory=dict[CallKey, CallIntended])
     _held_nanos: int = 0
     _held_tokens: int = 0
+    _held_output: int = 0
 
     @property
     def reserved(self) -> int:
@@ -71,7 +79,7 @@ class Ledger:
 
     def refusal(self, intent: CallIntended) -> str:
         """Why this call does not fit under the caps; empty when it does."""
-        nanos_kept, steps_kept = (self.gate_nanos, self.gate_steps) if intent.task in self._workers else (0, 0)
+        nanos_kept, steps_kept = (self.gate_nanos, self.gate_steps) if self._stages.planned(intent.task) else (0, 0)
         if self.steps + len(self._held) + 1 > self.steps_cap - steps_kept:
             return f"{self.steps:,} of {self.steps_cap:,} steps used" + _kept(f"{steps_kept:,}", steps_kept)
         if self.tokens + self._held_tokens + intent.tokens > self.tokens_cap:
@@ -79,12 +87,31 @@ class Ledger:
                 f"{self.tokens:,} of {self.tokens_cap:,} tokens used, {self._held_tokens:,} reserved, "
                 f"the next call may need {intent.tokens:,}"
             )
+        if said := self._too_many_of_a_class(intent):
+            return said
+        if self._stages.critical >= self.critical_cap and self._lengthens(intent.task):
+            return f"{self._stages.critical:,} of {self.critical_cap:,} critical steps used"
         if self.nanos + self._held_nanos + intent.nanos > self.nanos_cap - nanos_kept:
             return (
                 f"{dollars(self.nanos)} of {dollars(self.nanos_cap)} spent, {dollars(self._held_nanos)} reserved, "
                 f"the next call may cost {dollars(intent.nanos)}" + _kept(dollars(nanos_kept), nanos_kept)
             )
         return ""
+
+    def _too_many_of_a_class(self, intent: CallIntended) -> str:
+        """Caps on tokens read and written, where the budget names them; the reserve counts on the fuller side."""
+        read = self.usage.input + self.usage.cached + self.usage.cache_write
+        reading, held = intent.tokens - intent.output, self._held_tokens - self._held_output
+        if self.input_cap and read + held + reading > self.input_cap:
+            return f"{read:,} of {self.input_cap:,} input tokens used, the next call may need {reading:,}"
+        if self.output_cap and self.usage.output + self._held_output + intent.output > self.output_cap:
+            used = self.usage.output
+            return f"{used:,} of {self.output_cap:,} output tokens used, the next call may need {intent.output:,}"
+        return ""
+
+    def _lengthens(self, task: TaskId) -> bool:
+        """Whether one more step of this task is a critical one; the gate's and the planner's are let through."""
+        return self._stages.planned(task) and self._stages.lengthens(task)
 
     def hold(self, intent: CallIntended) -> None:
         """Reserve before the fact is committed; the fact itself then changes nothing."""
@@ -93,6 +120,7 @@ class Ledger:
             self._held[key] = intent
             self._held_nanos += intent.nanos
             self._held_tokens += intent.tokens
+            self._held_output += intent.output
 
     def release(self, intent: CallIntended) -> None:
         """Give back a hold whose fact could not be committed."""
@@ -102,32 +130,39 @@ class Ledger:
         match body:
             case RunOpened(budget=budget):
                 self.nanos_cap, self.tokens_cap, self.steps_cap = budget.nanos, budget.tokens, budget.steps
+                self.critical_cap = budget.critical_steps
+                self.input_cap, self.output_cap = budget.input_tokens, budget.output_tokens
             case PlanProposed(plan):
                 self.gate_nanos, self.gate_steps = plan.quote.gate_nanos, plan.quote.gate_steps
-                self._workers.update(task.id for task in plan.tasks)
+                self._stages.extend(plan.tasks)
             case PlanExtended(tasks):
-                self._workers.update(task.id for task in tasks)
+                self._stages.extend(tasks)
             case BudgetRaised():
                 self.nanos_cap, self.tokens_cap, self.steps_cap = body.nanos, body.tokens, body.steps
+                self.critical_cap = body.critical_steps or self.critical_cap
             case CallIntended():
                 self.hold(body)
+                self._stages.ask(body)
                 self.calls += 1
                 self.retries += body.tries > 1
             case CallAnswered():
                 self._settle(body)
             case CallFailed():
                 self._drop(_key(body))
+                self._stages.drop(body)
             case CallLost():
                 self._lose(_key(body), body.nanos, body.tokens)
+                self._stages.drop(body)
             case ToolEnded():
                 self.tools += 1
             case RunReopened():
+                self._stages.reopen()
                 for key, intent in list(self._held.items()):
                     self._lose(key, intent.nanos, intent.tokens)
             case _:
                 pass
 
-    def tally(self, *, critical_steps: int, seconds: float) -> Tally:
+    def tally(self, *, seconds: float) -> Tally:
         return Tally(
             usage=self.usage,
             nanos=self.nanos,
@@ -138,7 +173,7 @@ class Ledger:
             lost_nanos=self.lost_nanos,
             twice=self.twice,
             tools=self.tools,
-            critical_steps=critical_steps,
+            critical_steps=self._stages.critical,
             seconds=seconds,
         )
 
@@ -150,7 +185,9 @@ class Ledger:
         self.steps += 1
         self.twice += answered.sequel
         task = answered.task
+        self._stages.answer(answered)
         self.steps_by_task[task] = self.steps_by_task.get(task, 0) + 1
+        self.nanos_by_task[task] = self.nanos_by_task.get(task, 0) + answered.nanos
         self.tokens_by_task[task] = self.tokens_by_task.get(task, 0) + answered.usage.total
         self.seconds_by_task[task] = self.seconds_by_task.get(task, 0.0) + answered.seconds
 
@@ -168,6 +205,7 @@ class Ledger:
         if intent is not None:
             self._held_nanos -= intent.nanos
             self._held_tokens -= intent.tokens
+            self._held_output -= intent.output
 
 
 def _kept(words: str, amount: int) -> str:

@@ -1,8 +1,9 @@
 """Carries a plan out: reads commands off the schedule, starts workers, commits what they report.
 
 One TaskGroup, one owner of schedule and ledger. Facts are committed, then applied; a worker acts only
-on what was committed. A failed agent is data and never stops its siblings; only a cap, the clock, a
-quota, a broken journal or the user ends the run, and then what has landed stands.
+on what was committed. What several agents have to record in the same turn of the event loop goes into
+one commit, at once when nobody else has anything. A failed agent is data and never stops its siblings;
+only a cap, the clock, a quota, a broken journal or the user ends the run, and then what has landed stands.
 """
 
 from __future__ import annotations
@@ -12,26 +13,52 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from strop.errors import AuthRefused, BudgetExhausted, EndpointDown, JournalFault, QuotaExhausted, StropError
+from strop.errors import (
+    AgentPaused,
+    AuthRefused,
+    BudgetExhausted,
+    EndpointDown,
+    JournalFault,
+    QuotaExhausted,
+    StropError,
+)
 from strop.seams import Assignment, Chance, Clock, Journal, Worker
 from strop.swarm.fold import RunFold
 from strop.swarm.guards.backoff import delay
+from strop.swarm.guards.outlier import Cost, Siblings
 from strop.swarm.schedule import Block, Finish, Start, Wake
 from strop.types.events import (
+    Answered,
+    Asked,
     AttemptEnded,
     AttemptStarted,
     Body,
+    BudgetRaised,
     CallIntended,
     Event,
     StopRequested,
 )
+from strop.types.fingerprint import digest
 from strop.types.trial import Result
-from strop.types.work import Task, TaskId
+from strop.types.work import Task, TaskId, TaskKind
 
-ATTEMPTS = 2
-"""Tries of a task before it fails for good; the second starts on a fresh context."""
+STRIKES = 3
+"""Attempts of a task before it fails for good: a fresh context for the second, another model for the third."""
+READINGS = 2
+"""The same for a reading, which the gate has repaired besides."""
+GO_ON, END = "go on", "end it"
+"""What a person may answer about an agent that costs too much."""
 DRAIN = 10.0
 """Seconds that calls in flight get to land after a stop."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """Facts of one recorder that wait for the next commit."""
+
+    facts: list[Body]
+    held: list[CallIntended]
+    done: asyncio.Future[None]
 
 
 @dataclass(slots=True)
@@ -51,6 +78,12 @@ class Supervisor:
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every commit: a reservation may have settled."""
+    siblings: Siblings = field(default_factory=Siblings)
+    _queue: list[_Entry] = field(default_factory=list[_Entry])
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something waits in the queue."""
+    _committing: bool = False
+    """The committer runs: facts go through the queue."""
     _agents: dict[TaskId, asyncio.Task[None]] = field(default_factory=dict[TaskId, "asyncio.Task[None]"])
     _broken: StropError | None = None
     _asked: tuple[str, str] | None = None
@@ -58,6 +91,9 @@ class Supervisor:
     def __post_init__(self) -> None:
         # The run's clock goes on where the journal ended: time while nobody worked does not count.
         self._offset = self.state.seconds - self.clock.now()
+        for name, result in self.state.results.items():
+            if result.landed and name in self.state.tasks:
+                self.siblings.landed(self.state.tasks[name], self._cost(name))
 
     @property
     def now(self) -> float:
@@ -70,47 +106,96 @@ class Supervisor:
         A call that only the reservations of others keep out waits until they settle: they are worst cases.
         """
         held: list[CallIntended] = []
-        refusal = ""
+        refusal: StropError | None = None
         fitting: list[Body] = []
         for fact in facts:
             if isinstance(fact, CallIntended):
-                while (refusal := self._refusal(fact)) and self._may_fit_later(fitting):
+                while (refusal := self._refusal(fact)) is not None and self._may_fit_later(refusal, fitting):
                     if fitting:
                         await self._commit(fitting, held)
                         fitting, held = [], []
                         continue
                     self._freed.clear()
                     await self._freed.wait()
-                if refusal:
+                if refusal is not None:
                     break
                 self.state.ledger.hold(fact)
                 held.append(fact)
             fitting.append(fact)
         if fitting:
             await self._commit(fitting, held)
-        if refusal:
-            raise BudgetExhausted(refusal)
+        if refusal is not None:
+            raise refusal
 
-    def _may_fit_later(self, waiting: Sequence[Body]) -> bool:
+    def _may_fit_later(self, refusal: StropError, waiting: Sequence[Body]) -> bool:
         """Whether something in flight, or answered in what waits to be committed, may give room."""
-        return not self.state.schedule.stopping and (self.state.ledger.in_flight > 0 or bool(waiting))
+        if isinstance(refusal, AgentPaused) or self.state.schedule.stopping:
+            return False
+        return self.state.ledger.in_flight > 0 or bool(waiting)
 
-    def _refusal(self, intent: CallIntended) -> str:
+    def _refusal(self, intent: CallIntended) -> StropError | None:
+        """Why this call may not be made now; None where it may."""
         if self.state.schedule.stopping:
-            return f"the run is stopping ({self.state.schedule.stopping})"
-        return self.state.ledger.refusal(intent)
+            return BudgetExhausted(f"the run is stopping ({self.state.schedule.stopping})")
+        task = self.state.tasks.get(intent.task)
+        if task is not None and task.id not in self.state.waived:
+            said = self.siblings.outlier(task, self._cost(task.id))
+            if said:
+                return AgentPaused(said)
+        said = self.state.ledger.refusal(intent)
+        return BudgetExhausted(said) if said else None
 
     async def _commit(self, facts: Sequence[Body], held: Sequence[CallIntended] = ()) -> None:
+        """Commit and apply; together with what others record in this turn of the loop, where agents run."""
+        entry = _Entry(list(facts), list(held), asyncio.get_running_loop().create_future())
+        if not self._committing:
+            await self._commit_all([entry])
+            return entry.done.result()
+        self._queue.append(entry)
+        self._due.set()
         try:
-            events = await self.journal.append(facts, at=self.now)
-        except BaseException:
-            for intent in held:
-                self.state.ledger.release(intent)
+            await entry.done
+        except asyncio.CancelledError:
+            # What was paid is kept; a call that will not be made any more is taken back, where it still can be.
+            if entry in self._queue:
+                entry.facts = [fact for fact in entry.facts if not isinstance(fact, CallIntended)]
+                self._release(entry)
             raise
+
+    async def _commit_all(self, entries: Sequence[_Entry]) -> None:
+        try:
+            events = await self.journal.append([fact for entry in entries for fact in entry.facts], at=self.now)
+        except BaseException as caught:
+            for entry in entries:
+                self._release(entry)
+                if not entry.done.done():
+                    entry.done.set_exception(caught)
+                    entry.done.exception()  # looked at here, in case nobody waits any more
+            if not isinstance(caught, JournalFault):
+                raise
+            return
         for event in events:
             self.state.apply(event)
             self.watch(event)
+        for entry in entries:
+            if not entry.done.done():
+                entry.done.set_result(None)
         self._freed.set()
+
+    def _release(self, entry: _Entry) -> None:
+        for intent in entry.held:
+            self.state.ledger.release(intent)
+        entry.held = []
+
+    async def _keep_committing(self) -> None:
+        """The one who writes: takes whatever waits, commits it, and again. Ends when told that nobody is left."""
+        while self._committing or self._queue:
+            if not self._queue:
+                self._due.clear()
+                await self._due.wait()
+                continue
+            entries, self._queue = self._queue, []
+            await self._commit_all(entries)
 
     async def rest(self, seconds: float) -> None:
         """See `seams.Desk`."""
@@ -134,6 +219,8 @@ class Supervisor:
             JournalFault: facts could not be committed; what was committed stands.
         """
         async with asyncio.TaskGroup() as group:
+            self._committing = self.state.live = True
+            writer = group.create_task(self._keep_committing())
             timer = group.create_task(self._time_out(deadline))
             try:
                 await self._steer(group)
@@ -141,10 +228,38 @@ class Supervisor:
                 self._broken = caught
             finally:
                 timer.cancel()
-                for agent in self._agents.values():
-                    agent.cancel()
+                await self._dismiss()
+                self._committing = False
+                self._due.set()
+                await asyncio.wait([writer])
         if self._broken is not None:
             raise self._broken
+
+    async def _dismiss(self) -> None:
+        """End every agent that is still there, and wait until what it has to record is in the queue."""
+        agents = list(self._agents.values())
+        for agent in agents:
+            agent.cancel()
+        await asyncio.gather(*agents, return_exceptions=True)
+
+    async def answered(self, answer: Answered) -> None:
+        """A person has decided about a paused agent: it goes on where it was, or its task fails."""
+        asked = self.state.questions.get(answer.question)
+        if asked is None or answer.answer not in asked.options:
+            return  # used before, or not ours
+        facts: list[Body] = [answer]
+        if answer.answer != asked.options[0]:
+            ended = Result(asked.task, failure=f"Ended by {answer.by}: {asked.text}")
+            facts.append(AttemptEnded(asked.task, asked.attempt, ended))
+        else:
+            self.state.recall(asked.task, asked.attempt, self.journal.read())
+        await self._commit(facts)
+        self._wake.set()
+
+    async def raise_caps(self, raised: BudgetRaised) -> None:
+        """A person has approved other caps while the run goes on."""
+        await self._commit([raised])
+        self._wake.set()
 
     async def stop(self, reason: str, said: str) -> None:
         """Ask for an orderly end: nothing new starts, calls in flight get `drain` seconds."""
@@ -161,19 +276,18 @@ class Supervisor:
             self._wake.clear()
             if self._asked is not None:
                 await self.stop(*self._asked)
-            wake: float | None = None
-            for command in self.state.schedule.decide(self.now):
-                match command:
-                    case Start(task, attempt):
-                        await self._commit([AttemptStarted(task.id, attempt, model=task.role)])
-                        self._agents[task.id] = group.create_task(self._attempt(task, attempt))
-                    case Block(task, reason):
-                        await self._commit([AttemptEnded(task.id, 1, Result(task.id, failure=f"Blocked: {reason}"))])
-                        self._wake.set()
-                    case Wake(at):
-                        wake = at
-                    case Finish():
-                        return
+            commands = self.state.schedule.decide(self.now)
+            if any(isinstance(command, Finish) for command in commands):
+                return
+            starts = [command for command in commands if isinstance(command, Start)]
+            blocks = [command for command in commands if isinstance(command, Block)]
+            if starts or blocks:
+                await self._commit([*map(_started, starts), *map(_blocked, blocks)])
+                for task, attempt in ((start.task, start.attempt) for start in starts):
+                    self._agents[task.id] = group.create_task(self._attempt(task, attempt))
+            if blocks:
+                self._wake.set()
+            wake = next((command.at for command in commands if isinstance(command, Wake)), None)
             if self.state.schedule.stopping:
                 await self._let_drain()
                 return
@@ -189,9 +303,13 @@ class Supervisor:
                 await self._halt("endpoint", result.failure)
                 return
             retry_at = None
-            if result.failure and attempt < ATTEMPTS:
+            if result.failure and attempt < (READINGS if task.kind is TaskKind.READ else STRIKES):
                 retry_at = self.now + delay(attempt, chance=self.chance.random())
             await self._commit([AttemptEnded(task.id, attempt, result, retry_at)])
+            if result.landed:
+                self.siblings.landed(task, self._cost(task.id))
+        except AgentPaused as caught:
+            await self._ask(task, attempt, str(caught))
         except (BudgetExhausted, QuotaExhausted, AuthRefused) as caught:
             await self._halt(_REASONS[type(caught)], str(caught))
         except JournalFault as caught:
@@ -204,10 +322,19 @@ class Supervisor:
         """The worker's result; whatever else it raises becomes a failed result, and siblings go on."""
         try:
             return await self.worker.work(self._assignment(task, attempt), desk=self)
-        except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault):
+        except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault, AgentPaused):
             raise
         except Exception as caught:  # noqa: BLE001 - the boundary between an agent and its siblings
             return Result(task.id, failure=f"{type(caught).__name__}: {caught}")
+
+    def _cost(self, task: TaskId) -> Cost:
+        ledger = self.state.ledger
+        return Cost(ledger.nanos_by_task.get(task, 0), ledger.tokens_by_task.get(task, 0))
+
+    async def _ask(self, task: Task, attempt: int, said: str) -> None:
+        """Put a question to a person; the attempt stays open on record and its siblings go on."""
+        question = digest([self.state.opened, task.id, attempt, "outlier", said])[:16]
+        await self._commit([Asked(question, task.id, attempt, "outlier", said, (GO_ON, END))])
 
     async def _halt(self, reason: str, said: str) -> None:
         try:
@@ -222,17 +349,15 @@ class Supervisor:
         results = self.state.results
         inputs = tuple((need, results[need].output) for need in task.needs if need in results and results[need].landed)
         earlier = results.get(task.id)
-        notes = (earlier.failure,) if attempt > 1 and earlier is not None else ()
-        return Assignment(task, attempt, inputs, plan.guidance, (*task.repairs, *notes))
+        notes = (earlier.failure, *earlier.notes) if attempt > 1 and earlier is not None else ()
+        return Assignment(task, attempt, inputs, plan.guidance, (*task.repairs, *notes), reserve=attempt >= STRIKES)
 
     async def _let_drain(self) -> None:
         """Give calls in flight their last seconds, then cancel; what is cut off stays open on record."""
         agents = list(self._agents.values())
         if agents and not self._hurry.is_set():
             await self._first_of(asyncio.wait(agents), self.now + self.drain, self._hurry.wait())
-        for agent in agents:
-            agent.cancel()
-        await asyncio.gather(*agents, return_exceptions=True)
+        await self._dismiss()
 
     async def _first_of(
         self, event: Coroutine[Any, Any, object], until: float | None, *others: Coroutine[Any, Any, object]
@@ -249,6 +374,14 @@ class Supervisor:
     async def _time_out(self, deadline: float) -> None:
         await self.clock.sleep(max(0.0, deadline - self.now))
         await self._halt("minutes", f"{deadline / 60:.1f} minutes are over")
+
+
+def _started(start: Start) -> AttemptStarted:
+    return AttemptStarted(start.task.id, start.attempt, model="reserve" if start.attempt >= STRIKES else "worker")
+
+
+def _blocked(block: Block) -> AttemptEnded:
+    return AttemptEnded(block.task.id, 1, Result(block.task.id, failure=f"Blocked: {block.reason}"))
 
 
 _REASONS = {BudgetExhausted: "budget", QuotaExhausted: "quota", AuthRefused: "auth"}

@@ -1,29 +1,25 @@
-"""A small world for the simulator: random plans and a model whose answer depends on the request alone.
+"""A small world for the simulator: random plans, and a run in it over as many lives as it takes.
 
-The real schedule, ledger, fold, supervisor and agent loop run in it; only the model, the clock and the
-disk are simulated. The model keeps the bill: what it answered, how often, and how many at once.
+The real schedule, ledger, fold, supervisor and agent loop run in it; only the model, the tool, the clock
+and the disk are simulated (`world_model.py`, `simulator.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import orjson
-
-from strop.errors import BadStream, EndpointDown, RateLimited
-from strop.seams import Answer, ModelCard, Request
+from strop.errors import JournalFault
+from strop.seams import Tool
 from strop.swarm.agent import AgentLoop
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.supervise import Supervisor
-from strop.testing.simulator import Crash, LoopClock, MemoryJournal, SeededChance, simulate
-from strop.types.events import PlanApproved, PlanProposed, RunOpened, RunReopened
-from strop.types.fingerprint import digest
-from strop.types.money import Price, Usage, cost
+from strop.testing.simulator import Crash, Leap, LoopClock, MemoryJournal, SeededChance, at_moment, simulate
+from strop.testing.world_model import NOTES, PRICE, WorldModel, WorldTool
+from strop.types.events import Answered, PlanApproved, PlanProposed, RunOpened, RunReopened
 from strop.types.schema import Field, Object, Text
 from strop.types.work import (
     Binding,
@@ -41,67 +37,9 @@ from strop.types.work import (
     TaskKind,
 )
 
-if TYPE_CHECKING:
-    from strop.seams import Model
-
-PRICE = Price("1", "0.1", "1.25", "4")
 PROMPTS = {"specialist": "{{title}} {{rules}}", "aggregate": "{{title}} {{rules}}", "repair": "{{flaws}}",
-           "task": "{{role}} {{goal}} {{inputs}} {{files}} {{schema}} {{notes}}"}  # fmt: skip
+           "task": "{{role}} {{goal}} {{inputs}} {{files}} {{schema}} " + NOTES + " {{notes}}"}  # fmt: skip
 ANSWER = Object((Field("said", Text()),))
-
-
-@dataclass(slots=True)
-class WorldModel:
-    """Answers by the hash of what it is asked; faults by (seed, asking), so that they go away on retry."""
-
-    seed: int
-    faults: float = 0.1
-    malformed: float = 0.1
-    answered: Counter[str] = field(default_factory=Counter[str])
-    """Whole answers by request."""
-    billed: int = 0
-    """Nano-dollars of every answer that was delivered whole."""
-    now_open: int = 0
-    most_open: int = 0
-    asked: int = 0
-
-    @property
-    def card(self) -> ModelCard:
-        return ModelCard("world", "world-1", "world", PRICE, window=200_000, output=256)
-
-    async def answer(self, request: Request, *, notice: Callable[[int], None] | None = None) -> Answer:
-        """Wait a random while, then fail, answer badly, or answer."""
-        self.asked += 1
-        chance = random.Random(f"{self.seed}/{self.asked}")
-        self.now_open += 1
-        self.most_open = max(self.most_open, self.now_open)
-        try:
-            await asyncio.sleep(chance.expovariate(1.0))
-            if chance.random() < self.faults:
-                raise _fault(chance)
-            key = digest([request, self.card.id])
-            # A malformed first answer is a trait of the request, so that resumed and undisturbed runs agree.
-            broken = len(request.messages) == 2 and random.Random(key).random() < self.malformed
-            text = "not json" if broken else orjson.dumps({"said": key[:12]}).decode()
-            usage = Usage(input=len(request.messages) * 50, cached=10, output=20)
-            self.answered[key] += 1
-            self.billed += cost(usage, PRICE)
-            return Answer(text, usage)
-        finally:
-            self.now_open -= 1
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-def _fault(chance: random.Random) -> EndpointDown | RateLimited | BadStream:
-    kinds = (
-        EndpointDown("connection refused", billed=False),
-        EndpointDown("reset while answering", billed=True),
-        RateLimited("429", retry_after=chance.uniform(0, 5)),
-        BadStream("cut off"),
-    )
-    return chance.choice(kinds)
 
 
 def random_plan(seed: int, *, most: int = 30, budget: Budget | None = None) -> Plan:
@@ -114,14 +52,38 @@ def random_plan(seed: int, *, most: int = 30, budget: Budget | None = None) -> P
         prompt = "aggregate" if kind is TaskKind.AGGREGATE else "specialist"
         goal = f"goal {number}"
         tasks.append(Task(TaskId(f"t{number}"), kind, "worker", goal, ANSWER, prompt, needs=needs, steps=4))
-    spec = Spec(
-        title=f"world {seed}",
-        outputs=(Output("a.csv", Kind.CSV, (Column("said", ColumnType.TEXT),)),),
-        budget=budget or Budget(agents=chance.randint(1, 8)),
+    return _plan(f"world {seed}", tuple(tasks), budget or Budget(agents=chance.randint(1, 8)))
+
+
+def with_tools(plan: Plan, *, seed: int, share: float = 0.4) -> Plan:
+    """The plan with the world's tools in the hands of some WORK tasks."""
+    chance = random.Random(f"tools/{seed}")
+    tasks = tuple(
+        replace(task, tools=TOOLS, steps=8) if task.kind is TaskKind.WORK and chance.random() < share else task
+        for task in plan.tasks
     )
+    return replace(plan, tasks=tasks)
+
+
+def fan_out(tasks: int, *, budget: Budget, steps: int = 8) -> Plan:
+    """Tasks that need nothing of each other and have the tools: all may race at once."""
+    made = (
+        Task(TaskId(f"t{n}"), TaskKind.WORK, "worker", f"goal {n}", ANSWER, "specialist", tools=TOOLS, steps=steps)
+        for n in range(tasks)
+    )
+    return _plan("fan-out", tuple(made), budget)
+
+
+TOOLS = ("probe", "glance")
+"""One takes its time, the other answers at once."""
+
+
+def _plan(title: str, tasks: tuple[Task, ...], budget: Budget) -> Plan:
+    outputs = (Output("a.csv", Kind.CSV, (Column("said", ColumnType.TEXT),)),)
+    spec = Spec(title=title, outputs=outputs, budget=budget)
     none = Range(0, 0, 0)
     quote = Quote(len(tasks), 1, len(tasks), 1, none, none, none, "swarm", ())
-    return Plan(spec.title, spec, "", tuple(tasks), (Binding("worker", "world", PRICE, 200_000, 256),), (), quote)
+    return Plan(title, spec, "", tasks, (Binding("worker", "world", PRICE, 200_000, 256),), (), quote)
 
 
 @dataclass(slots=True)
@@ -132,41 +94,109 @@ class World:
     plan: Plan
     model: WorldModel
     journal: MemoryJournal = field(default_factory=MemoryJournal)
+    prompts: Mapping[str, str] = field(default_factory=lambda: PROMPTS)
+    tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
+    page: str = ""
+    """What every source of a READ task says."""
     lives: int = 0
-    deadline: float = 1e9
+    deadline: float = 1e7
+    """On the run clock, seconds."""
+    fault: str = ""
+    """What the journal said when it ended the last life; empty when it did not."""
+    appends: int = 0
+    """Commits of the last life."""
 
-    def live(self, *, crash_at: int | None = None, torn: bool = False) -> RunFold | None:
-        """One life of the process; None when it crashed."""
-        self.lives += 1
-        self.journal.crash_at, self.journal.torn = crash_at, torn
+    def __post_init__(self) -> None:
+        self.model.disk = self.journal.disk
+        made = (WorldTool(self.seed, name, prompt=name == "glance") for name in TOOLS)
+        self.tools = self.tools or {tool.name: tool for tool in made}
+
+    def live(
+        self,
+        *,
+        crash_at: int | None = None,
+        torn: bool = False,
+        killed: float | None = None,
+        fails: range = range(0),
+        leaps: Sequence[Leap] = (),
+    ) -> RunFold | None:
+        """One life of the process; None when it crashed, or when its journal failed.
+
+        `crash_at`, `torn` and `fails` are the journal's. `killed` is a moment of the loop's clock at which it dies
+        between two turns; `leaps` are when the machine sleeps.
+        """
+        self.journal.crash_at, self.journal.torn, self.journal.fails = crash_at, torn, fails
+        return self._lived(self._killed(killed), leaps)
+
+    def overtaken(self, moment: float) -> RunFold | None:
+        """A life in which at this moment a second process takes the run over while the first still works."""
+        return self._lived(self._overtaken(moment))
+
+    def _lived(self, main: Coroutine[Any, Any, RunFold], leaps: Sequence[Leap] = ()) -> RunFold | None:
+        self.lives, self.fault = self.lives + 1, ""
         try:
-            return simulate(self._main(), seed=self.seed * 1_000 + self.lives)
+            return simulate(main, seed=self.seed * 1_000 + self.lives, leaps=leaps)
         except Crash:
             return None
+        except JournalFault as caught:
+            self.fault = str(caught)
+            return None
         finally:
+            self.appends = self.journal.appends
             self.journal.close()
             self.model.now_open = 0
 
-    async def _main(self) -> RunFold:
-        state = fold(self.journal.read())
+    async def _killed(self, moment: float | None) -> RunFold:
+        if moment is not None:
+            at_moment(moment, self._die)
+        return await self._main(self.journal)
+
+    def _die(self) -> None:
+        self.journal.dead = True
+        raise Crash
+
+    async def _overtaken(self, moment: float) -> RunFold:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._zombie())
+            await asyncio.sleep(moment)
+            return await self._main(self.journal.successor())
+
+    async def _zombie(self) -> None:
+        """The first of two writers: it works on until its next commit is refused."""
+        try:
+            await self._main(self.journal)
+        except JournalFault as caught:
+            self.fault = str(caught)
+
+    async def _main(self, journal: MemoryJournal) -> RunFold:
+        state = fold(journal.read())
         chance = SeededChance(self.seed + self.lives)
-        loop = AgentLoop(self.model, PRICE, PROMPTS, _no_source, LoopClock(), chance, title=self.plan.title)
-        desk = Supervisor(self.journal, state, loop, LoopClock(), chance)
+        # A monotonic clock begins anywhere, and after a restart below where it was.
+        clock = LoopClock(random.Random(f"clock/{self.seed}/{self.lives}").uniform(0.0, 1e6))
+        loop = AgentLoop(
+            self.model,
+            self.model.price,
+            self.prompts,
+            self._read,
+            clock,
+            chance,
+            columns=self.plan.spec.table,
+            title=self.plan.title,
+            tools=self.tools,
+        )
+        desk = Supervisor(journal, state, loop, clock, chance)
         if state.opened is None:
             budget = self.plan.spec.budget
             opened = RunOpened("sim", self.plan.spec.fingerprint, "0", budget)
             await desk.record(opened, PlanProposed(self.plan), PlanApproved(self.plan.fingerprint, "simulator"))
         else:
             await desk.record(RunReopened(state.seconds))
+            for question in tuple(state.questions.values()):
+                await desk.answered(Answered(question.question, question.options[0], "simulator"))
         await desk.carry_out(deadline=self.deadline)
         return desk.state
 
-
-def _no_source(path: str) -> str:
-    raise FileNotFoundError(path)
-
-
-if TYPE_CHECKING:
-
-    def _fits(x: WorldModel) -> Model:
-        return x
+    def _read(self, path: str) -> str:
+        if not self.page:
+            raise FileNotFoundError(path)
+        return self.page

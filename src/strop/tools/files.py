@@ -30,6 +30,13 @@ _OFFSET = Field("offset", Integer(minimum=0, nullable=True, note="Where to begin
 _LIMIT = Field("limit", Integer(minimum=1, maximum=MAX_SLICE, nullable=True, note=f"Characters; null: {SLICE:,}"))
 _PATTERN = Field("pattern", Text(max_length=300, nullable=True, note="Glob such as inputs/*.txt; null: all"))
 
+_READ = ToolSpec("read_file", "Read a slice of a text file.", Object((_PATH, _OFFSET, _LIMIT)), prompt=True)
+_LIST = ToolSpec("list_files", "List the files that may be read.", Object((_PATTERN, _OFFSET)))
+_QUERY = Field("query", Text(max_length=300, note="Words to find as they stand, case ignored"))
+_SEARCH = ToolSpec("search_files", "Find lines in the files that may be read.", Object((_QUERY, _PATTERN)))
+_QUICK = 2**20
+"""Bytes of a file that are read in a few milliseconds: a thread hop would cost more."""
+
 
 class ReadFile:
     """The tool `read_file`: a slice of a text file, with a word on how to read on."""
@@ -39,7 +46,7 @@ class ReadFile:
 
     @property
     def spec(self) -> ToolSpec:
-        return ToolSpec("read_file", "Read a slice of a text file.", Object((_PATH, _OFFSET, _LIMIT)))
+        return _READ
 
     async def call(self, arguments: str) -> ToolOutput:
         """Characters `offset` to `offset + limit` of the file.
@@ -50,7 +57,8 @@ class ReadFile:
         given = parse_arguments(arguments, spec=self.spec)
         path = str(given["path"])
         offset, limit = _whole(given["offset"], 0), _whole(given["limit"], SLICE)
-        text = await asyncio.to_thread(self._inside.read_text, path)
+        large = self._inside.size(path) > _QUICK
+        text = await asyncio.to_thread(self._inside.read_text, path) if large else self._inside.read_text(path)
         if offset > len(text):
             raise ToolFailure(f"{path} has {len(text):,} characters: offset {offset:,} is past its end")
         end = min(len(text), offset + limit)
@@ -68,7 +76,7 @@ class ListFiles:
 
     @property
     def spec(self) -> ToolSpec:
-        return ToolSpec("list_files", "List the files that may be read.", Object((_PATTERN, _OFFSET)))
+        return _LIST
 
     async def call(self, arguments: str) -> ToolOutput:
         """Up to 200 paths, one a line, from the `offset`-th on.
@@ -93,8 +101,7 @@ class SearchFiles:
 
     @property
     def spec(self) -> ToolSpec:
-        query = Field("query", Text(max_length=300, note="Words to find as they stand, case ignored"))
-        return ToolSpec("search_files", "Find lines in the files that may be read.", Object((query, _PATTERN)))
+        return _SEARCH
 
     async def call(self, arguments: str) -> ToolOutput:
         """Up to 50 lines as `path:line: text`; files that are no text are counted, not searched.

@@ -150,7 +150,7 @@ class CompanionTable:
     def spec(self) -> ToolSpec:
         path = Field("path", Text(max_length=1_000, note="CSV file, project-relative"))
         ask = Field("ask", Text(max_length=300, note=ALLOWED))
-        return ToolSpec("table", "Answer a question about a CSV table exactly.", Object((path, ask)))
+        return ToolSpec("table", "Answer a question about a CSV table exactly.", Object((path, ask)), prompt=True)
 
     async def call(self, arguments: str) -> ToolOutput:
         """The answer as JSON (`97`, `"Hwt"`, `null`).

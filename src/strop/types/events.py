@@ -8,7 +8,7 @@ through its upcaster, an unknown kind makes the journal read-only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -66,6 +66,8 @@ class BudgetRaised:
     steps: int
     tokens: int
     minutes: float
+    critical_steps: int = 0
+    """0 leaves the cap as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,13 @@ class CallIntended:
     request: str
     """Hash of the request, all parts."""
     work_key: str
+    """Stands in the first step of a conversation."""
     nanos: int
     """Worst case, reserved."""
     tokens: int
-    """Worst case, reserved."""
+    """Worst case, reserved: read and written."""
+    output: int = 0
+    """Of these, written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,10 @@ class ToolEnded:
     step: int
     call: ToolCall
     output: str
+    """As the agent saw it: a long one is cut, its whole is a blob."""
     failed: bool
+    origins: tuple[str, ...] = ()
+    """What it read: part of the result's label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +319,21 @@ class Event:
 
 
 def encode(body: Body) -> bytes:
-    """A body as JSON bytes."""
-    return orjson.dumps(body)
+    """A body as JSON bytes; a field that holds its default is left out, and comes back by itself."""
+    said = _sparse(body)
+    if isinstance(body, CallAnswered):
+        said["usage"] = _sparse(body.usage)
+    return orjson.dumps(said)
+
+
+def _sparse(value: Body | Usage) -> dict[str, object]:
+    return {name: said for name, default in _fields(type(value)) if (said := getattr(value, name)) != default}
+
+
+@cache
+def _fields(kind: type[Body | Usage]) -> tuple[tuple[str, object], ...]:
+    """(name, default) of every field; a field without a default has one that nothing equals."""
+    return tuple((each.name, object() if each.default is MISSING else each.default) for each in fields(kind))
 
 
 @cache

@@ -7,8 +7,9 @@ Decimal dollars per million tokens and are pinned in the plan.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
 NANOS_PER_DOLLAR = 1_000_000_000
 
@@ -64,10 +65,16 @@ class Price:
         return all(Decimal(each) == 0 for each in (self.input, self.cached, self.cache_write, self.output))
 
 
+@cache
+def _rate(dollars_per_million: str) -> tuple[int, int]:
+    """Nano-dollars a token, as a fraction: dollars / 10^6 x 10^9, exactly."""
+    return (Decimal(dollars_per_million) * 1000).as_integer_ratio()
+
+
 def _charge(tokens: int, dollars_per_million: str) -> int:
     """Nano-dollars: tokens x dollars / 10^6 x 10^9, rounded up."""
-    exact = Decimal(tokens) * Decimal(dollars_per_million) * 1000
-    return int(exact.to_integral_value(rounding=ROUND_CEILING))
+    above, below = _rate(dollars_per_million)
+    return -(-tokens * above // below)
 
 
 def cost(usage: Usage, price: Price) -> int:
@@ -82,8 +89,8 @@ def cost(usage: Usage, price: Price) -> int:
 
 def worst_case(*, input_bound: int, output_bound: int, price: Price) -> int:
     """Nano-dollars a call can cost at most: every input token in its dearest class."""
-    dearest = max((price.input, price.cached, price.cache_write), key=Decimal)
-    return _charge(input_bound, dearest) + _charge(output_bound, price.output)
+    read = max(_charge(input_bound, each) for each in (price.input, price.cached, price.cache_write))
+    return read + _charge(output_bound, price.output)
 
 
 def nanos(dollars: str | int | float | Decimal) -> int:

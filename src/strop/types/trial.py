@@ -52,6 +52,8 @@ class Result:
     steps: int = 0
     work_keys: tuple[str, ...] = ()
     label: Label = Label()
+    notes: tuple[str, ...] = ()
+    """What whoever takes the task over should know; of failed attempts only."""
 
     @property
     def landed(self) -> bool:

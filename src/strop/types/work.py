@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NewType
 
@@ -115,6 +115,10 @@ class Budget:
     nanos: int = 5_000_000_000
     """Nano-dollars."""
     minutes: float = 30.0
+    input_tokens: int = 0
+    """Of `tokens`, those read (cached ones included); 0 sets no cap of its own."""
+    output_tokens: int = 0
+    """Of `tokens`, those written; 0 sets no cap of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,14 +237,29 @@ class Range:
     worst: int | float
 
 
+NOTHING = Range(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRanges:
+    """Tokens by the classes of `Usage`. The P90 of the sum is less than the sum of these."""
+
+    input: Range = NOTHING
+    cached: Range = NOTHING
+    cache_write: Range = NOTHING
+    output: Range = NOTHING
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a plan will cost, shown before a cent is spent."""
+    """What a plan will cost in all, planner, gate and repairs included; shown before a cent is spent."""
 
     agents: int
     waves: int
     steps: int
+    """The median; at most is the budget's."""
     critical_steps: int
+    """The median; at most is the budget's."""
     tokens: Range
     nanos: Range
     """Nano-dollars."""
@@ -255,6 +274,12 @@ class Quote:
     """Nano-dollars that workers may not touch: the refuting model's worst case, at most half the cap."""
     gate_steps: int = 0
     """Steps kept for it likewise."""
+    steps_p90: int = 0
+    """0 in a quote of an older strop, as in the fields below."""
+    critical_steps_p90: int = 0
+    classes: TokenRanges = TokenRanges()
+    basis: str = ""
+    """What the figures rest on: how many tasks of which runs, or that they are a default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +338,12 @@ class Plan:
     def waves(self) -> tuple[tuple[TaskId, ...], ...]:
         """Tasks by longest path from the start: a view, not a barrier."""
         return waves(self.tasks)
+
+
+def without_needs_outside(tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+    """The tasks as if whatever they need beyond themselves had landed."""
+    names = {task.id for task in tasks}
+    return tuple(replace(task, needs=tuple(need for need in task.needs if need in names)) for task in tasks)
 
 
 def waves(tasks: tuple[Task, ...]) -> tuple[tuple[TaskId, ...], ...]:

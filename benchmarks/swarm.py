@@ -1,0 +1,368 @@
+"""The swarm at full size over real HTTP on loopback, each cell beside a bare aiohttp loop of the same call.
+
+    python benchmarks/swarm.py                      every cell (about ten minutes)
+    python benchmarks/swarm.py --only 300@500       one cell
+    python benchmarks/swarm.py --profile 50@50      where the time of one cell goes
+
+A job is one planning call, N agents of 12 tool rounds (a local tool that returns 2 KB) and one JSON
+answer each, and one aggregation call: 13 N + 2 calls, 15 of them one after another. The test server
+runs in a process of its own and answers after L milliseconds. Wall time counts from the first call to
+the end of the last agent; CPU is that of the whole process between the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from strop.testing.wires import Asked, Fault, Reply
+from strop.types.events import ToolCall
+
+ROUNDS = 12
+NOTE = 2_048
+"""Characters that the tool returns."""
+SPEC = """---
+deliver:
+  - {file: survey.csv, columns: {finding: text}}
+sources: {allow: ["notes/**"]}
+budget: {agents: AGENTS, agents_total: TOTAL, steps: STEPS, critical_steps: 200, tokens: 4000M, usd: 1, minutes: 30}
+repairs: 0
+---
+# Survey
+
+Read the notes, one agent a site, and write down what they say.
+"""
+
+
+# ---------------------------------------------------------------- the server's side
+
+
+def latency() -> float:
+    """Seconds each answer takes, from the environment of the server's process."""
+    return float(os.environ.get("SWARM_LATENCY", "0.05"))
+
+
+def answer(asked: Asked) -> Reply:
+    """The script: a plan, a tool call a round, an answer, a summary; with faults where they are asked for."""
+    if "SWARM_FAULTS" in os.environ and (fault := faulty(asked)) is not None:
+        return fault
+    messages = asked.body["messages"]
+    assert isinstance(messages, list)
+    text = orjson.dumps(messages[1]).decode()
+    if "You plan the work" in asked.system:
+        return Reply(planned(int(os.environ["SWARM_AGENTS"])), latency=latency())
+    if "site-all" in text:
+        return Reply(json.dumps({"survey.csv": found("the survey")}), latency=latency())
+    site = text.split("site-", 1)[1][:5]
+    done = sum(1 for message in messages if isinstance(message, dict) and message.get("role") == "tool")
+    if done < ROUNDS:
+        arguments = json.dumps({"path": f"notes/{done:02}.txt", "offset": None, "limit": NOTE})
+        return Reply(calls=(ToolCall(f"call_{done}", "read_file", arguments),), latency=latency())
+    return Reply(json.dumps(found(f"site {site} holds the survey")), latency=latency())
+
+
+def found(value: str) -> dict[str, object]:
+    """Rows of one claim, with a quote that stands in its source."""
+    claim = {"value": value, "source": "notes/00.txt", "quote": "Note 0 of the survey."}
+    return {"rows": [{"finding": claim}]}
+
+
+def faulty(asked: Asked) -> Reply | None:
+    """5 % 429 with Retry-After, 2 % hangs, 2 % malformed: by (prompt, how often it was asked)."""
+    drawn = random.Random(f"{asked.prompt}/{asked.nth}").random()
+    if drawn < 0.05:
+        return Reply(fault=Fault.RATE_LIMIT, retry_after=1.0)
+    if drawn < 0.07:
+        return Reply(fault=Fault.HANG)
+    if drawn < 0.09:
+        return Reply("{ this is no JSON", latency=latency())
+    return None
+
+
+def planned(agents: int) -> str:
+    """The planner's answer: one task a site, and one that puts them together."""
+    field = [{"name": "finding", "type": "text", "note": ""}]
+    tasks: list[dict[str, object]] = [
+        {"id": f"s{n:05}", "kind": "work", "role": "reader", "goal": f"Read the notes of site-{n:05}.", "needs": [],
+         "tools": ["read_file"], "steps": ROUNDS + 4, "makes": [], "fields": field}
+        for n in range(agents)
+    ]  # fmt: skip
+    ids = [str(task["id"]) for task in tasks]
+    tasks.append(
+        {"id": "all", "kind": "aggregate", "role": "writer", "goal": "Put site-all together.", "needs": ids,
+         "tools": [], "steps": 3, "makes": ["survey.csv"], "fields": field}
+    )  # fmt: skip
+    return json.dumps({"scope": "Read every site.", "objections": [], "fatal": [], "tasks": tasks})
+
+
+@contextmanager
+def server(*, agents: int, seconds: float, faults: bool = False) -> Generator[str, None, None]:
+    """The test server in a process of its own; gives its base URL."""
+    command = [sys.executable, "-m", "strop.testing.server", "--script", "swarm:answer"]
+    place = {"SWARM_LATENCY": str(seconds), "SWARM_AGENTS": str(agents)} | ({"SWARM_FAULTS": "1"} if faults else {})
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent, env=os.environ | place
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["chat"]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+# ---------------------------------------------------------------- one measured process
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one process of `--child` says of itself."""
+
+    wall: float
+    cpu: float
+    calls: int
+    resident: float
+    """MB after set-up."""
+    peak: float
+    """MB at the most."""
+    landed: int = 0
+    state: int = 0
+    """Bytes of the journal."""
+    whole: float = 0.0
+    """Seconds of the whole run, files and gate included."""
+
+
+def resident() -> float:
+    """MB of this process now."""
+    rows = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    return int(rows["VmRSS"].split()[0]) / 1024
+
+
+def project(folder: Path, agents: int) -> None:
+    """The notes and the spec."""
+    (folder / "notes").mkdir(parents=True)
+    for n in range(ROUNDS):
+        (folder / "notes" / f"{n:02}.txt").write_text((f"Note {n} of the survey. " * 200)[:NOTE])
+    steps = (ROUNDS + 5) * agents + 20
+    text = SPEC.replace("AGENTS", str(agents)).replace("TOTAL", str(agents * 3 + 10)).replace("STEPS", str(steps))
+    (folder / "spec.md").write_text(text)
+
+
+async def ours(base: str, folder: Path, agents: int) -> Measured:
+    """The job as a run of strop: planned, journaled, gated, delivered."""
+    from strop.app import Options, Order, Screen, execute, open_project, spec_of
+    from strop.types.events import AttemptEnded, CallIntended, Event
+    from strop.types.trial import Result
+
+    marks: dict[str, tuple[float, float]] = {}
+    resting: list[float] = []
+    landed: set[str] = set()
+
+    def watch(event: Event) -> None:
+        match event.body:
+            case CallIntended() if "began" not in marks:
+                resting.append(resident())
+                marks["began"] = (time.perf_counter(), time.process_time())
+            case AttemptEnded(task, _, Result(failure="")):
+                landed.add(task)
+                marks["ended"] = (time.perf_counter(), time.process_time())
+            case _:
+                pass
+
+    async def approve(plan: object) -> str:
+        return "benchmark"
+
+    order = Order(spec_of((folder / "spec.md").read_bytes(), name="spec.md"), "spec.md")
+    options = Options(worker=f"openai:{base}#swarm", planner=f"openai:{base}#swarm", verifier="none")
+    began = time.perf_counter()
+    ended = await execute(open_project(folder), order, options=options, approve=approve, screen=Screen(watch=watch))
+    whole = time.perf_counter() - began
+    if "ended" not in marks:
+        sys.exit(f"no agent landed: {[result.failure for result in ended.turn.run.results][:3]} {ended.turn.run.stopped}")
+    wall, cpu = (after - before for before, after in zip(marks["began"], marks["ended"], strict=True))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    state = (ended.folder / "journal.db").stat().st_size
+    calls = ended.turn.run.tally.calls
+    return Measured(wall, cpu, calls, resting[0], peak, len(landed & {f"s{n:05}" for n in range(agents)}), state, whole)
+
+
+async def bare(base: str, agents: int) -> Measured:
+    """The floor: the same requests on aiohttp and orjson, nothing kept, nothing checked."""
+    import aiohttp
+
+    tools = [{"type": "function", "function": {"name": "read_file", "description": "Read.", "parameters": {
+        "type": "object", "properties": {"path": {"type": "string"}}}}}]  # fmt: skip
+    system = {"role": "system", "content": "You are one of many. " * 50}
+    notes = [(f"Note {n} of the survey. " * 200)[:NOTE] for n in range(ROUNDS)]
+
+    async def call(messages: list[dict[str, object]]) -> dict[str, object]:
+        body = {"model": "swarm", "stream": True, "messages": messages, "tools": tools}
+        text, calls = "", []
+        async with session.post(f"{base}/chat/completions", data=orjson.dumps(body)) as response:
+            async for line in response.content:
+                if line.startswith(b"data: {"):
+                    for choice in orjson.loads(line[6:])["choices"]:
+                        text += choice["delta"].get("content") or ""
+                        calls += choice["delta"].get("tool_calls") or []
+        return {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
+
+    async def agent(n: int) -> None:
+        messages: list[dict[str, object]] = [system, {"role": "user", "content": f"Read the notes of site-{n:05}."}]
+        for done in range(ROUNDS + 1):
+            said = await call(messages)
+            messages.append(said)
+            if "tool_calls" in said:
+                messages.append({"role": "tool", "tool_call_id": f"call_{done}", "content": notes[done]})
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        resting = resident()
+        began = time.perf_counter(), time.process_time()
+        await call([{"role": "system", "content": "You plan the work"}, {"role": "user", "content": "plan"}])
+        await asyncio.gather(*(agent(n) for n in range(agents)))
+        await call([system, {"role": "user", "content": "Put site-all together."}])
+        wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Measured(wall, cpu, 13 * agents + 2, resting, peak, agents)
+
+
+def child(kind: str, base: str, agents: int) -> Measured:
+    """One measured run in a process of its own."""
+    command = [sys.executable, __file__, "--child", kind, "--base", base, "--agents", str(agents)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def measured(kind: str, base: str, agents: int) -> Measured:
+    """What `--child` does."""
+    if kind == "bare":
+        return asyncio.run(bare(base, agents))
+    with tempfile.TemporaryDirectory() as folder:
+        project(Path(folder), agents)
+        return asyncio.run(ours(base, Path(folder), agents))
+
+
+# ---------------------------------------------------------------- the table
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table; `met` is None where a figure has no goal."""
+
+    name: str
+    figure: float
+    unit: str
+    goal: str = ""
+    met: bool | None = None
+
+
+def at_most(name: str, figure: float, unit: str, goal: float) -> Figure:
+    """A figure with an upper bound."""
+    return Figure(name, figure, unit, f"<= {goal:g}", figure <= goal)
+
+
+def pair(agents: int, seconds: float, *, faults: bool = False) -> tuple[Measured, Measured | None]:
+    """(ours, the bare loop) on fresh servers."""
+    with server(agents=agents, seconds=seconds, faults=faults) as base:
+        mine = child("ours", base, agents)
+    if faults:
+        return mine, None
+    with server(agents=agents, seconds=seconds) as base:
+        return mine, child("bare", base, agents)
+
+
+def cell(agents: int, milliseconds: int, goal: float | None) -> Iterator[Figure]:
+    """Wall over the critical path, CPU a step, memory."""
+    name = f"{agents:,} agents, {milliseconds} ms"
+    mine, floor = pair(agents, milliseconds / 1000)
+    assert floor is not None
+    critical = 15 * milliseconds / 1000
+    if goal is None:
+        yield Figure(f"{name}: landed", mine.landed, "", str(agents), mine.landed == agents)
+        yield at_most(f"{name}: peak memory", mine.peak, "MB", 500)
+    else:
+        yield at_most(f"{name}: wall over critical path", mine.wall / critical, "x", goal)
+    yield Figure(f"{name}: the bare loop", floor.wall / critical, "x")
+    yield Figure(f"{name}: whole run, gate and files too", mine.whole / critical, "x")
+    if agents == 300:
+        own, least = mine.cpu / mine.calls * 1000, floor.cpu / floor.calls * 1000
+        yield at_most("CPU a step, journal on", own, "ms", 1.0)
+        yield Figure("CPU a call, bare loop", least, "ms")
+        yield at_most("CPU over the bare loop", own / least, "x", 4)
+        yield at_most("memory after set-up", mine.resident, "MB", 60)
+        yield at_most("memory an agent", (mine.peak - mine.resident) * 1024 / agents, "KB", 130)
+        yield Figure("memory an agent, bare loop", (floor.peak - floor.resident) * 1024 / agents, "KB")
+        yield at_most("journal a step", mine.state / mine.calls / 1024, "KB", 3)
+
+
+CELLS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "1@50": lambda: cell(1, 50, 1.08),
+    "50@50": lambda: cell(50, 50, 1.35),
+    "300@500": lambda: cell(300, 500, 1.10),
+    "1000@500": lambda: cell(1_000, 500, 2.0),
+    "3000@500": lambda: cell(3_000, 500, None),
+}
+
+
+def show(figure: Figure) -> None:
+    verdict = "" if figure.met is None else "met" if figure.met else "MISSED"
+    print(f"{figure.name:<52} {figure.figure:>9.3f} {figure.unit:<3} {figure.goal:>8} {verdict}", flush=True)
+
+
+def profile(name: str) -> None:
+    """cProfile of one cell's process, by own time."""
+    import cProfile
+    import pstats
+
+    agents, milliseconds = (int(part) for part in name.split("@"))
+    with server(agents=agents, seconds=milliseconds / 1000) as base, tempfile.TemporaryDirectory() as folder:
+        project(Path(folder), agents)
+        profiler = cProfile.Profile()
+        profiler.enable()
+        asyncio.run(ours(base, Path(folder), agents))
+        profiler.disable()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+    pstats.Stats(profiler).sort_stats("cumtime").print_stats(70)
+
+
+def main() -> int:
+    """Print the table; with --json one last line for programs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", choices=sorted(CELLS), help="a cell; may be repeated")
+    parser.add_argument("--profile", metavar="CELL")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--base", help=argparse.SUPPRESS)
+    parser.add_argument("--agents", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.child:
+        print(json.dumps(asdict(measured(chosen.child, chosen.base, chosen.agents))))
+        return 0
+    if chosen.profile:
+        profile(chosen.profile)
+        return 0
+    figures: list[Figure] = []
+    for name in chosen.only or CELLS:
+        for figure in CELLS[name]():
+            show(figure)
+            figures.append(figure)
+    if chosen.json:
+        print(json.dumps([asdict(figure) for figure in figures]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

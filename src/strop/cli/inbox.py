@@ -1,0 +1,280 @@
+"""`strop inbox` and `strop runs`: what there is, and what a person says to runs of other processes.
+
+Answers, stops and budget edits are left in the project's inbox; the run's owner takes them from there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strop.errors import BadInput
+
+if TYPE_CHECKING:
+    from strop.app import Project
+    from strop.stores.inbox import Inbox, Question
+    from strop.types.work import Budget
+
+inbox_app = typer.Typer(rich_markup_mode=None)
+runs_app = typer.Typer(rich_markup_mode=None)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress goes to stderr.")]
+Home = Annotated[Path, typer.Option("--project", metavar="FOLDER", help="The project folder.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a unique part of it.")]
+
+BY = "user"
+"""Who answers, in the journal. A shared machine's account names are nobody's business there."""
+SHOWN = 12
+"""Characters of a question's id in the list."""
+
+
+def alone(context: typer.Context, *, as_json: bool, project_folder: Path) -> bool:
+    """Whether a group was called by itself, as a command that lists.
+
+    Raises:
+        BadInput: options stand before a subcommand, where they would be lost.
+    """
+    if context.invoked_subcommand is None:
+        return True
+    if as_json or project_folder != Path():
+        raise BadInput(
+            f"write options after the subcommand: {context.command_path} {context.invoked_subcommand} ... --json"
+        )
+    return False
+
+
+@inbox_app.callback(invoke_without_command=True)
+def inbox(context: typer.Context, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the questions of runs that wait for a person, or answer one.
+
+    \b
+    Examples:
+      strop inbox
+      strop inbox answer 3f9c go-on
+      strop inbox --json
+    """
+    from strop.app import open_project
+    from strop.cli.console import print_json
+
+    if not alone(context, as_json=as_json, project_folder=project_folder):
+        return
+    questions = _inbox(open_project(project_folder)).open_questions()
+    if as_json:
+        print_json({"questions": questions})
+        return
+    if not questions:
+        _say("no questions wait")
+    for question in questions:
+        _show(question)
+
+
+@inbox_app.command()
+def answer(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="Its id, or a unique beginning of it.")],
+    option: Annotated[str, typer.Argument(metavar="OPTION", help="One of the options that it offers.")],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question, once. A run that goes on hears it within a second.
+
+    \b
+    Example:
+      strop inbox answer 3f9c go-on
+    """
+    from strop.app import open_project
+    from strop.cli.console import print_json
+
+    project = open_project(project_folder)
+    meant = _inbox(project).answer(question, option, by=BY)
+    at_work = _at_work(project, meant.run)
+    if as_json:
+        print_json({"question": meant.id, "run": meant.run, "answer": option, "at_work": at_work})
+        return
+    _say(f"answered {option} to question {meant.id[:SHOWN]} of run {meant.run}")
+    if not at_work:
+        _say(f"Nobody works on that run now. Go on with: strop run --resume {meant.run}")
+
+
+@runs_app.callback(invoke_without_command=True)
+def runs(context: typer.Context, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the runs of this project, newest first; stop one, or raise its caps.
+
+    \b
+    Examples:
+      strop runs
+      strop runs stop 01K9
+      strop runs budget 01K9 usd=8
+      strop runs --json
+    """
+    from strop.app import open_project, runs_of
+    from strop.cli.console import out, print_json
+    from strop.cli.look import show_runs
+
+    if not alone(context, as_json=as_json, project_folder=project_folder):
+        return
+    rows = runs_of(open_project(project_folder))
+    if as_json:
+        print_json({"runs": rows})
+    else:
+        show_runs(out, rows)
+
+
+@runs_app.command()
+def stop(
+    name: Name,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it stands in the run's report.")] = "",
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Ask a run to end in order: it writes what there is, and can go on later.
+
+    \b
+    Examples:
+      strop runs stop 01K9
+      strop runs stop 01K9 --reason "the inputs were wrong"
+    """
+    from strop.app import open_project
+    from strop.cli.console import print_json
+
+    project = open_project(project_folder)
+    run = _goes_on(project, name)
+    _inbox(project).request_stop(run, by=BY, reason=reason)
+    if as_json:
+        print_json({"run": run, "asked": "stop"})
+    else:
+        _say(f"asked run {run} to stop; calls in flight get a few seconds to land. See it end: strop show {run}")
+
+
+@runs_app.command()
+def budget(
+    name: Name,
+    caps: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="usd, steps, critical_steps, tokens, minutes.")
+    ],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Raise caps of a run while it goes on. Nothing that was approved is taken away.
+
+    \b
+    Examples:
+      strop runs budget 01K9 usd=8
+      strop runs budget 01K9 usd=8 steps=6000 minutes=90
+    """
+    from strop.app import open_project
+    from strop.cli.console import print_json
+
+    project = open_project(project_folder)
+    changes = _changes(caps)
+    run = _goes_on(project, name, instead=f" --budget {caps[0]}")
+    _refuse_lower(_caps_of(project, run), changes)
+    _inbox(project).raise_budget(run, changes, by=BY)
+    if as_json:
+        print_json({"run": run, "asked": "budget", "caps": changes})
+    else:
+        _say(f"told run {run}: {', '.join(f'{key}={value}' for key, value in changes.items())}")
+
+
+def _inbox(project: Project) -> Inbox:
+    from strop.stores.inbox import Inbox
+
+    return Inbox(project.folder / ".strop" / "project.db")
+
+
+def _at_work(project: Project, run: str) -> bool:
+    from strop.stores.inbox import owned
+
+    return owned(project.runs / run / "journal.db")
+
+
+def _goes_on(project: Project, name: str, *, instead: str = "") -> str:
+    """The id of a run that a process works on now.
+
+    Raises:
+        BadInput: no such run, or nobody works on it.
+    """
+    run = project.find_run(name).name
+    if not _at_work(project, run):
+        raise BadInput(f"nobody works on run {run} now. Go on with: strop run --resume {run}{instead}")
+    return run
+
+
+def _changes(caps: list[str]) -> dict[str, str]:
+    """Caps as the spec writes them, checked as a spec's are.
+
+    Raises:
+        BadInput: no cap, or none that can be raised while a run goes on.
+    """
+    from strop.app.minding import SETTABLE
+    from strop.app.orders import raised
+    from strop.types.work import Budget
+
+    changes: dict[str, str] = {}
+    for cap in caps:
+        key, _, value = cap.partition("=")
+        if key not in SETTABLE or not value.strip() or "\n" in value:
+            raise BadInput(f"{cap!r}: write key=value, with one of {', '.join(SETTABLE)}, for example usd=8")
+        if key in changes:
+            raise BadInput(f"{key} stands twice; name each cap once")
+        changes[key] = value.strip()
+    raised(Budget(), changes)
+    return changes
+
+
+def _caps_of(project: Project, run: str) -> Budget:
+    from strop.stores.sqlite import read_journal
+    from strop.types.events import BudgetRaised, RunOpened
+    from strop.types.work import Budget
+
+    caps = Budget()
+    for event in read_journal(project.runs / run / "journal.db"):
+        match event.body:
+            case RunOpened(budget=opened):
+                caps = opened
+            case BudgetRaised() as up:
+                caps = Budget(
+                    nanos=up.nanos,
+                    steps=up.steps,
+                    critical_steps=up.critical_steps or caps.critical_steps,
+                    tokens=up.tokens,
+                    minutes=up.minutes,
+                )
+            case _:
+                pass
+    return caps
+
+
+def _refuse_lower(caps: Budget, changes: dict[str, str]) -> None:
+    from strop.app.orders import raised
+    from strop.types.money import dollars
+
+    asked = raised(caps, changes)
+    now = {
+        "usd": (asked.nanos > caps.nanos, dollars(caps.nanos)),
+        "steps": (asked.steps > caps.steps, f"{caps.steps:,}"),
+        "critical_steps": (asked.critical_steps > caps.critical_steps, f"{caps.critical_steps:,}"),
+        "tokens": (asked.tokens > caps.tokens, f"{caps.tokens:,}"),
+        "minutes": (asked.minutes > caps.minutes, f"{caps.minutes:g}"),
+    }
+    for key, value in changes.items():
+        higher, shown = now[key]
+        if not higher:
+            raise BadInput(
+                f"{key}={value} does not raise the run's cap of {shown}; a cap is only raised while a run goes on. "
+                "End it with: strop runs stop RUN"
+            )
+
+
+def _show(question: Question) -> None:
+    _say(f"{question.id[:SHOWN]}  run {question.run}, task {question.task}, asked {question.asked}")
+    for line in question.text.splitlines():
+        _say(f"  {line}")
+    _say(f"  answer with: strop inbox answer {question.id[:SHOWN]} {'|'.join(question.options)}\n")
+
+
+def _say(text: str) -> None:
+    from strop.cli.console import out
+
+    out.print(text, highlight=False, markup=False, soft_wrap=True)

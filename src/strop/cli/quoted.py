@@ -1,0 +1,44 @@
+"""A quote as a table for the terminal: expected, the bound that holds nine times of ten, and the cap."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from strop.types.money import dollars
+from strop.types.work import Budget, Quote, Range
+
+
+def quote_table(quote: Quote, *, budget: Budget) -> Table:
+    """Every figure of the quote, planner and gate included; a row of the token classes only where it says something."""
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for head in ("", "expected", "9 of 10 times under", "at most"):
+        table.add_column(head, justify="left" if not head else "right")
+    table.add_row("agents", f"{quote.agents:,}", "", f"{budget.agents_total:,}, {budget.agents:,} at once")
+    table.add_row("steps", *_counted(quote.steps, quote.steps_p90, budget.steps))
+    table.add_row("critical steps", *_counted(quote.critical_steps, quote.critical_steps_p90, budget.critical_steps))
+    table.add_row("tokens", *_whole(quote.tokens), f"{quote.tokens.worst:,.0f}")
+    classes = quote.classes
+    for name, held in (
+        ("input", classes.input),
+        ("cached", classes.cached),
+        ("cache write", classes.cache_write),
+        ("output", classes.output),
+    ):
+        if held.p90:
+            table.add_row(f"  {name}", *_whole(held), "")
+    table.add_row("dollars", *(dollars(int(each)) for each in (quote.nanos.p50, quote.nanos.p90, quote.nanos.worst)))
+    table.add_row("minutes", f"{quote.minutes.p50:.1f}", f"{quote.minutes.p90:.1f}", f"{quote.minutes.worst:.0f}")
+    return table
+
+
+def quote_basis(quote: Quote) -> str:
+    """What the figures rest on, as one line; empty for a quote of an older strop."""
+    return f"These figures are {quote.basis}." if quote.basis else ""
+
+
+def _counted(p50: int, p90: int, cap: int) -> tuple[str, str, str]:
+    return f"{p50:,}", f"{p90:,}" if p90 else "", f"{cap:,}"
+
+
+def _whole(held: Range) -> tuple[str, str]:
+    return f"{held.p50:,.0f}", f"{held.p90:,.0f}"

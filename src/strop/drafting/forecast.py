@@ -1,0 +1,519 @@
+"""What a plan will use, from what past runs used: totals are simulated run by run, then read off as P50 and P90.
+
+Runs differ as wholes (a slow day, a changed prompt, a chatty model), so tasks of different runs are not
+exchangeable, but runs are. The plan is therefore carried out many times, each time wholly in the world of
+*one* past run: its tasks are drawn from that run's like tasks, its gate, repairs and overhead are that
+run's, and minutes come from list scheduling the drawn durations. This is a cluster bootstrap. Within a run
+tasks are drawn without replacement: drawn with it, the chance of single tasks would count twice, in the
+run's own mean and in the draw (Davison and Hinkley, "Bootstrap Methods and their Application", 1997,
+section 3.8). A run with fewer like tasks than the plan has borrows those of others, brought to its own
+level, since the longest of many is not among few.
+
+- From `ENOUGH` runs on, P90 is the 0.9 (n + 1)-th smallest of the n runs' totals, interpolated. That is the
+  bound of split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World",
+  2005; Lei et al., JASA 113, 2018): a new run falls under it nine times of ten whatever the distribution,
+  as long as it is exchangeable with the past ones. `ENOUGH` is the least n that has such a place.
+- With fewer, totals are taken as log-normal over runs: P90 is the t bound of a prediction, with the variance
+  among the runs and an assumed one of `PRIOR` weighed `BELIEF` to n - 1 (a scaled inverse chi-squared
+  prior: Gelman et al., "Bayesian Data Analysis", section 3.2). One run says nothing about how runs
+  differ, so there the width is the prior's; it is an assumption, and the quote says on how many runs it rests.
+
+All figures are of runs that came to their end: what a cap or a person stopped is no sample. Pure: the draws
+come from a hash of the load and the past, so equal inputs give equal figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import chain
+from operator import mul
+
+from strop.types.money import Price, Usage, cost
+from strop.types.past import REPAIR, Like, PastRun, Sample
+
+ENOUGH = 9
+RUNS = 40
+"""Past runs that are drawn from, the newest."""
+DRAWS = 60_000
+"""Tasks drawn for one forecast, about: more past runs or tasks, fewer rounds."""
+ROUNDS = 64
+"""Times that the plan is carried out in each past run's world, at most."""
+PRIOR = 0.4
+"""How far runs are taken to differ before any was compared: standard deviation of the logarithm."""
+BELIEF = 3
+"""Degrees of freedom that `PRIOR` counts for."""
+NORMAL = 1.2816
+"""0.9 quantile of the normal distribution."""
+STUDENT = (3.078, 1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372)
+"""The same of Student's t with 1, 2, ... degrees of freedom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task of the plan: what it is taken for where nothing like it was ever done, and its place in the order."""
+
+    usual: Sample
+    needs: tuple[int, ...] = ()
+    """Places in the plan."""
+    wave: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A plan as far as its figures depend on it."""
+
+    jobs: tuple[Job, ...]
+    agents: int
+    """At once."""
+    worker: Price
+    planning: tuple[Sample, Price] | None = None
+    """The planner's part, as taken for where there is no past; None where nobody plans."""
+    call: tuple[Sample, Price] | None = None
+    """One call to the refuting model likewise."""
+    calls: int = 0
+    """Such calls in one round of the gate."""
+    calls_at_once: int = 1
+
+    @property
+    def units(self) -> int:
+        return sum(job.usual.units for job in self.jobs)
+
+    @property
+    def waves(self) -> list[list[int]]:
+        """Places of the jobs, by wave."""
+        waves: list[list[int]] = [[] for _ in range(1 + max((job.wave for job in self.jobs), default=-1))]
+        for place, job in enumerate(self.jobs):
+            waves[job.wave].append(place)
+        return waves
+
+    @property
+    def steps(self) -> int:
+        """As taken for by default, the workers' alone."""
+        return sum(job.usual.steps for job in self.jobs)
+
+    @property
+    def chain(self) -> int:
+        """Likewise, of the longest job of each wave, added up."""
+        return sum(max(self.jobs[place].usual.steps for place in wave) for wave in self.waves)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A total as median and 90th percentile."""
+
+    p50: float
+    p90: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a plan is expected to use in all."""
+
+    steps: Spread
+    critical_steps: Spread
+    tokens: Spread
+    input: Spread
+    cached: Spread
+    cache_write: Spread
+    output: Spread
+    nanos: Spread
+    milliseconds: Spread
+    agent_seconds: float
+    """Median of the tasks' durations added up: what one agent would need."""
+    runs: int
+    """Past runs drawn from."""
+    samples: int
+    """Their samples of like tasks."""
+    unlike: int
+    """Tasks of the plan that nothing in the past is like: taken by default."""
+
+
+def forecast(load: Load, *, past: Sequence[PastRun], seed: str) -> Forecast | None:
+    """The figures of `load` after `past` (newest first); None where most of its tasks are unlike anything there.
+
+    `seed` is what the draws come from; equal seeds, loads and pasts give equal figures.
+    """
+    likes = Counter(job.usual.like for job in load.jobs)
+    runs = tuple(run for run in past if any(_near(like, run) for like in likes))[:RUNS]
+    unlike = sum(count for like, count in likes.items() if not any(_near(like, run) for run in runs))
+    if not runs or 2 * unlike > len(load.jobs):
+        return None
+    worlds = _Worlds(load, runs, _Dice(seed))
+    rounds = max(1, min(ROUNDS, DRAWS // (len(load.jobs) * len(runs))))
+    drawn = [[worlds.carried_out(place) for _ in range(rounds)] for place in range(len(runs))]
+
+    def spread(figure: Callable[[Total], float]) -> Spread:
+        return spread_of([[figure(total) for total in totals] for totals in drawn])
+
+    return Forecast(
+        steps=spread(lambda total: total.steps),
+        critical_steps=spread(lambda total: total.critical),
+        tokens=spread(lambda total: total.usage.total),
+        input=spread(lambda total: total.usage.input),
+        cached=spread(lambda total: total.usage.cached),
+        cache_write=spread(lambda total: total.usage.cache_write),
+        output=spread(lambda total: total.usage.output),
+        nanos=spread(lambda total: total.nanos),
+        milliseconds=spread(lambda total: 1_000 * total.seconds),
+        agent_seconds=spread(lambda total: total.agent_seconds).p50,
+        runs=len(runs),
+        samples=sum(sample.like in likes for run in runs for sample in run.samples),
+        unlike=unlike,
+    )
+
+
+def stretch_of(seconds: float, *, load: Load, lasted: Sequence[float], before: float, after: float) -> float:
+    """`PastRun.stretch`: what a run took over what its tasks' durations make, by the schedule that forecasts use.
+
+    `lasted` holds the jobs' seconds, in their order; `before` and `after` what planner, gate and repairs took.
+    """
+    modelled = before + makespan(lasted, agents=load.agents, order=Order.of([job.needs for job in load.jobs])) + after
+    return seconds / modelled if modelled > 0 and seconds > 0 else 1.0
+
+
+# ---------------------------------------------------------------- one run in the world of a past one
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the plan used, carried out once."""
+
+    steps: float
+    critical: float
+    usage: Usage
+    nanos: int
+    seconds: float
+    agent_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Stock:
+    """Like tasks of one run by figure, a unit of work each; input by the tokens that were expected."""
+
+    steps: list[float]
+    seconds: list[float]
+    output: list[float]
+    input: list[float]
+    cached: list[float]
+    cache_write: list[float]
+    lost: list[float]
+
+    def joined(self, other: _Stock) -> _Stock:
+        """With another run's tasks, figure by figure brought to this one's mean."""
+        return _Stock(*(_levelled(getattr(self, name), getattr(other, name)) for name in _Stock.__slots__))
+
+
+def _levelled(own: list[float], other: list[float]) -> list[float]:
+    """`own`, then `other` scaled to its mean; that mean itself where `other` is nothing but zeros."""
+    mean, total = sum(own) / len(own), sum(other)
+    return [*own, *((each * mean * len(other) / total if total else mean) for each in other)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Like jobs of a load, with what each is times a sample's unit."""
+
+    usual: Sample
+    places: tuple[int, ...]
+    units: tuple[int, ...] = ()
+    """Empty where each is 1."""
+    expected: tuple[int, ...] = ()
+    """Empty where each is 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Like jobs, drawn: steps and seconds by job, tokens and losses in all."""
+
+    steps: list[float]
+    seconds: list[float]
+    usage: Usage
+    lost: float
+
+
+NONE = _Drawn([], [], Usage(), 0.0)
+
+
+@dataclass(slots=True)
+class _Dice:
+    """Numbers from a hash (SHAKE-256 over seed and count): chance that is the same everywhere, for ever."""
+
+    seed: str
+    thrown: int = 0
+
+    def words(self, count: int) -> tuple[int, ...]:
+        """`count` numbers of 32 bits."""
+        self.thrown += 1
+        body = hashlib.shake_256(f"{self.seed}/{self.thrown}".encode()).digest(4 * count)
+        return struct.unpack(f"<{count}I", body)
+
+    def picks(self, count: int, sides: int) -> list[int]:
+        """`count` of 0 to `sides` - 1, each once before any comes again."""
+        picked: list[int] = []
+        while len(picked) < count:
+            picked += sorted(range(sides), key=self.words(sides).__getitem__)
+        return picked[:count]
+
+    def rounded(self, expected: float) -> int:
+        """A whole number whose mean is `expected`."""
+        return math.floor(expected + self.words(1)[0] / (1 << 32))
+
+
+@dataclass(slots=True)
+class _Worlds:
+    """The past runs as worlds in which the load is carried out."""
+
+    load: Load
+    runs: Sequence[PastRun]
+    dice: _Dice
+    _groups: tuple[_Group, ...] = ()
+    _order: Order | None = None
+    _waves: list[list[int]] = field(default_factory=list[list[int]])
+    _stocks: dict[tuple[int, Like, int], _Stock] = field(default_factory=dict[tuple[int, Like, int], _Stock])
+
+    def __post_init__(self) -> None:
+        jobs = self.load.jobs
+        self._groups = tuple(_grouped([job.usual for job in jobs]))
+        self._order = Order.of([job.needs for job in jobs])
+        self._waves = self.load.waves
+
+    def carried_out(self, place: int) -> Total:
+        """The load's total, once, as the past run at `place` would have had it."""
+        run, load = self.runs[place], self.load
+        tasks = self._tasks(place)
+        repairs = self._more(place, self._repair, self.dice.rounded(run.repairs * load.units))
+        planning = self._more(place, load.planning[0], 1) if load.planning else NONE
+        gate = self._more(place, load.call[0], self.dice.rounded(run.gate * load.calls)) if load.call else NONE
+        span = makespan(tasks.seconds, agents=load.agents, order=self._order)
+        span += sum(planning.seconds) + makespan(gate.seconds, agents=load.calls_at_once)
+        span += makespan(repairs.seconds, agents=load.agents)
+        parts = (tasks, repairs, planning, gate)
+        return Total(
+            steps=sum(sum(part.steps) for part in parts),
+            critical=sum(max(map(tasks.steps.__getitem__, wave)) for wave in self._waves)
+            + sum(planning.steps)
+            + _beside(gate.steps, load.calls_at_once)
+            + max(repairs.steps, default=0),
+            usage=sum((part.usage for part in parts[1:]), tasks.usage),
+            nanos=self._nanos(tasks.usage + repairs.usage, planning.usage, gate.usage)
+            + round(sum(part.lost for part in parts)),
+            seconds=span * run.stretch,
+            agent_seconds=sum(tasks.seconds),
+        )
+
+    @property
+    def _repair(self) -> Sample:
+        """What a repair is taken for: a unit of the first job once more."""
+        usual = self.load.jobs[0].usual
+        like = Like(usual.like.model, usual.like.prompt, REPAIR, usual.like.tools)
+        return _for_one(usual, like)
+
+    def _nanos(self, work: Usage, planning: Usage, gate: Usage) -> int:
+        load = self.load
+        planned = cost(planning, load.planning[1]) if load.planning else 0
+        return cost(work, load.worker) + planned + (cost(gate, load.call[1]) if load.call else 0)
+
+    def _tasks(self, place: int) -> _Drawn:
+        """Every job of the load, in its order."""
+        steps, seconds = [0.0] * len(self.load.jobs), [0.0] * len(self.load.jobs)
+        usage, lost = Usage(), 0.0
+        for group in self._groups:
+            drawn = self._draw(place, group)
+            for at, taken, lasted in zip(group.places, drawn.steps, drawn.seconds, strict=True):
+                steps[at], seconds[at] = taken, lasted
+            usage, lost = usage + drawn.usage, lost + drawn.lost
+        return _Drawn(steps, seconds, usage, lost)
+
+    def _more(self, place: int, usual: Sample, count: int) -> _Drawn:
+        """`count` tasks outside the plan."""
+        return self._draw(place, _group([usual] * count, range(count))) if count else NONE
+
+    def _draw(self, place: int, group: _Group) -> _Drawn:
+        stock = self._stock(place, group.usual, len(group.places))
+        picks = self.dice.picks(len(group.places), len(stock.steps))
+        return _Drawn(
+            steps=_scaled(stock.steps, picks, group.units),
+            seconds=_scaled(stock.seconds, picks, group.units),
+            usage=Usage(
+                input=round(sum(_scaled(stock.input, picks, group.expected))),
+                cached=round(sum(_scaled(stock.cached, picks, group.expected))),
+                cache_write=round(sum(_scaled(stock.cache_write, picks, group.expected))),
+                output=round(sum(_scaled(stock.output, picks, group.units))),
+            ),
+            lost=sum(_scaled(stock.lost, picks, ())),
+        )
+
+    def _stock(self, place: int, usual: Sample, count: int) -> _Stock:
+        """Like tasks of the run at `place`, `count` of them where others can help out."""
+        key = (place, usual.like, count)
+        if key not in self._stocks:
+            stock = _stock_of(self._samples(place, usual.like) or [usual])
+            for run in (*self.runs[place + 1 :], *self.runs[:place]):
+                missing = count - len(stock.steps)
+                if missing > 0 and (same := _same(usual.like, run)):
+                    stock = stock.joined(_stock_of(same[:missing]))
+            self._stocks[key] = stock
+        return self._stocks[key]
+
+    def _samples(self, place: int, like: Like) -> list[Sample] | None:
+        """Like tasks of the run at `place`, else of the next run that has some; the same prompt before others."""
+        order = (*self.runs[place:], *self.runs[:place])
+        alike = chain((_same(like, run) for run in order), (_near(like, run) for run in order))
+        return next((samples for samples in alike if samples), None)
+
+
+def _same(like: Like, run: PastRun) -> list[Sample]:
+    return [sample for sample in run.samples if sample.like == like]
+
+
+def _near(like: Like, run: PastRun) -> list[Sample]:
+    """Samples of the same model and kind, whatever the prompt."""
+    kin = (like.model, like.kind, like.tools)
+    return [sample for sample in run.samples if (sample.like.model, sample.like.kind, sample.like.tools) == kin]
+
+
+def _grouped(usuals: Sequence[Sample]) -> Iterator[_Group]:
+    places: dict[Like, list[int]] = {}
+    for place, usual in enumerate(usuals):
+        places.setdefault(usual.like, []).append(place)
+    for held in places.values():
+        yield _group([usuals[place] for place in held], held)
+
+
+def _group(usuals: Sequence[Sample], places: Sequence[int]) -> _Group:
+    units = tuple(usual.units for usual in usuals)
+    expected = tuple(usual.expected for usual in usuals)
+    return _Group(
+        usuals[0],
+        tuple(places),
+        units if any(count != 1 for count in units) else (),
+        expected if any(count != 1 for count in expected) else (),
+    )
+
+
+def _for_one(usual: Sample, like: Like) -> Sample:
+    """The sample of one unit out of a batch, under another likeness."""
+    units, usage = usual.units, usual.usage
+    share = Usage(usage.input // units, usage.cached // units, usage.cache_write // units, usage.output // units)
+    seconds = usual.seconds / units
+    return Sample(like, max(1, usual.steps // units), share, seconds=seconds, expected=max(1, usual.expected // units))
+
+
+def _stock_of(samples: Sequence[Sample]) -> _Stock:
+    return _Stock(
+        steps=[sample.steps / sample.units for sample in samples],
+        seconds=[sample.seconds / sample.units for sample in samples],
+        output=[sample.usage.output / sample.units for sample in samples],
+        input=[sample.usage.input / sample.expected for sample in samples],
+        cached=[sample.usage.cached / sample.expected for sample in samples],
+        cache_write=[sample.usage.cache_write / sample.expected for sample in samples],
+        lost=[float(sample.lost) for sample in samples],
+    )
+
+
+def _beside(steps: Sequence[float], at_once: int) -> float:
+    """Critical steps of these calls: calls that overlap count as one stage, others one by one."""
+    return max(steps, default=0) if at_once > 1 else sum(steps)
+
+
+def _scaled(column: list[float], picks: list[int], times: Sequence[int]) -> list[float]:
+    picked = map(column.__getitem__, picks)
+    return list(map(mul, picked, times)) if times else list(picked)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which job waits for which, turned round once for many schedules."""
+
+    unmet: list[int]
+    readers: list[list[int]]
+    """Who needs a job, by its place."""
+
+    @classmethod
+    def of(cls, needs: Sequence[tuple[int, ...]]) -> Order | None:
+        """None where no job waits for another."""
+        if not any(needs):
+            return None
+        readers: list[list[int]] = [[] for _ in needs]
+        for place, needed in enumerate(needs):
+            for need in needed:
+                readers[need].append(place)
+        return cls(list(map(len, needs)), readers)
+
+
+def makespan(seconds: Sequence[float], *, agents: int, order: Order | None = None) -> float:
+    """When the last of these jobs ends, if each free agent takes the first job whose needs have ended."""
+    if order is not None:
+        return _in_order(seconds, order, agents)
+    if len(seconds) <= agents:
+        return max(seconds, default=0.0)
+    lanes = list(seconds[:agents])
+    heapify(lanes)
+    for lasts in seconds[agents:]:
+        heapreplace(lanes, lanes[0] + lasts)
+    return max(lanes)
+
+
+def _in_order(seconds: Sequence[float], order: Order, agents: int) -> float:
+    unmet, readers = order.unmet.copy(), order.readers
+    ready = [place for place, left in enumerate(unmet) if not left]
+    busy: list[tuple[float, int]] = []
+    now, free = 0.0, agents
+    while ready or busy:
+        while ready and free:
+            place = heappop(ready)
+            heappush(busy, (now + seconds[place], place))
+            free -= 1
+        now, ended = busy[0]
+        for reader in readers[ended]:
+            unmet[reader] -= 1
+            if not unmet[reader]:
+                heappush(ready, reader)
+        if ready:
+            place = heappop(ready)
+            heapreplace(busy, (now + seconds[place], place))
+        else:
+            heappop(busy)
+            free += 1
+    return now
+
+
+# ---------------------------------------------------------------- from totals to P50 and P90
+
+
+def spread_of(totals: Sequence[Sequence[float]]) -> Spread:
+    """Median and 90th percentile of the next run's total, from simulated totals by past run, as many for each."""
+    logs = [[math.log1p(max(total, 0.0)) for total in row] for row in totals]
+    if len(logs) >= ENOUGH:
+        columns = [sorted(column) for column in zip(*logs, strict=True)]
+        p50, p90 = (sum(_placed(column, level) for column in columns) / len(columns) for level in (0.5, 0.9))
+    else:
+        p50, p90 = _student(logs)
+    return Spread(math.expm1(p50), math.expm1(p90))
+
+
+def _placed(ordered: Sequence[float], level: float) -> float:
+    """The value at place `level` (n + 1) of n, between neighbours in proportion."""
+    place = min(max(level * (len(ordered) + 1), 1.0), float(len(ordered)))
+    below = math.floor(place)
+    above = min(below + 1, len(ordered))
+    return ordered[below - 1] + (place - below) * (ordered[above - 1] - ordered[below - 1])
+
+
+def _student(logs: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Centre and t bound: variance among runs, pulled to the prior's, and within a run beside it."""
+    means = [sum(row) / len(row) for row in logs]
+    centre = sum(means) / len(means)
+    if all(mean == 0 for mean in means):
+        return 0.0, 0.0  # nothing of this was ever used
+    inner = sum((each - mean) ** 2 for row, mean in zip(logs, means, strict=True) for each in row)
+    within = inner / max(sum(len(row) - 1 for row in logs), 1)
+    freedom = BELIEF + len(means) - 1
+    among = (BELIEF * PRIOR**2 + sum((mean - centre) ** 2 for mean in means)) / freedom * (1 + 1 / len(means))
+    return centre, centre + math.hypot(STUDENT[freedom - 1] * math.sqrt(among), NORMAL * math.sqrt(within))

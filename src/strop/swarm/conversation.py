@@ -1,0 +1,299 @@
+"""The steps of one attempt: asks, puts on record, calls tools, cuts what grows too long.
+
+A step that an earlier life already paid for is taken from the record when its request hash is equal, so
+a conversation is a fold of its events. An answer is committed together with its tools' results and the
+next intent, where the tools are prompt; else at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from strop.errors import ModelFailure, RateLimited, StropError, ToolFailure
+from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Request, Tool
+from strop.swarm.context import Context, Policy, shortened
+from strop.swarm.guards.backoff import delay
+from strop.swarm.guards.stall import Progress
+from strop.swarm.prompting import bullets, render
+from strop.types.events import Body, CallAnswered, CallFailed, CallIntended, CallLost, Compacted, ToolCall, ToolEnded
+from strop.types.fingerprint import digest
+from strop.types.money import Price, cost, worst_case
+from strop.types.schema import Json, Schema, validate
+
+TRIES = 5
+"""Paid or unpaid askings of one step before the attempt fails."""
+WORK_SCHEME = "work/2"
+
+
+class Flawed(Exception):
+    """An answer that did not fit after its repair turn; the message lists the flaws."""
+
+
+class Stalled(Flawed):
+    """The agent got nowhere; the message says by which sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a conversation works with: the model, its price, the tools. One instance serves a whole run."""
+
+    model: Model
+    price: Price
+    """As pinned in the plan."""
+    prompts: Mapping[str, str]
+    clock: Clock
+    chance: Chance
+    tools: Mapping[str, Tool]
+    policy: Policy
+    keep: Callable[[bytes], str]
+    """Puts a large body into the blob store; returns its hash."""
+    notice: Callable[[str, int], None]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """Owned by the agent's task."""
+
+    means: Means
+    assignment: Assignment
+    desk: Desk
+    judge: Callable[[Json], list[str]]
+    """What is wrong with an answer beyond its schema, in words for the model."""
+    step: int = 0
+    work_keys: list[str] = field(default_factory=list[str])
+    pending: list[Body] = field(default_factory=list[Body])
+    """Facts that wait for the next intent, so that a step is one commit."""
+    origins: set[str] = field(default_factory=set[str])
+    said: list[str] = field(default_factory=list[str])
+    """What the agent has tried so far, for whoever takes over."""
+
+    async def converse(self, opening: tuple[Message, ...], *, head: int, schema: Schema, max_output: int) -> Json:
+        """Ask until an answer fits `schema`, calling tools on the way.
+
+        Raises:
+            Flawed: it did not fit after one repair turn, the steps ran out, the window is full, or nothing moved.
+            ModelFailure, BudgetExhausted, JournalFault, AgentPaused.
+        """
+        means, task = self.means, self.assignment.task
+        specs = tuple(means.tools[name].spec for name in task.tools)
+        frame = Request(opening, head, specs, schema, max_output=max_output)
+        context = Context(frame, means.model.card.id, means.model.card.window)
+        work_key = digest([WORK_SCHEME, context.fingerprint])
+        self.work_keys.append(work_key)
+        progress = Progress()
+        flaws: list[str] = []
+        while self.step < task.steps:
+            if context.full:
+                await self._make_room(context)
+            answered = await self._ask(context, work_key)
+            work_key = ""  # it stands with the first intent
+            context.counted(answered.usage)
+            context.add(Message("assistant", answered.text, answered.calls, answered.reasoning))
+            if answered.calls:
+                await self._use_all(answered.calls, context, progress)
+                continue
+            answer, flaws_now = self._judged(answered, schema)
+            if not flaws_now:
+                return answer
+            if flaws:
+                raise Flawed("; ".join(flaws_now))
+            flaws = flaws_now
+            context.add(Message("user", render(means.prompts["repair"], flaws=bullets(flaws[:20]))))
+        raise Flawed(f"all {task.steps} steps of this agent were used" + (f"; {flaws[0]}" if flaws else ""))
+
+    # ------------------------------------------------------------ the window
+
+    async def _make_room(self, context: Context) -> None:
+        """Cut the conversation by its policy.
+
+        Raises:
+            Flawed: it cannot be cut, or not far enough.
+        """
+        before = context.estimate
+        if self.means.policy is Policy.HIDE and context.turns:
+            hidden = context.hide()
+            if context.estimate < before:
+                self.pending.append(self._compacted(Policy.HIDE, hidden, before))
+        elif self.means.policy is Policy.SHARD and context.turns and self.step + 1 < self.assignment.task.steps:
+            await self._shard(context, before)
+        if context.overflows:
+            room = context.window - context.frame.max_output
+            raise Flawed(
+                f"the conversation needs about {context.estimate:,} tokens, the window leaves {room:,} "
+                f"(context policy: {self.means.policy}). Give the task less to read, or a model with a larger window"
+            )
+
+    async def _shard(self, context: Context, before: int) -> None:
+        """Have the agent write down what it knows, and go on with only that."""
+        frame = context.frame
+        ask = Message("user", render(self.means.prompts["shard"]))
+        request = Request((*context.request.messages, ask), frame.head, (), None, max_output=frame.max_output // 2 or 1)
+        aside = Context(request, context.model, context.window)
+        answered = await self._ask(aside, digest([WORK_SCHEME, aside.fingerprint]))
+        context.start_afresh(render(self.means.prompts["shard-notes"], notes=answered.text))
+        self.pending.append(self._compacted(Policy.SHARD, len(context.turns), before))
+
+    def _compacted(self, policy: Policy, hidden: int, tokens: int) -> Compacted:
+        task = self.assignment.task.id
+        return Compacted(task, self.assignment.attempt, self.step + 1, policy, hidden, tokens)
+
+    # ------------------------------------------------------------ one step
+
+    async def _ask(self, context: Context, work_key: str) -> CallAnswered:
+        """One step: from the record when it was paid before, else from the model, with tries."""
+        self.step += 1
+        task, attempt = self.assignment.task.id, self.assignment.attempt
+        recorded = self.desk.recorded(task, attempt, self.step)
+        for body in recorded:
+            if isinstance(body, CallAnswered):
+                if body.request != context.fingerprint:
+                    raise Flawed("the recorded step answers another request (prompts or inputs changed)")
+                return body
+        begun = {body.tries for body in recorded if isinstance(body, CallIntended)}
+        ended = {body.tries for body in recorded if isinstance(body, CallFailed | CallLost)}
+        tries = max(begun, default=0)
+        request = context.request
+        for spent in range(1, TRIES + 1):
+            tries += 1
+            intent = self._intent(context, work_key, tries)
+            try:
+                return await self._call(request, intent, sequel=bool(begun - ended))
+            except ModelFailure as caught:
+                if not caught.retryable or spent == TRIES:
+                    raise
+                after = caught.retry_after if isinstance(caught, RateLimited) else None
+                await self.desk.rest(delay(spent, chance=self.means.chance.random(), retry_after=after))
+        raise AssertionError("unreachable: the last try raises")
+
+    def _intent(self, context: Context, work_key: str, tries: int) -> CallIntended:
+        output = context.frame.max_output
+        nanos = worst_case(input_bound=context.bound, output_bound=output, price=self.means.price)
+        task, tokens = self.assignment.task.id, context.bound + output
+        place = (task, self.assignment.attempt, self.step, tries)
+        return CallIntended(*place, context.fingerprint, work_key, nanos, tokens, output)
+
+    async def _call(self, request: Request, intent: CallIntended, *, sequel: bool) -> CallAnswered:
+        """Record the intent, ask, record how it ended. A cancelled call stays open: its outcome is unknown."""
+        before, self.pending = self.pending, []
+        await self.desk.record(*before, intent)
+        clock = self.means.clock
+        began = clock.now()
+
+        def notice(characters: int) -> None:
+            nonlocal began
+            if characters == 0:  # the request goes out now: until here it stood in a queue
+                began = clock.now()
+            self.means.notice(intent.task, characters)
+
+        place = (intent.task, intent.attempt, intent.step, intent.tries)
+        try:
+            answer = await self.means.model.answer(request, notice=notice)
+        except StropError as caught:
+            said = f"{type(caught).__name__}: {caught}"
+            if isinstance(caught, ModelFailure) and caught.billed:
+                await self.desk.record(CallLost(*place, said, intent.nanos, intent.tokens))
+            else:
+                await self.desk.record(CallFailed(*place, said, round(clock.now() - began, 6)))
+            raise
+        except Exception as caught:
+            # A defect below us: whether the provider billed is not known, and nothing may stay reserved for ever.
+            await self.desk.record(CallLost(*place, f"{type(caught).__name__}: {caught}", intent.nanos, intent.tokens))
+            raise
+        answered = CallAnswered(
+            *place,
+            request=intent.request,
+            text=answer.text,
+            calls=answer.calls,
+            reasoning=answer.reasoning,
+            finish=answer.finish,
+            usage=answer.usage,
+            nanos=cost(answer.usage, self.means.price),
+            seconds=round(clock.now() - began, 6),
+            sequel=sequel,
+        )
+        self.pending.append(answered)
+        if not answer.calls or not all(self._prompt(call) for call in answer.calls):
+            await self.flush()
+        return answered
+
+    def _judged(self, answered: CallAnswered, schema: Schema) -> tuple[Json, list[str]]:
+        """The parsed answer, and what is wrong with it."""
+        if answered.finish == "refusal":
+            raise Flawed(f"the model refused: {answered.text[:200] or 'no reason given'}")
+        if answered.finish == "length":
+            return None, ["the answer was cut off at the output limit; make it shorter"]
+        try:
+            answer: Json = orjson.loads(answered.text)
+        except ValueError as caught:
+            return None, [f"the answer is not JSON: {caught}"]
+        flaws = [str(flaw) for flaw in validate(schema, answer)]
+        return answer, flaws or self.judge(answer)
+
+    # ------------------------------------------------------------ tools
+
+    async def _use_all(self, calls: Sequence[ToolCall], context: Context, progress: Progress) -> None:
+        """Answer every call of a turn, in order.
+
+        Raises:
+            Stalled: the agent gets nowhere.
+        """
+        results: list[str] = []
+        for call in calls:
+            ended = await self._use(call)
+            results.append(ended.output)
+            context.add(Message("tool", ended.output, call_id=call.id))
+        self.said.append(", ".join(f"{call.name}({call.arguments})" for call in calls)[:200])
+        progress.note(calls, results)
+        if progress.stalled:
+            await self.flush()
+            raise Stalled(progress.stalled)
+
+    async def _use(self, call: ToolCall) -> ToolEnded:
+        """Run one tool call; a failure is told to the model and costs nothing but the step."""
+        task, attempt = self.assignment.task, self.assignment.attempt
+        for body in self.desk.recorded(task.id, attempt, self.step):
+            if isinstance(body, ToolEnded) and body.call == call:
+                self.origins.update(body.origins)
+                return body
+        tool = self.means.tools.get(call.name) if call.name in task.tools else None
+        if tool is None:
+            allowed = ", ".join(task.tools) or "none"
+            text, failed, origins = f"failed: there is no tool {call.name!r}; you have: {allowed}", True, ()
+        else:
+            text, failed, origins = await self._run(tool, call)
+        self.origins.update(origins)
+        if len(text) > len(shown := shortened(text, handle="")):
+            shown = shortened(text, handle=f"blob {self.means.keep(text.encode())[:16]}")
+        ended = ToolEnded(task.id, attempt, self.step, call, shown, failed, tuple(origins))
+        self.pending.append(ended)
+        return ended
+
+    async def _run(self, tool: Tool, call: ToolCall) -> tuple[str, bool, tuple[str, ...]]:
+        """(text, failed, origins) of one call; whatever breaks in it is told to the model."""
+        try:
+            output = await tool.call(call.arguments)
+        except ToolFailure as caught:
+            return f"failed: {caught}", True, ()
+        return output.text, False, output.label.origins
+
+    def _prompt(self, call: ToolCall) -> bool:
+        tool = self.means.tools.get(call.name)
+        return tool is None or tool.spec.prompt
+
+    async def harness_call(self, call: ToolCall) -> ToolEnded:
+        """A call that the harness makes, on record like the agent's own; a failure is its result."""
+        tool = self.means.tools[call.name]
+        text, failed, origins = await self._run(tool, call)
+        text = text.removeprefix("failed: ") if failed else text
+        ended = ToolEnded(self.assignment.task.id, self.assignment.attempt, self.step, call, text, failed, origins)
+        self.pending.append(ended)
+        return ended
+
+    async def flush(self) -> None:
+        """Commit what is pending."""
+        before, self.pending = self.pending, []
+        if before:
+            await self.desk.record(*before)
