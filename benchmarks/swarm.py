@@ -192,7 +192,9 @@ async def ours(base: str, folder: Path, agents: int) -> Measured:
     ended = await execute(open_project(folder), order, options=options, approve=approve, screen=Screen(watch=watch))
     whole = time.perf_counter() - began
     if "ended" not in marks:
-        sys.exit(f"no agent landed: {[result.failure for result in ended.turn.run.results][:3]} {ended.turn.run.stopped}")
+        sys.exit(
+            f"no agent landed: {[result.failure for result in ended.turn.run.results][:3]} {ended.turn.run.stopped}"
+        )
     wall, cpu = (after - before for before, after in zip(marks["began"], marks["ended"], strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     state = (ended.folder / "journal.db").stat().st_size

@@ -24,7 +24,7 @@ from strop.swarm.endpoints.limits import Limits
 from strop.types.money import Price
 
 STALE_DAYS = 90
-ROLES = ("worker", "planner", "verifier")
+ROLES = ("worker", "planner", "verifier", "reserve")
 EMBEDDED = "smollm2-135m"
 
 
@@ -166,6 +166,16 @@ class Settings(BaseModel):
     """Path of a GGUF file for the embedded model."""
     threads: int = Field(default=2, ge=1, le=256)
     durability: Literal["process", "power"] = "process"
+    store: str = "sqlite"
+    """Where journals are kept: `sqlite`, or a `postgresql://user@host/database` without a password."""
+    crew: str = "local"
+    """Where agents run: `local`, `ray`, or `ray:HOST:PORT`."""
+    hosts: int = Field(default=2, ge=1, le=1_000)
+    """Processes of a crew that is not local."""
+    context: Literal["hide-tool-results", "shard", "keep"] = "hide-tool-results"
+    """What is done when an agent's conversation fills its window."""
+    outlier: float = Field(default=5.0, ge=0, le=1_000, allow_inf_nan=False)
+    """An agent that costs this many times its siblings' median is paused and a person asked; 0 asks nobody."""
     exemplars: int = Field(default=4, ge=0, le=32)
     """Worked examples that a skill keeps."""
 
@@ -240,6 +250,8 @@ class Config:
         """
         if chosen := self.settings.roles.get(role):
             return chosen
+        if role == "reserve":
+            return ""
         wanted = "kimi-k2.6" if role == "worker" else "claude-opus-5-5"
         if any(environment.get(key) for key in self.catalogue[wanted].keys):
             return wanted

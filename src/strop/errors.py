@@ -126,9 +126,11 @@ class EndpointDown(ModelFailure):
 
     retryable = True
 
-    def __init__(self, message: str, *, billed: bool) -> None:
+    def __init__(self, message: str, *, billed: bool, overloaded: bool = False) -> None:
         super().__init__(message)
         self.billed = billed
+        self.overloaded = overloaded
+        """It spoke, and said that it has too much to do."""
 
 
 class RateLimited(ModelFailure):

@@ -5,7 +5,7 @@ Seconds and dates stand here and nowhere under `files/`, which must be equal for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import orjson
@@ -54,16 +54,21 @@ def write_reports(
     read: Callable[[str], str],
     publish: Callable[[Path, bytes], None],
     comparisons: tuple[Comparison, ...] = (),
+    more: Mapping[str, object] | None = None,
 ) -> None:
-    """Write all four, each whole or not at all."""
+    """Write all four, each whole or not at all; `more` are further keys of run.json."""
     publish(folder / "plan.json", orjson.dumps(turn.run.plan, option=PRETTY))
     publish(folder / "verdict.json", orjson.dumps(turn.verdict, option=PRETTY))
-    publish(folder / "run.json", orjson.dumps(run_json(turn, state, before=before, after=after), option=PRETTY))
+    publish(
+        folder / "run.json", orjson.dumps(run_json(turn, state, before=before, after=after, more=more), option=PRETTY)
+    )
     story = story_of(turn, state, read=read, comparisons=comparisons)
     publish(folder / "report.html", report(story).encode())
 
 
-def run_json(turn: Turn, state: RunFold, *, before: str, after: str) -> dict[str, object]:
+def run_json(
+    turn: Turn, state: RunFold, *, before: str, after: str, more: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """The run as one JSON object: what it used, by class, and what came of it."""
     run, tally = turn.run, turn.run.tally
     return {
@@ -110,6 +115,7 @@ def run_json(turn: Turn, state: RunFold, *, before: str, after: str) -> dict[str
             "manifest_before": before,
             "manifest_after": after,
         },
+        **(more or {}),
     }
 
 
@@ -139,6 +145,43 @@ def figures_json(figures: Figures) -> dict[str, object]:
             for one in figures.with_agents
         ],
     }
+
+
+def attempts_compared(before: RunFold, turn: Turn) -> Comparison:
+    """A new attempt beside the one before it, by what the gate said of both.
+
+    Raises:
+        JournalFault: the earlier run came to no plan.
+    """
+    old, new = before.run(), turn.run
+    verdicts = (before.verdict, turn.verdict)
+    heads = ("", f"run {old.id}", f"run {new.id}")
+    rows = [("outcome", str(before.outcome or "unfinished"), str(turn.outcome))]
+    rows += [
+        (str(standing), *(f"{len(verdict.standing(standing)):,}" if verdict else "-" for verdict in verdicts))
+        for standing in (Standing.ACCEPTED, Standing.CORRECTED, Standing.UNVERIFIED, Standing.REFUTED)
+    ]
+    rows += [
+        ("findings", *(f"{len(verdict.findings):,}" if verdict else "-" for verdict in verdicts)),
+        ("model calls", f"{old.tally.calls:,}", f"{new.tally.calls:,}"),
+        ("tokens", f"{old.tally.usage.total:,}", f"{new.tally.usage.total:,}"),
+        ("dollars", dollars(old.tally.nanos), dollars(new.tally.nanos)),
+        ("seconds", f"{old.tally.seconds:,.1f}", f"{new.tally.seconds:,.1f}"),
+    ]
+    note = f"{_better(before, turn)} One run beside one run is no measure of which way of working is better."
+    return Comparison("This attempt and the one before it", heads, tuple(rows), note)
+
+
+def _better(before: RunFold, turn: Turn) -> str:
+    proved = [
+        sum(len(verdict.standing(standing)) for standing in (Standing.ACCEPTED, Standing.CORRECTED)) if verdict else 0
+        for verdict in (before.verdict, turn.verdict)
+    ]
+    ranks = (before.outcome is Outcome.PASSED, proved[0]), (turn.outcome is Outcome.PASSED, proved[1])
+    if ranks[0] == ranks[1]:
+        return f"The gate proved as many values in both ({proved[1]:,})."
+    which = "the new one" if ranks[1] > ranks[0] else "the earlier one"
+    return f"By the gate {which} stands better: {proved[1]:,} values proved against {proved[0]:,} before."
 
 
 def story_of(
@@ -269,12 +312,16 @@ def quoted(quote: Quote, turn: Turn) -> tuple[Quoted, ...]:
     run, tally = turn.run, turn.run.tally
     return (
         Quoted("agents", f"{quote.agents}", f"{len(run.results)}"),
-        Quoted("steps", f"{quote.steps:,}", f"{tally.steps:,}"),
-        Quoted("critical steps", f"{quote.critical_steps:,}", f"{tally.critical_steps:,}"),
+        Quoted("steps", _upto(quote.steps, quote.steps_p90), f"{tally.steps:,}"),
+        Quoted("critical steps", _upto(quote.critical_steps, quote.critical_steps_p90), f"{tally.critical_steps:,}"),
         Quoted("tokens", f"{quote.tokens.p50:,.0f} to {quote.tokens.p90:,.0f}", f"{tally.usage.total:,}"),
         Quoted("dollars", f"{dollars(int(quote.nanos.p50))} to {dollars(int(quote.nanos.p90))}", dollars(tally.nanos)),
         Quoted("minutes", f"{quote.minutes.p50:.1f} to {quote.minutes.p90:.1f}", f"{tally.seconds / 60:.1f}"),
     )
+
+
+def _upto(p50: int, p90: int) -> str:
+    return f"{p50:,} to {p90:,}" if p90 else f"{p50:,}"
 
 
 def _sources(values: tuple[Value, ...], read: Callable[[str], str]) -> tuple[Source, ...]:

@@ -147,13 +147,13 @@ def test_the_doctor_fits_eighty_columns_and_tells_no_key(
     told = strop("doctor")
     assert told.code == 0
     assert "sk-very-secret" not in told.out
-    rows = [line for line in told.out.splitlines() if line.startswith(("worker", "planner", "verifier"))]
-    assert [row.split()[0] for row in rows] == ["worker", "planner", "verifier"]
+    rows = [line for line in told.out.splitlines() if line.startswith(("worker", "planner", "verifier", "reserve"))]
+    assert [row.split()[0] for row in rows] == ["worker", "planner", "verifier", "reserve"]
     assert rows[0].split()[1:4] == ["kimi-k2.6", "present", "api.moonshot.ai"]
     assert rows[0].rstrip().endswith("0.95 in, 4.00 out")
     assert "Set ANTHROPIC_API_KEY" in " ".join(told.out.split())
     examined = orjson.loads(strop("doctor", "--json").out)
-    assert [role["role"] for role in examined["roles"]] == ["worker", "planner", "verifier"]
+    assert [role["role"] for role in examined["roles"]] == ["worker", "planner", "verifier", "reserve"]
 
 
 def test_the_doctor_goes_on_past_a_role_that_is_wrong(strop: Strop, project: Path) -> None:

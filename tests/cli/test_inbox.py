@@ -34,7 +34,7 @@ from strop.types.schema import Object
 from strop.types.trial import Outcome, Result
 from strop.types.work import Budget, Task, TaskId, TaskKind
 
-from .conftest import Told
+from .conftest import SCRIPTED, Strop, Told, only_run
 
 pytestmark = pytest.mark.anyio
 
@@ -254,7 +254,7 @@ async def test_a_run_is_followed_until_nobody_works_on_it(closed: bool, tmp_path
     said: list[str] = []
     await follow(
         RUN,
-        read=lambda after: [event for event in read_journal(path) if event.seq > after],
+        read=lambda after: read_journal(path, after=after),
         owned=lambda: clock.journal is not None,
         say=said.append,
         clock=clock,
@@ -267,3 +267,20 @@ async def test_a_run_is_followed_until_nobody_works_on_it(closed: bool, tmp_path
     )
     assert said == ["2 more tasks: repairs", "1/2 a landed", "b failed: BadStream: cut", last]
     assert clock.slept == [0.25] * 4
+
+
+def test_show_follows_first_and_shows_then(strop: Strop, project: Path) -> None:
+    """A run that has ended is told to its end on stderr; stdout stays what it is without."""
+    assert strop("run", "spec.md", *SCRIPTED).code == 0
+    run = only_run(project)
+    plain, told = strop("show", run), strop("show", run, "--follow")
+    assert (told.code, told.out) == (0, plain.out)
+    assert "1/4 read-1" in told.err
+    assert told.err.endswith(f"run {run} closed: passed\n")
+
+
+def test_the_groups_hang_in_the_command(strop: Strop, project: Path) -> None:
+    """As users have them."""
+    assert strop("inbox").out == "no questions wait\n"
+    assert "no runs yet" in strop("runs").out
+    assert strop("runs", "stop", "zzz").code == 2

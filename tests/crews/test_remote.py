@@ -105,7 +105,7 @@ class Near:
 
 
 @asynccontextmanager
-async def near(made: Staff, *, hosts: int = 2, deaths: int = 3) -> AsyncGenerator[Near, None]:
+async def near(made: Staff, *, hosts: int = 2, screen: Callable[[], None] = lambda: None) -> AsyncGenerator[Near, None]:
     """Such a crew, closed at the end."""
     lines: list[NearLine] = []
     noticed: list[tuple[str, int]] = []
@@ -116,7 +116,11 @@ async def near(made: Staff, *, hosts: int = 2, deaths: int = 3) -> AsyncGenerato
             lines.append(NearLine(group, made, heard, lost))
             return lines[-1]
 
-        crew = RemoteCrew(dial, hosts, lambda *seen: noticed.append(seen), lambda body: kept.append(body) or "", deaths)
+        def notice(task: str, characters: int) -> None:
+            noticed.append((task, characters))
+            screen()
+
+        crew = RemoteCrew(dial, hosts, notice, lambda body: kept.append(body) or "")
         try:
             yield Near(crew, lines, noticed, kept)
         finally:
@@ -213,12 +217,26 @@ async def test_the_budget_holds_over_hosts(tmp_path: Path) -> None:
     assert chief.state.ledger.nanos <= 5_000_000
 
 
-async def test_passing_progress_comes_home(tmp_path: Path) -> None:
-    """What a model streams on a host is heard by the driver's screen, now and then."""
-    bill = Bill(tmp_path / "bill")
-    async with near(functools.partial(staff, bill=str(bill.path), seconds=0.2)) as hosts:
-        await carried_out(hosts.crew, wide_plan(2, agents=2), bill, lambda event: None)
-    assert ("t0", 7) in hosts.noticed
+async def test_passing_progress_comes_home() -> None:
+    """What a model streams on a host is heard by the driver's screen, also when there is nothing else to say."""
+    heard = asyncio.Event()
+
+    class Streaming:
+        def __init__(self, home: Home) -> None:
+            self.home = home
+
+        async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
+            self.home.notice(assignment.task.id, 7)
+            await heard.wait()
+            return Result(assignment.task.id, output="{}")
+
+    @asynccontextmanager
+    async def made(home: Home) -> AsyncGenerator[Worker, None]:
+        yield Streaming(home)
+
+    async with near(made, screen=heard.set) as hosts:
+        await asyncio.wait_for(hosts.crew.work(ASSIGNMENT, desk=PlainDesk()), 20)
+    assert hosts.noticed == [("t0", 7)]
 
 
 # ---------------------------------------------------------------- one assignment
@@ -301,6 +319,20 @@ async def test_after_three_dead_hosts_the_attempt_fails_as_data() -> None:
     assert failed.failure == "HostDied: 3 hosts died under this agent; killed"
     assert landed.landed
     assert len(hosts.lines) == 4
+
+
+async def test_a_host_that_talks_nonsense_is_a_dead_host() -> None:
+    """Nobody waits for ever for what cannot be read; another host takes over."""
+    desk = PlainDesk()
+
+    async def work(assignment: Assignment, desk: Desk) -> None:
+        if len(hosts.lines) == 1:
+            hosts.lines[0].heard(b'{"recordings": 7}')
+            await asyncio.Event().wait()
+
+    async with near(doing(work)) as hosts:
+        assert (await asyncio.wait_for(hosts.crew.work(ASSIGNMENT, desk=desk), 20)).landed
+    assert not hosts.lines[0].alive
 
 
 async def test_assignments_go_to_the_host_with_the_least() -> None:

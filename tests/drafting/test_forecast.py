@@ -15,12 +15,11 @@ from strop.drafting.forecast import (
     Forecast,
     Job,
     Load,
-    Order,
     forecast,
-    makespan,
     spread_of,
     stretch_of,
 )
+from strop.drafting.makespan import Order, makespan
 from strop.types.money import Price, Usage
 from strop.types.past import GATE, PLANNING, REPAIR, Like, PastRun, Sample
 

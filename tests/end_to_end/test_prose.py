@@ -305,7 +305,7 @@ BAD: dict[str, tuple[Reply, str]] = {
     "wrong form": (Reply('{"unexpected": true}'), "is missing"),
     "refuses": (Reply("I may not.", finish="refusal"), "the model refused"),
     "stops at length": (Reply('{"rows": [', finish="length"), "cut off at the output limit"),
-    "unknown tool": (Reply(calls=(ToolCall("c", "browser", "{}"),)), "all 6 steps of this agent were used"),
+    "unknown tool": (Reply(calls=(ToolCall("c", "browser", "{}"),)), "called browser({}) 4 times"),
     "invents a quote": (
         Reply(
             '{"rows": [{"well": {"value": "Well 01", "source": "inputs/well-01.txt", "quote": "Well 01 is bottomless"},'

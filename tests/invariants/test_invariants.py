@@ -26,7 +26,7 @@ from strop.types.events import (
 
 def told() -> Story:
     """A run in which nothing is wrong, with needs, tools and several agents."""
-    world = World(9, with_tools(random_plan(9), seed=9), WorldModel(9, faults=CALM))
+    world = World(12, with_tools(random_plan(12), seed=12), WorldModel(12, faults=CALM))
     world.live()
     return story_of(world)
 

@@ -226,13 +226,12 @@ FILL = """
 import asyncio, resource, sys
 from pathlib import Path
 from strop.errors import JournalFault
-from strop.seams import Journal
 from strop.stores.sqlite import SqliteJournal
 from strop.types.events import StopRequested
 
 async def main():
     journal = SqliteJournal(Path(sys.argv[1]), run="01RUN")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
     written = 0
     try:
         while True:

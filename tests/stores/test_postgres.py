@@ -265,9 +265,10 @@ async def test_a_cancelled_append_is_whole(postgres: InPostgres, journal: Postgr
         append = group.create_task(journal.append(facts("one", "two"), at=0))
         await asyncio.sleep(0)
         append.cancel()
-    (event,) = await journal.append(facts("three"), at=1)
-
     assert append.cancelled()
+    assert words(journal.read()) == ["one", "two"], "whoever was cancelled goes on only after it was whole"
+
+    (event,) = await journal.append(facts("three"), at=1)
     assert event.seq == 3
     assert words(journal.read()) == ["one", "two", "three"]
 

@@ -4,7 +4,7 @@
 """
 
 from strop.app.again import draft_of, verify_again
-from strop.app.orders import Options, Order, Screen, make_plan, replay_order
+from strop.app.orders import Options, Order, Screen, again_order, make_plan, replay_order
 from strop.app.parts import build_model, renderers, weights_of
 from strop.app.project import (
     Project,
@@ -24,6 +24,7 @@ __all__ = [
     "Order",
     "Project",
     "Screen",
+    "again_order",
     "all_skills",
     "build_model",
     "draft_of",

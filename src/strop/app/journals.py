@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from strop.errors import BadInput
@@ -18,6 +18,7 @@ NOTE = "journal.url"
 SQLITE = "sqlite"
 
 
+@runtime_checkable
 class Leased(Protocol):
     """A journal whose writer must say now and then that it lives."""
 
@@ -64,7 +65,11 @@ def open_journal(folder: Path, *, run: str, store: str, durability: Durability) 
     from strop.stores.postgres import PostgresJournal
 
     journal = PostgresJournal(store, run=run)
-    write_whole(note, f"{store}\n".encode())
+    try:
+        write_whole(note, f"{store}\n".encode())
+    except BaseException:
+        journal.close()
+        raise
     return journal
 
 

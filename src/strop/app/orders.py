@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from strop.app.parts import binding_of, build_model, inside_of, tools
-from strop.app.project import Project, skill_named
+from strop.app.project import Project, skill_named, state_of
 from strop.drafting.forecast import RUNS
 from strop.drafting.quoting import Pace
 from strop.errors import BadInput, SpecRefused
@@ -35,6 +35,12 @@ class Options:
     budget: Mapping[str, str] = field(default_factory=dict[str, str])
     """Caps from the command line, by the keys of the spec's budget."""
     exemplars: int | None = None
+    chaos: int | None = None
+    """Seed of mishaps that the workers' calls are to meet; None meets none."""
+    store: str = ""
+    """Where a new run's journal is kept: `sqlite`, or a `postgresql://` address."""
+    crew: str = ""
+    """Where agents run: `local`, or `ray`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,10 @@ class Order:
     tasks: tuple[Task, ...] = ()
     saving: str = ""
     skill: str = ""
+    solo: bool = False
+    """One agent does it all: the baseline of every claim about the swarm."""
+    again: str = ""
+    """The run that this one is a new attempt at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +65,40 @@ class Screen:
 
     watch: Callable[[Event], None] = lambda event: None
     notice: Callable[[str, int], None] = lambda task, characters: None
+    warn: Callable[[str], None] = lambda said: None
+    """Hears what the person should know while the run goes on."""
     opened: Callable[[Supervisor, str], None] = lambda desk, run: None
     """Hears of the run before anything is paid: signal handlers hang here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class Cast:
     """The models of one run, by role."""
 
     worker: Model
     planner: Model | None
     verifier: Model | None
+    reserve: Model | None = None
+    """Takes a task over that the worker has failed at twice."""
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
-        roles = (("worker", self.worker), ("planner", self.planner), ("verifier", self.verifier))
+        roles = (
+            ("worker", self.worker),
+            ("planner", self.planner),
+            ("verifier", self.verifier),
+            ("reserve", self.reserve),
+        )
         return tuple(binding_of(role, model.card) for role, model in roles if model is not None)
 
 
 @asynccontextmanager
-async def crew_of(project: Project, options: Options) -> AsyncGenerator[Crew, None]:
+async def cast_of(project: Project, options: Options) -> AsyncGenerator[Cast, None]:
     chosen = {
         "worker": options.worker or project.config.locator("worker", project.environment),
         "planner": options.planner or project.config.locator("planner", project.environment),
         "verifier": options.verifier or project.config.locator("verifier", project.environment),
+        "reserve": project.config.locator("reserve", project.environment),
     }
     async with AsyncExitStack() as stack:
         built: dict[str, Model] = {}
@@ -86,10 +106,14 @@ async def crew_of(project: Project, options: Options) -> AsyncGenerator[Crew, No
             built[locator] = build_model(project, locator)
             stack.push_async_callback(built[locator].close)
         worker = built[chosen["worker"]]
-        yield Crew(worker, built.get(chosen["planner"]), built.get(chosen["verifier"]))
+        if options.chaos is not None:
+            worker = build_model(project, chosen["worker"], chaos=options.chaos)
+            stack.push_async_callback(worker.close)
+        roles = (built.get(chosen[role]) for role in ("planner", "verifier", "reserve"))
+        yield Cast(worker, *roles)
 
 
-def terrain_of(project: Project, order: Order, crew: Crew, *, manifest: str) -> Terrain:
+def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: str) -> Terrain:
     """What planning may know of the project."""
     inside, material = inside_of(project, order.spec)
     files = inside.files()
@@ -108,15 +132,16 @@ def terrain_of(project: Project, order: Order, crew: Crew, *, manifest: str) -> 
             if (project.folder / path).is_file()
         },
         files=files,
-        bindings=crew.bindings,
+        bindings=cast.bindings,
         prompts=project.prompts(),
-        tools=tuple(tools(inside, material)) if crew.worker.card.tools else (),
-        pace=pace_of(project, crew.worker.card),
+        tools=tuple(tools(inside, material)) if cast.worker.card.tools else (),
+        pace=pace_of(project, cast.worker.card),
         guidance=replace(order.guidance, rules=rules),
         manifest=manifest,
         tasks=order.tasks,
+        solo=order.solo,
         rules=project.rules(),
-        past=project.db.past({binding.model for binding in crew.bindings}, most=RUNS),
+        past=project.db.past({binding.model for binding in cast.bindings}, most=RUNS),
     )
 
 
@@ -150,16 +175,18 @@ async def make_plan(project: Project, order: Order, options: Options) -> Plan:
     Raises:
         PlanRefused: prose that a planner must split; `strop run` plans it on record.
     """
-    async with crew_of(project, options) as crew:
-        order = capped(order, options, crew)
-        return await plan(order.spec, terrain=terrain_of(project, order, crew, manifest=project.db.head().hash))
+    async with cast_of(project, options) as cast:
+        order = capped(order, options, cast)
+        return await plan(order.spec, terrain=terrain_of(project, order, cast, manifest=project.db.head().hash))
 
 
-def capped(order: Order, options: Options, crew: Crew) -> Order:
+def capped(order: Order, options: Options, cast: Cast) -> Order:
     """The order under the caps of the command line; a model in this process serves one agent at a time."""
     budget = raised(order.spec.budget, options.budget)
-    if crew.worker.card.local:
+    if cast.worker.card.local:
         budget = replace(budget, agents=1)
+    if order.solo:  # one agent's every step is critical
+        budget = replace(budget, critical_steps=max(budget.critical_steps, budget.steps))
     return replace(order, spec=replace(order.spec, budget=budget))
 
 
@@ -189,6 +216,22 @@ def as_planned(options: Options, plan: Plan | None) -> Options:
         planner=options.planner or models.get("planner", "none"),
         verifier=options.verifier or models.get("verifier", "none"),
     )
+
+
+def again_order(project: Project, run: str) -> Order:
+    """The order of a new attempt at what a run did: its spec as approved, and of prose its tasks too.
+
+    Raises:
+        BadInput: no such run, or one that came to no plan.
+    """
+    folder = project.find_run(run)
+    state = state_of(folder)
+    if state.plan is None or state.opened is None:
+        raise BadInput(f"run {folder.name} came to no plan, so there is nothing to try again; go on with it: "
+                       f"strop run --resume {folder.name}")  # fmt: skip
+    plan = state.plan
+    tasks = plan.tasks if plan.spec.each is None else ()
+    return Order(plan.spec, state.opened.path, plan.guidance, tasks, again=folder.name)
 
 
 def replay_order(project: Project, name: str, *, inputs: str, exemplars: int | None = None) -> Order:

@@ -120,8 +120,10 @@ def _endpoint(project: Project, entry: Entry) -> Wire:
     )
 
 
-def build_model(project: Project, locator: str) -> Model:
+def build_model(project: Project, locator: str, *, chaos: int | None = None) -> Model:
     """The model of a catalogue name or locator, a remote one in a pool. Opens no connection.
+
+    `chaos` is the seed of mishaps that its calls are to meet, below the pool, so that the pool meets them too.
 
     Raises:
         ConfigRefused, MissingPart: unknown, unpriced, without its key, package or weights.
@@ -138,13 +140,23 @@ def build_model(project: Project, locator: str) -> Model:
         hosts=entry.hosts,
         local=entry.wire == "embedded",
     )
-    build = MODELS[entry.wire]
     if not entry.hosts:
-        return build(project, name, entry, card)
-    models = [build(project, name, each, replace(card, hosts=(each.host,))) for each in _reachable(project, entry)]
+        return _troubled(MODELS[entry.wire](project, name, entry, card), chaos)
+    models = [
+        _troubled(MODELS[entry.wire](project, name, each, replace(card, hosts=(each.host,))), chaos)
+        for each in _reachable(project, entry)
+    ]
     limits = project.config.settings.limits.of(own=entry.own)
     # All hosts stay on the card, also of places whose key is not set here: the plan's list depends on no machine.
     return Pool(models, card=card, clock=SystemClock(), chance=SystemChance(), limits=limits, caches=entry.prefix_cache)
+
+
+def _troubled(model: Model, chaos: int | None) -> Model:
+    if chaos is None:
+        return model
+    from strop.models.chaos import ChaosModel
+
+    return ChaosModel(model, clock=SystemClock(), seed=chaos)
 
 
 def _reachable(project: Project, entry: Entry) -> list[Entry]:

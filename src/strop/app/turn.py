@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import quantiles
 from typing import cast
 
 import orjson
 
-from strop.app.orders import Crew, Options, Order, Screen, as_planned, capped, crew_of, raised, terrain_of
+from strop.app.hosts import Brief, check_place, crew_of
+from strop.app.journals import Leased, open_journal
+from strop.app.minding import Minder, minded
+from strop.app.orders import Cast, Options, Order, Screen, as_planned, capped, cast_of, note_past, raised, terrain_of
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
 from strop.learning.rules import add_rules
 from strop.loop.cycle import Shop, Turn, cycle
-from strop.loop.plan import Think
+from strop.loop.plan import Terrain, Think
 from strop.loop.verify import Proofs
-from strop.reporting import write_reports
-from strop.seams import Assignment, Chance, Clock, Model
+from strop.renderers.story import Comparison
+from strop.reporting import attempts_compared, write_reports
+from strop.seams import Assignment, Chance, Clock, Crew, Journal, Model, Worker
 from strop.stores.blobs import write_whole
+from strop.stores.inbox import Inbox
 from strop.stores.project import PaceRow, RunRow
-from strop.stores.sqlite import Durability, SqliteJournal
+from strop.stores.sqlite import Durability
 from strop.swarm.agent import AgentLoop
+from strop.swarm.context import Policy
+from strop.swarm.endpoints.pool import Pool
 from strop.swarm.fold import RunFold, fold
+from strop.swarm.guards.outlier import Siblings
+from strop.swarm.spending import Spending
 from strop.swarm.supervise import Supervisor
 from strop.tools.tables import recompute
 from strop.types.events import (
@@ -43,9 +54,14 @@ from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Constraint, ItemState
 from strop.types.money import Price
 from strop.types.schema import Json
-from strop.types.trial import Claim, Run
+from strop.types.trial import Claim, Outcome, Run
 from strop.types.work import Budget, Plan, Task
 from strop.version import __version__
+
+FILES_TOLD = 200
+"""Files that an agent is told by name."""
+LOOKS = 0.05
+"""Seconds that a look into the inbox may wait for its database: agents wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,10 @@ class Ended:
     state: RunFold
     manifest_before: str
     manifest_after: str
+    compared: Comparison | None = None
+    """A new attempt beside the one before it."""
+    more: Mapping[str, object] = field(default_factory=dict[str, object])
+    """Further keys of run.json."""
 
 
 async def execute(
@@ -76,113 +96,242 @@ async def execute(
     Raises:
         StropError: in one of its branches; what was committed stands.
     """
-    clock, chance = clock or SystemClock(), chance or SystemChance()
+    check_place(options.crew)
     if resume:
         options = as_planned(options, state_of(project.runs / resume).plan)
-    async with crew_of(project, options) as crew:
+    async with AsyncExitStack() as opened:
+        chosen = await opened.enter_async_context(cast_of(project, options))
         run_id = resume or new_run_id(time.time())
         folder = project.runs / run_id
         folder.mkdir(parents=True, exist_ok=True)
-        journal = SqliteJournal(
-            folder / "journal.db", run=run_id, durability=Durability(project.config.settings.durability)
-        )
+        journal = _journal(project, folder, options)
+        opened.callback(journal.close)
+        world = (clock or SystemClock(), chance or SystemChance())
         try:
-            return await _turn(
-                project, capped(order, options, crew), options, crew, journal, approve, screen, folder, clock, chance
-            )
+            floor = _Floor(project, capped(order, options, chosen), options, chosen, journal, folder, screen, *world)
+            return await floor.turn(approve)
         except BadInput:
             if not worth_keeping(journal):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        finally:
-            journal.close()
 
 
-def worth_keeping(journal: SqliteJournal) -> bool:
+def _journal(project: Project, folder: Path, options: Options) -> Journal:
+    settings = project.config.settings
+    store = options.store or (settings.store if not any(folder.iterdir()) else "")
+    return open_journal(folder, run=folder.name, store=store, durability=Durability(settings.durability))
+
+
+def worth_keeping(journal: Journal) -> bool:
     """Whether a run has come to a plan or to a call; what was refused before that leaves no folder."""
     state = fold(journal.read())
     return state.plan is not None or state.ledger.calls > 0
 
 
-async def _turn(
-    project: Project,
-    order: Order,
-    options: Options,
-    crew: Crew,
-    journal: SqliteJournal,
-    approve: Callable[[Plan], Awaitable[str]],
-    screen: Screen,
-    folder: Path,
-    clock: Clock,
-    chance: Chance,
-) -> Ended:
-    state = fold(journal.read())
-    resumed = state.opened is not None
-    if resumed and state.plan is None:
-        order = _ordered_again(project, state)
-    if state.opened is not None:
-        order = replace(order, path=state.opened.path)
-    spec = state.plan.spec if state.plan is not None else order.spec
-    order = replace(order, spec=replace(spec, budget=raised(spec.budget, options.budget)))
-    head = project.db.head().hash
-    terrain = terrain_of(project, order, crew, manifest=head)
-    inside, material = inside_of(project, order.spec)
-    reader = Cached(material.read_text)
-    worker = AgentLoop(
-        model=crew.worker,
-        price=pinned(state, "worker", crew.worker),
-        prompts=terrain.prompts,
-        read=reader,
-        clock=clock,
-        chance=chance,
-        columns=order.spec.table,
-        title=order.spec.title,
-        tools=tools(inside, material),
-        files=terrain.files[:200],
-        notice=screen.notice,
-    )
-    answers: list[CallAnswered] = []
+@dataclass(slots=True)
+class _Floor:
+    """Everything that is open while one run is carried out. Owned by `execute`."""
 
-    def watch(event: Event) -> None:
-        if isinstance(event.body, CallAnswered) and event.body.task in state.tasks:
-            answers.append(replace(event.body, text="", reasoning=""))
-        screen.watch(event)
+    project: Project
+    order: Order
+    options: Options
+    cast: Cast
+    journal: Journal
+    folder: Path
+    screen: Screen
+    clock: Clock
+    chance: Chance
+    state: RunFold = field(init=False)
+    crew: Crew = field(init=False)
+    spending: Spending = field(default_factory=Spending)
+    paces: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    """(seconds, output tokens) of every answer to the plan's agents."""
 
-    desk = Supervisor(journal, state, worker, clock, chance, watch=watch)
-    screen.opened(desk, folder.name)
-    if resumed:
-        await desk.record(RunReopened(state.seconds), *_raises(order.spec.budget, options))
-    else:
-        opened = RunOpened(folder.name, order_mark(order.spec), __version__, order.spec.budget, order.path)
-        await desk.record(opened, ManifestPinned(head))
-    rules = project.rules()
-    shop = Shop(
-        desk=desk,
-        terrain=terrain,
-        approve=approve,
-        think=thinker(crew.planner, worker, desk, state, "planner") if crew.planner else None,
-        refute=thinker(crew.verifier, worker, desk, state, "verifier") if crew.verifier else None,
-        proofs=lambda run: proofs_of(
-            project, run, reader, rules, verifier=crew.verifier.card.name if crew.verifier else ""
-        ),
-        renderers=renderers(),
-        folder=folder,
-        publish=_publish,
-        rules=rules,
-        struck=project.struck_out(),
-        exemplars=project.config.settings.exemplars if options.exemplars is None else options.exemplars,
-        minutes=order.spec.budget.minutes,
-        saving=order.saving,
-        skill=order.skill,
-        taken=frozenset(item.id.partition("/")[2] for item in skills(project.db)),
-    )
-    turn = await cycle(order.spec, shop=shop)
-    after = await _keep(project, turn, desk, head)
-    _index(project, order, turn)
-    note_pace(project, folder.name, crew.worker.card.name, answers)
-    ended = Ended(folder.name, folder, turn, state, head, after)
-    write_reports(folder, turn=turn, state=state, before=head, after=after, read=reader, publish=write_whole)
-    return ended
+    def __post_init__(self) -> None:
+        before = self.journal.read()
+        self.state = fold(before)
+        for event in before:
+            self.spending.apply(event)
+        if self.resumed:
+            self.order = self._taken_up()
+        spec = self.order.spec
+        self.order = replace(self.order, spec=replace(spec, budget=raised(spec.budget, self.options.budget)))
+
+    @property
+    def resumed(self) -> bool:
+        return self.state.opened is not None
+
+    async def turn(self, approve: Callable[[Plan], Awaitable[str]]) -> Ended:
+        """From what is on record to files, and to what they leave behind."""
+        project, order, state = self.project, self.order, self.state
+        head = project.db.head().hash
+        terrain = terrain_of(project, order, self.cast, manifest=head)
+        reader = Cached(inside_of(project, order.spec)[1].read_text)
+        worker = self._worker(terrain, reader)
+        minder = self._minder()
+        desk = self._desk(self._crew(worker), minder)
+        self.screen.opened(desk, self.folder.name)
+        await desk.record(*self._beginning(head))
+        try:
+            async with minded(minder, desk, self.clock), self._leased():
+                await minder.look(desk)  # what a person said while nobody ran comes before anything is decided
+                turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve))
+        finally:
+            await self.crew.close()
+        after = await _keep(project, turn, desk, head)
+        _index(project, order, turn)
+        note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
+        note_past(project, state, spending=self.spending, terrain=terrain)
+        compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
+        ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, self._more(compared))
+        write_reports(
+            self.folder,
+            turn=turn,
+            state=state,
+            before=head,
+            after=after,
+            read=reader,
+            publish=write_whole,
+            comparisons=(compared,) if compared else (),
+            more=ended.more,
+        )
+        minder.close(awaiting=turn.outcome is Outcome.AWAITING)
+        return ended
+
+    def _more(self, compared: Comparison | None) -> dict[str, object]:
+        made = self.cast
+        roles = {"worker": made.worker, "planner": made.planner, "verifier": made.verifier, "reserve": made.reserve}
+        again = compared and {"run": self.order.again, "heads": compared.heads, "rows": compared.rows}
+        return {
+            "endpoints": {role: model.stats() for role, model in roles.items() if isinstance(model, Pool)},
+            "chaos": self.options.chaos,
+            "solo": self.order.solo,
+            "again": again,
+        }
+
+    def _taken_up(self) -> Order:
+        """What was ordered, as far as it is on record."""
+        assert self.state.opened is not None, "only an opened run is taken up"
+        order = self.order if self.state.plan is not None else _ordered_again(self.project, self.state)
+        spec = self.state.plan.spec if self.state.plan is not None else order.spec
+        return replace(order, spec=spec, path=self.state.opened.path)
+
+    def _beginning(self, head: str) -> tuple[RunOpened | ManifestPinned | RunReopened | BudgetRaised, ...]:
+        budget = self.order.spec.budget
+        if self.resumed:
+            return (RunReopened(self.state.seconds), *_raises(budget, self.options))
+        opened = RunOpened(self.folder.name, order_mark(self.order.spec), __version__, budget, self.order.path)
+        return opened, ManifestPinned(head)
+
+    def _worker(self, terrain: Terrain, reader: Callable[[str], str]) -> AgentLoop:
+        inside, material = inside_of(self.project, self.order.spec)
+        reserve = self.cast.reserve
+        return AgentLoop(
+            model=self.cast.worker,
+            price=pinned(self.state, "worker", self.cast.worker),
+            prompts=terrain.prompts,
+            read=reader,
+            clock=self.clock,
+            chance=self.chance,
+            columns=self.order.spec.table,
+            title=self.order.spec.title,
+            tools=tools(inside, material),
+            files=terrain.files[:FILES_TOLD],
+            notice=self.screen.notice,
+            policy=Policy(self.project.config.settings.context),
+            keep=self.project.blobs.put,
+            reserve=(reserve, pinned(self.state, "reserve", reserve)) if reserve is not None else None,
+        )
+
+    def _crew(self, worker: AgentLoop) -> Crew:
+        def brief() -> Brief:
+            made, state = self.cast, self.state
+            reserve = pinned(state, "reserve", made.reserve) if made.reserve is not None else Price()
+            folder, price = str(self.project.folder.absolute()), pinned(state, "worker", made.worker)
+            return Brief(folder, self.order.spec, self.options, price, reserve, worker.files)
+
+        where = self.options.crew or self.project.config.settings.crew
+        self.crew = crew_of(where, worker=worker, brief=brief, hosts=self.project.config.settings.hosts)
+        return self.crew
+
+    def _minder(self) -> Minder:
+        minder = Minder(
+            Inbox(self.project.folder / ".strop" / "project.db", patience=LOOKS),
+            self.folder.name,
+            self.order.spec.budget,
+            warn=self.screen.warn,
+            waiting=list(self.state.questions.values()),
+        )
+        if not self.state.questions:
+            minder.inbox.withdraw(self.folder.name)  # stops that an owner before this one did not live to hear
+        return minder
+
+    def _desk(self, worker: Worker, minder: Minder) -> Supervisor:
+        def watch(event: Event) -> None:
+            self.spending.apply(event)
+            if isinstance(event.body, CallAnswered) and event.body.task in self.state.tasks:
+                self.paces.append((event.body.seconds, event.body.usage.output))
+            minder.watch(event)
+            self.screen.watch(event)
+
+        factor = self.project.config.settings.outlier
+        return Supervisor(
+            self.journal, self.state, worker, self.clock, self.chance, watch=watch, siblings=Siblings(factor)
+        )
+
+    def _shop(
+        self,
+        desk: Supervisor,
+        terrain: Terrain,
+        worker: AgentLoop,
+        reader: Callable[[str], str],
+        approve: Callable[[Plan], Awaitable[str]],
+    ) -> Shop:
+        project, order, made = self.project, self.order, self.cast
+        rules = project.rules()
+        refuter = made.verifier.card.name if made.verifier else ""
+        kept = project.config.settings.exemplars if self.options.exemplars is None else self.options.exemplars
+        return Shop(
+            desk=desk,
+            terrain=terrain,
+            approve=approve,
+            think=thinker(made.planner, worker, desk, self.state, "planner") if made.planner else None,
+            refute=thinker(made.verifier, worker, desk, self.state, "verifier") if made.verifier else None,
+            proofs=lambda run: proofs_of(project, run, reader, rules, verifier=refuter),
+            renderers=renderers(),
+            folder=self.folder,
+            publish=_publish,
+            rules=rules,
+            struck=project.struck_out(),
+            exemplars=kept,
+            minutes=order.spec.budget.minutes,
+            saving=order.saving,
+            skill=order.skill,
+            taken=frozenset(item.id.partition("/")[2] for item in skills(project.db)),
+            teaches=self.options.chaos is None and not order.solo,
+        )
+
+    @asynccontextmanager
+    async def _leased(self) -> AsyncGenerator[None, None]:
+        """Where the journal is leased, say now and then that its writer lives."""
+        if not isinstance(self.journal, Leased):
+            yield
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                renewing = group.create_task(_renew(self.journal, self.clock))
+                try:
+                    yield
+                finally:
+                    renewing.cancel()
+        except ExceptionGroup as caught:  # as itself, and not in the group's wrapping
+            raise caught.exceptions[0] from None
+
+
+async def _renew(journal: Leased, clock: Clock) -> None:
+    while True:
+        await clock.sleep(journal.term / 3)
+        await journal.renew()
 
 
 def _ordered_again(project: Project, state: RunFold) -> Order:
@@ -224,7 +373,7 @@ def pinned(state: RunFold, role: str, model: Model) -> Price:
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
     if not options.budget:
         return ()
-    return (BudgetRaised(budget.nanos, budget.steps, budget.tokens, budget.minutes),)
+    return (BudgetRaised(budget.nanos, budget.steps, budget.tokens, budget.minutes, budget.critical_steps),)
 
 
 def _publish(staged: Path, target: Path) -> None:
@@ -312,10 +461,10 @@ def _index(project: Project, order: Order, turn: Turn) -> None:
     project.db.note_run(row)
 
 
-def note_pace(project: Project, run: str, model: str, answers: list[CallAnswered]) -> None:
-    """Remember how long the worker's calls took and how long its answers were."""
+def note_pace(project: Project, run: str, model: str, answers: list[tuple[float, int]]) -> None:
+    """Remember how long the worker's calls took (seconds) and how long its answers were (tokens)."""
     if len(answers) < 2:
         return
-    seconds = quantiles([answer.seconds for answer in answers], n=10, method="inclusive")
-    output = sorted(answer.usage.output for answer in answers)[len(answers) // 2]
+    seconds = quantiles([taken for taken, _ in answers], n=10, method="inclusive")
+    output = sorted(written for _, written in answers)[len(answers) // 2]
     project.db.note_pace(PaceRow(run, model, len(answers), seconds[4], seconds[8], output))

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from strop.app import Ended, Options, Order, Project, Screen, execute
+from strop.app import Ended, Options, Order, Project, Screen, again_order, execute, open_project, resumable
 from strop.cli.console import err, out, print_json
 from strop.cli.screen import LiveScreen
 from strop.cli.show import show_ended, show_plan
 from strop.errors import BadInput, HumanAwaited, Interrupted, JournalFault
 from strop.reporting import run_json
 from strop.types.trial import Outcome
-from strop.types.work import Plan
+from strop.types.work import Plan, Spec
 
 CODES = {Outcome.PASSED: 0, Outcome.REFUSED: 1, Outcome.PARTIAL: 3, Outcome.AWAITING: 4, Outcome.INTERRUPTED: 130}
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "the system's request to end"}
@@ -44,7 +45,7 @@ class Rim:
             show_plan(err, made)
             return await self._approval(made, yes=yes)
 
-        shown = Screen(watch=self.screen.watch, notice=self.screen.notice, opened=self.screen.opened)
+        shown = Screen(watch=self.screen.watch, notice=self.screen.notice, opened=self.screen.opened, warn=_warn)
         with self._listening(), self.screen.shown():
             try:
                 return await execute(project, order, options=options, approve=approve, screen=shown, resume=resume)
@@ -126,6 +127,10 @@ class Rim:
             running.cancel()
 
 
+def _warn(said: str) -> None:
+    err.print(said, highlight=False, markup=False)
+
+
 async def _asked(question: str) -> str:
     """A line typed at the terminal. Read by the loop, not by a thread, so that Ctrl-C is heard at once.
 
@@ -148,11 +153,59 @@ async def _asked(question: str) -> str:
     return line
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `strop run` was called with."""
+
+    spec: Path | None
+    project: Path
+    resume: str = ""
+    again: str = ""
+    solo: bool = False
+    yes: bool = False
+
+
+def wanted(asked: Wanted, *, ordered: Callable[[Path], tuple[Project, Order]]) -> tuple[Project, Order, str]:
+    """(project, order, run to go on with or empty).
+
+    Raises:
+        BadInput: nothing was named, or two things that exclude each other.
+    """
+    if asked.resume and (asked.again or asked.solo):
+        raise BadInput("--resume goes on with a run as it is; leave --again and --solo out, or start anew")
+    if asked.resume or asked.again:
+        project = open_project(asked.spec.parent if asked.spec is not None else asked.project)
+        if asked.again:
+            return project, replace(again_order(project, asked.again), solo=asked.solo), ""
+        # What was ordered stands in the run's own journal.
+        return project, Order(Spec(title="", outputs=()), ""), project.find_run(asked.resume).name
+    if asked.spec is None:
+        raise BadInput("name a spec: strop run spec.md, or a run to go on with: strop run --resume ID")
+    project, order = ordered(asked.spec)
+    order = replace(order, solo=asked.solo)
+    earlier = "" if asked.solo else resumable(project, order.spec)
+    if not earlier:
+        return project, order, ""
+    if not asked.yes and sys.stdin.isatty():
+        err.print(f"Run {earlier} of this spec was cut off; what it paid for is on record.", highlight=False)
+        return project, order, earlier if _yes("Go on with it? [Y/n] ") else ""
+    note = f"run {earlier} of this spec did not end; this is a new one. Go on with that: strop run --resume"
+    err.print(f"{note} {earlier}", highlight=False, soft_wrap=True)
+    return project, order, ""
+
+
+def _yes(question: str) -> bool:
+    err.print(question, end="", highlight=False, markup=False)
+    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+
+
 def carried_out(project: Project, order: Order, *, options: Options, yes: bool, as_json: bool, resume: str = "") -> int:
     """Run an order and print how it ended; the exit code."""
     ended = asyncio.run(Rim().carry(project, order, options=options, yes=yes, resume=resume))
     if as_json:
-        print_json(run_json(ended.turn, ended.state, before=ended.manifest_before, after=ended.manifest_after))
+        print_json(
+            run_json(ended.turn, ended.state, before=ended.manifest_before, after=ended.manifest_after, more=ended.more)
+        )
     else:
         show_ended(out, ended)
     stop = ended.state.stop

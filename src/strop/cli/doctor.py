@@ -26,6 +26,7 @@ EXTRAS = {
 WITHOUT = {
     "planner": "a spec in prose cannot be split; each: needs no planner",
     "verifier": "no model refutes; the gate checks what needs none",
+    "reserve": "a task that failed twice is tried a third time by the worker itself",
 }
 """What a role that nobody serves means for a run."""
 SAFE_SQLITE = (3, 51, 3)
@@ -85,6 +86,11 @@ def examine(folder: Path) -> Examined:
         ("strop.toml", str(project.config.path or "none; every value below is a default")),
         ("threads", str(settings.threads)),
         ("durability", settings.durability),
+        ("store", settings.store),
+        ("crew", f"{settings.crew}, hosts {settings.hosts}"),
+        ("context", settings.context),
+        ("outlier", f"{settings.outlier:g}"),
+        ("limits", settings.limits.shown),
         ("exemplars", str(settings.exemplars)),
     )
     catalogue = f"{len(project.config.catalogue)} models as of {project.config.as_of} ({age} days)"
@@ -105,16 +111,16 @@ def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
     locator = project.config.locator(role, os.environ)
     if not locator:
         without = WITHOUT.get(role, "nobody serves this role")
-        return RoleSeen(
-            role, "none", "", "", "", f"{without}. Set ANTHROPIC_API_KEY, or name a model under roles in strop.toml"
-        )
+        key = "" if role == "reserve" else "Set ANTHROPIC_API_KEY, or "
+        return RoleSeen(role, "none", "", "", "", f"{without}. {key}name a model under roles in strop.toml")
     try:
         name, entry = project.config.entry(locator)
     except ConfigRefused as caught:
         warnings.append(f"{role}: {caught}")
         return RoleSeen(role, locator, "", "", "", "unknown model; see the note below")
-    present = any(os.environ.get(key) for key in entry.keys)
-    key = "none needed" if not entry.keys else "present" if present else "optional" if entry.key_optional else "missing"
+    keys = tuple(dict.fromkeys(key for place in entry.places for key in place.keys))
+    present = any(os.environ.get(key) for key in keys)
+    key = "none needed" if not keys else "present" if present else "optional" if entry.key_optional else "missing"
     today = datetime.now(UTC).date()
     note = ""
     if entry.retires is not None:
@@ -125,8 +131,8 @@ def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
     elif entry.legacy:
         note = f"legacy; successor {entry.successor}"
     if key == "missing":
-        note = f"set {' or '.join(entry.keys)} in the environment" + (f"; {note}" if note else "")
-    return RoleSeen(role, name, key, entry.host or "stays here", _price(name, entry), note)
+        note = f"set {' or '.join(keys)} in the environment" + (f"; {note}" if note else "")
+    return RoleSeen(role, name, key, ", ".join(entry.hosts) or "stays here", _price(name, entry), note)
 
 
 def _price(name: str, entry: Entry) -> str:

@@ -5,10 +5,17 @@ Read-only, by `seq > n`: the run does not notice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from rich.console import Console
+
+from strop.app.parts import SystemClock
 from strop.seams import Clock
+from strop.stores.inbox import owned
+from strop.stores.sqlite import read_journal
 from strop.types.events import (
     Asked,
     AttemptEnded,
@@ -68,6 +75,24 @@ class Follower:
             return f"{self.landed}/{len(self.tasks)} {ended.task} landed"
         again = "; tries again" if ended.retry_at is not None else ""
         return f"{ended.task} failed: {ended.result.failure}{again}"
+
+
+def followed(folder: Path, *, console: Console) -> None:
+    """Follow the run of a folder on a console.
+
+    Raises:
+        JournalFault: the journal cannot be read.
+    """
+    journal = folder / "journal.db"
+    asyncio.run(
+        follow(
+            folder.name,
+            read=lambda after: read_journal(journal, after=after),
+            owned=lambda: owned(journal),
+            say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+            clock=SystemClock(),
+        )
+    )
 
 
 async def follow(

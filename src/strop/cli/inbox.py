@@ -99,7 +99,7 @@ def answer(
 
 @runs_app.callback(invoke_without_command=True)
 def runs(context: typer.Context, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List the runs of this project, newest first; stop one, or raise its caps.
+    """List the runs of this project, stop one, or raise its caps.
 
     \b
     Examples:

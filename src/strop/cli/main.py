@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from strop.cli.guard import guarded
+from strop.cli.inbox import inbox_app, runs_app
 from strop.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ app = typer.Typer(
 skills_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What runs have learned to do.")
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What runs must never do again.")
 model_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded model.")
+app.add_typer(runs_app, name="runs")
+app.add_typer(inbox_app, name="inbox")
 app.add_typer(skills_app, name="skills")
 app.add_typer(rules_app, name="rules")
 app.add_typer(model_app, name="model")
@@ -46,6 +49,8 @@ Worker = Annotated[
 ]
 Planner = Annotated[str, typer.Option(metavar="MODEL", help="Who splits prose into tasks; none for nobody.")]
 Verifier = Annotated[str, typer.Option(metavar="MODEL", help="Who tries to refute every value; none for nobody.")]
+Crew = Annotated[str, typer.Option(metavar="WHERE", help="Where agents run: local, ray, or ray:HOST:PORT.")]
+Store = Annotated[str, typer.Option(metavar="URL", help="Where a new run's journal is kept: sqlite or postgresql://…")]
 Caps = Annotated[
     list[str] | None,
     typer.Option("--budget", metavar="KEY=VALUE", help="A cap, as in the spec: usd=8, steps=6000. May be repeated."),
@@ -209,6 +214,13 @@ def run(
     spec: Annotated[Path | None, typer.Argument(metavar="SPEC", help="The spec file.")] = None,
     yes: Yes = False,
     resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with this run after any stop.")] = "",
+    again: Annotated[str, typer.Option(metavar="RUN", help="A new attempt at this run's job; the old one stays.")] = "",
+    solo: Annotated[bool, typer.Option("--solo", help="One agent does it all: the baseline for the swarm.")] = False,
+    chaos: Annotated[
+        int | None, typer.Option(metavar="SEED", help="Break calls on purpose, the same way for the same seed.")
+    ] = None,
+    crew: Crew = "",
+    store: Store = "",
     worker: Worker = "",
     planner: Planner = "",
     verifier: Verifier = "",
@@ -226,25 +238,20 @@ def run(
       strop run spec.md --yes --worker embedded
       strop run spec.md --worker openai:http://127.0.0.1:8000/v1#llama
       strop run --resume 01K9 --budget usd=8
+      strop run --again 01K9
+      strop run spec.md --solo
+      strop run spec.md --chaos 7
+      strop run spec.md --crew ray --store postgresql://strop@db.example/strop
     """
-    from strop.app import Options, Order, open_project, resumable
-    from strop.cli.carry import carried_out
-    from strop.cli.console import err
-    from strop.types.work import Spec
+    from strop.app import Options
+    from strop.cli.carry import Wanted, carried_out, wanted
 
-    options = Options(worker=worker, planner=planner, verifier=verifier, budget=_caps(budget))
-    if resume:
-        project = open_project(spec.parent if spec is not None else project_folder)
-        folder = project.find_run(resume)
-        empty = Order(Spec(title="", outputs=()), "")  # what was ordered stands in the run's own journal
-        raise typer.Exit(carried_out(project, empty, options=options, yes=yes, as_json=as_json, resume=folder.name))
-    if spec is None:
-        raise BadInput("name a spec: strop run spec.md, or a run to go on with: strop run --resume ID")
-    project, order = _ordered(spec)
-    if earlier := resumable(project, order.spec):
-        note = f"run {earlier} of this spec did not end; this is a new one. Go on with that: strop run --resume"
-        err.print(f"{note} {earlier}", highlight=False, soft_wrap=True)
-    raise typer.Exit(carried_out(project, order, options=options, yes=yes, as_json=as_json))
+    options = Options(
+        worker=worker, planner=planner, verifier=verifier, budget=_caps(budget), chaos=chaos, crew=crew, store=store
+    )
+    asked = Wanted(spec, project_folder, resume=resume, again=again, solo=solo, yes=yes)
+    project, order, run_id = wanted(asked, ordered=_ordered)
+    raise typer.Exit(carried_out(project, order, options=options, yes=yes, as_json=as_json, resume=run_id))
 
 
 @app.command()
@@ -282,29 +289,11 @@ def replay(
 
 
 @app.command()
-def runs(project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List the runs of this project, newest first.
-
-    \b
-    Example:
-      strop runs --json
-    """
-    from strop.app import open_project, runs_of
-    from strop.cli.console import out, print_json
-    from strop.cli.look import show_runs
-
-    rows = runs_of(open_project(project_folder))
-    if as_json:
-        print_json({"runs": rows})
-    else:
-        show_runs(out, rows)
-
-
-@app.command()
 def show(
     name: Name,
     claim: Annotated[str, typer.Option(metavar="ID", help="The value that this claim is behind.")] = "",
     row: Annotated[str, typer.Option(metavar="UNIT", help="The values of one unit.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Tell of it first, as it goes on, to its end.")] = False,
     project_folder: Home = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -313,15 +302,20 @@ def show(
     \b
     Examples:
       strop show 01K9
+      strop show 01K9 --follow
       strop show 01K9 --row affairs
       strop show 01K9 --claim f8fd5544
     """
     from strop.app import open_project, state_of
-    from strop.cli.console import out, print_json
+    from strop.cli.console import err, out, print_json
+    from strop.cli.follow import followed
     from strop.cli.look import chosen, show_run
     from strop.cli.show import show_value
 
-    state = state_of(open_project(project_folder).find_run(name))
+    folder = open_project(project_folder).find_run(name)
+    if follow:
+        followed(folder, console=err)
+    state = state_of(folder)
     values = chosen(state, claim=claim, row=row)
     if as_json:
         tally = state.run().tally if state.plan else None

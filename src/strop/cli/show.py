@@ -11,7 +11,9 @@ from rich.table import Table
 
 from strop.app import Ended
 from strop.cli.guard import NEXT
+from strop.cli.quoted import quote_basis, quote_table
 from strop.loop.cycle import Turn
+from strop.renderers.story import Comparison
 from strop.reporting import classes, measures, percent, quoted, wave_name
 from strop.swarm.figures import Figures
 from strop.types.content import Standing
@@ -45,19 +47,11 @@ def show_plan(console: Console, plan: Plan) -> None:
         makers = [task.id for task in plan.tasks if output.file in task.makes]
         by = makers[0] if len(makers) == 1 else f"all {len(makers)} readers" if makers else "nobody"
         console.print(f"   {escape(output.file)}  from {escape(by)}", highlight=False)
-    table = Table(box=None, padding=(0, 2), show_edge=False)
-    for head in ("", "expected", "9 of 10 times under", "at most"):
-        table.add_column(head, justify="left" if not head else "right")
-    table.add_row("tokens", f"{quote.tokens.p50:,.0f}", f"{quote.tokens.p90:,.0f}", f"{quote.tokens.worst:,.0f}")
-    money = [dollars(int(amount)) for amount in (quote.nanos.p50, quote.nanos.p90, quote.nanos.worst)]
-    table.add_row("dollars", *money)
-    table.add_row("minutes", f"{quote.minutes.p50:.1f}", f"{quote.minutes.p90:.1f}", f"{quote.minutes.worst:.0f}")
     console.print()
-    console.print(table)
-    console.print(
-        f"  waves {quote.waves}, critical steps {quote.critical_steps}, steps at most {plan.spec.budget.steps:,}",
-        highlight=False,
-    )
+    console.print(quote_table(quote, budget=plan.spec.budget))
+    console.print(f"  waves {quote.waves}", highlight=False)
+    if basis := quote_basis(quote):
+        console.print(Padding(basis, INDENT), highlight=False)
     for binding in plan.bindings:
         console.print(f"  {binding.role}: {escape(binding.model)}", highlight=False)
     console.print(f"  outbound hosts: {', '.join(plan.egress) or 'none'}", highlight=False)
@@ -117,6 +111,8 @@ def show_ended(console: Console, ended: Ended) -> None:
         console.print(
             f"  {lost.lost} calls of unknown outcome, booked at {dollars(lost.lost_nanos)}; {lost.twice} asked again"
         )
+    if ended.compared is not None:
+        show_comparison(console, ended.compared)
     if turn.skill is not None:
         console.print(
             f"\nLearned skill [bold]{turn.skill.name}[/bold], a candidate with "
@@ -125,6 +121,18 @@ def show_ended(console: Console, ended: Ended) -> None:
         console.print(f"  strop replay {turn.skill.name} --inputs FOLDER", highlight=False)
     for rule in turn.rules:
         console.print(f"New rule {rule.id}: {escape(rule.text)} ({escape(rule.check)})")
+
+
+def show_comparison(console: Console, compared: Comparison) -> None:
+    """Run beside run."""
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for head in compared.heads:
+        table.add_column(head, justify="left" if not head else "right")
+    for row in compared.rows:
+        table.add_row(*row)
+    console.print(f"\n[bold]{compared.title}[/bold]")
+    console.print(table)
+    console.print(Padding(compared.note, INDENT), highlight=False)
 
 
 def _standings(console: Console, turn: Turn) -> None:

@@ -22,6 +22,7 @@ from strop.crews.remote import DEATHS, Line, RemoteCrew
 from strop.errors import MissingPart, StropError
 from strop.seams import Assignment, Desk
 from strop.types.trial import Result
+from strop.version import __version__
 
 if TYPE_CHECKING:
     from strop.seams import Crew
@@ -116,9 +117,9 @@ class _Actor:
     def __init__(self, staff: Staff) -> None:
         self._host = Host(staff)
 
-    async def hello(self) -> int:
-        """The process id, once the host is up."""
-        return os.getpid()
+    async def hello(self) -> str:
+        """Its version of strop, once the host is up."""
+        return __version__
 
     async def serve(self) -> None:
         """See `Host.serve`."""
@@ -154,7 +155,7 @@ class _RayLine:
         self.opening = self.loop.call_later(
             OPENING, self._break, f"no host started within {OPENING:g} s: no room left?"
         )
-        self._watch(self.actor.hello.remote(), lambda pid: self.opening.cancel())
+        self._watch(self.actor.hello.remote(), self._greeted)
         self._watch(self.actor.serve.remote(), self._served)
         self._watch(self.actor.take.remote(), self._took)
 
@@ -180,6 +181,11 @@ class _RayLine:
     def _took(self, batch: bytes) -> None:
         self._watch(self.actor.take.remote(), self._took)
         self.heard(batch)
+
+    def _greeted(self, version: str) -> None:
+        self.opening.cancel()
+        if version != __version__:
+            self._break(f"it runs strop {version}, the driver {__version__}: give both the same image")
 
     def _served(self, nothing: object) -> None:
         del nothing

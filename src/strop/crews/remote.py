@@ -130,7 +130,11 @@ class RemoteCrew:
         return place
 
     def _heard(self, place: _Place, batch: bytes) -> None:
-        mail = to_driver(batch)
+        try:
+            mail = to_driver(batch)
+        except ValueError as caught:
+            self._lost(place, f"it says what this strop does not understand: {caught}")
+            return
         for body in mail.kept:
             self.keep(base64.b64decode(body))
         for seen in mail.noticed:

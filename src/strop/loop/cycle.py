@@ -76,6 +76,8 @@ class Shop:
     """Name for the skill; empty lets the spec's title name it."""
     taken: frozenset[str] = frozenset()
     """Names of skills that are there: a new one gets a number behind its name."""
+    teaches: bool = True
+    """Whether something is to be learned: not from a run that was broken on purpose, nor from a baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,7 @@ def _outcome(ran: Run, verdict: Verdict, shop: Shop) -> Outcome:
 
 def _learned(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> tuple[Skill | None, tuple[Constraint, ...]]:
     """Only a run that passed whole teaches, and a replay does not breed a second skill."""
-    if outcome is not Outcome.PASSED:
+    if outcome is not Outcome.PASSED or not shop.teaches:
         return None, ()
     rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules, never=shop.struck)
     if ran.plan.guidance.skill:

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 from strop.checking.bounds import bounded
 from strop.checking.checks import parse_check
-from strop.drafting.answers import answer_keys, reading_schema, told
+from strop.drafting.answers import answer_keys, making_schema, reading_schema, told
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
 from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
@@ -61,7 +61,9 @@ class Terrain:
     guidance: Guidance = Guidance()
     manifest: str = ""
     tasks: tuple[Task, ...] = ()
-    """A replayed skill's tasks: then no planner is asked."""
+    """A replayed skill's tasks, or those of an earlier attempt: then no planner is asked."""
+    solo: bool = False
+    """One agent does it all: the baseline of every claim about the swarm."""
     rules: tuple[Constraint, ...] = ()
     """Those a schema can hold go into what readers may answer."""
     past: tuple[PastRun, ...] = ()
@@ -91,9 +93,13 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
     if spec.each is not None:
         tasks = _reading(spec, terrain)
         scope = _scope_of_reading(spec, tasks)
+    elif terrain.solo:
+        tasks = _told_their_files(spec, (_alone(spec, terrain),))
+        scope = f"{spec.title}: one agent does all of it."
     elif terrain.tasks:
         tasks = _told_their_files(spec, terrain.tasks)
-        scope = f"Replays {len(tasks)} tasks of skill {terrain.guidance.skill}."
+        skill = terrain.guidance.skill
+        scope = f"Replays {len(tasks)} tasks of skill {skill}." if skill else f"The same {len(tasks)} tasks once more."
     elif think is None:
         raise PlanRefused(
             "this spec is prose, and no planner model is configured to split it. "
@@ -103,7 +109,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         split, scope, objections, fatal = await _decompose(spec, terrain, think)
         tasks = _told_their_files(spec, split)
     _within(spec, tasks)
-    planned = spec.each is None and not terrain.tasks
+    planned = spec.each is None and not terrain.tasks and not terrain.solo
     used = sorted({task.prompt for task in tasks} | {"unit", "unit-again", "repair", "task"})
     return Plan(
         title=spec.title,
@@ -149,13 +155,13 @@ def units_of(spec: Spec, found: Sequence[str]) -> tuple[Unit, ...]:
 def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
     """A task a batch and reader; batches are as small as the cap on agents in all allows."""
     units = units_of(spec, terrain.units)
-    budget = spec.budget
-    reads = len(units) * spec.readers
-    room = max(1, budget.agents_total // spec.readers)
+    budget, readers = spec.budget, 1 if terrain.solo else spec.readers
+    reads = len(units) * readers
+    room = 1 if terrain.solo else max(1, budget.agents_total // readers)
     batch = math.ceil(len(units) / room)
     if reads > budget.steps:
         raise PlanRefused(
-            f"{len(units):,} units x {spec.readers} readers need {reads:,} steps; the budget has {budget.steps:,}. "
+            f"{len(units):,} units x {readers} readers need {reads:,} steps; the budget has {budget.steps:,}. "
             f"Raise budget: {{steps: {reads * 2}}}, read with fewer readers, or narrow each: {spec.each}"
         )
     makes = tuple(output.file for output in spec.outputs)
@@ -163,7 +169,7 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
     held = [parse_check(rule.check) for rule in terrain.rules if rule.kind is CheckKind.GRAMMAR]
     schema = bounded(reading_schema(columns), held)
     tasks: list[Task] = []
-    for reader in range(1, spec.readers + 1):
+    for reader in range(1, readers + 1):
         for start in range(0, len(units), batch):
             chunk = list(units[start : start + batch])
             more = f"+{len(chunk) - 1}" if len(chunk) > 1 else ""
@@ -182,6 +188,21 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
                 )
             )
     return tuple(tasks)
+
+
+def _alone(spec: Spec, terrain: Terrain) -> Task:
+    """The whole job as one agent's task, with every tool and all the steps there are."""
+    return Task(
+        id=TaskId("solo"),
+        kind=TaskKind.AGGREGATE,
+        role="one agent",
+        goal=spec.prose,
+        schema=making_schema(spec.outputs, keys=answer_keys(spec.outputs)),
+        prompt="specialist",
+        tools=terrain.tools,
+        steps=max(1, spec.budget.steps // 2),
+        makes=tuple(output.file for output in spec.outputs),
+    )
 
 
 def _goal(spec: Spec) -> str:
@@ -254,12 +275,13 @@ def _planning_task(spec: Spec, terrain: Terrain, attempt: int, notes: tuple[str,
 
 
 def _told_their_files(spec: Spec, tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """Makers are told what their files must hold: they see nothing of the spec."""
+    """Makers are told what their files must hold: they see nothing of the spec. Who has been told is not told twice."""
     keys = answer_keys(spec.outputs)
-    return tuple(
-        replace(task, goal=task.goal + told([o for o in spec.outputs if o.file in task.makes], keys=keys))
-        for task in tasks
-    )
+    made: list[Task] = []
+    for task in tasks:
+        words = told([output for output in spec.outputs if output.file in task.makes], keys=keys)
+        made.append(task if task.goal.endswith(words) else replace(task, goal=task.goal + words))
+    return tuple(made)
 
 
 # ---------------------------------------------------------------- limits

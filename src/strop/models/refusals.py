@@ -72,7 +72,7 @@ def refusal(response: Response, text: str, *, who: str) -> ModelFailure:
         case status if 400 <= status < 500:
             return WindowExceeded(said) if _holds(low, _WINDOW) else RequestRefused(said)
         case status if status >= 500:
-            return EndpointDown(said, billed=False)
+            return EndpointDown(said, billed=False, overloaded=status in (503, 529))
         case _:
             return BadStream(said)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from aiohttp.typedefs import LooseHeaders
 from multidict import CIMultiDict
 from yarl import URL
 
 from strop.errors import BadStream, ConfigRefused, EgressRefused, EndpointDown, ModelFailure
-from strop.net.egress import check_address, check_host, spot
+from strop.net.guarded import Guard, session
 from strop.net.secrets import Secret
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -130,8 +129,8 @@ class Endpoint:
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
-        self.host, self.port = _place(self._base)
-        self._allow = frozenset(entry.lower() for entry in allow)
+        host, port = _place(self._base)
+        self._guard = Guard(host, port, frozenset(entry.lower() for entry in allow))
         self._secret = secret
         self._auth = auth
         self._deadlines = deadlines or Deadlines()
@@ -152,7 +151,7 @@ class Endpoint:
             BadStream: no HTTP, or too large.
             MissingPart: the key is not set.
         """
-        check_host(self.host, self.port, allow=self._allow)
+        self._guard.check_host()
         full = self._headers(headers)
         session = self._open()
         payload = body if len(body) < LARGE_BODY else io.BytesIO(body)
@@ -203,7 +202,7 @@ class Endpoint:
 
     @property
     def _where(self) -> str:
-        return spot(self.host, self.port)
+        return self._guard.where
 
     def _headers(self, headers: Mapping[str, str]) -> LooseHeaders:
         full = CIMultiDict(headers)
@@ -217,38 +216,8 @@ class Endpoint:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=0,
-                resolver=_GuardedResolver(self),
-                socket_factory=self._guarded_socket,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "strop", "Accept-Encoding": "identity", "Content-Type": "application/json"},
-                trust_env=False,
-            )
+            self._session = session(self._guard, headers={"Content-Type": "application/json"}, resolver=self._resolver)
         return self._session
-
-    def guard(self, address: str) -> None:
-        """Refuse an address that this endpoint must not be connected to.
-
-        Raises:
-            EgressRefused: see `egress.check_address`.
-        """
-        check_address(address, host=self.host, port=self.port, allow=self._allow)
-
-    def _guarded_socket(self, addr_info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
-        # The last moment before connect(), with the very address: also for literals, which skip the resolver.
-        family, kind, protocol, _, address = addr_info
-        self.guard(str(address[0]))
-        made = socket.socket(family=family, type=kind, proto=protocol)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
-
-    def resolver(self) -> AbstractResolver:
-        """The resolver beneath the guard."""
-        return self._resolver or aiohttp.ThreadedResolver()
 
     def _refuse_redirect(self, response: Response) -> None:
         if 300 <= response.status < 400:
@@ -269,25 +238,6 @@ class Endpoint:
                 return EndpointDown(
                     f"{self._where} broke the connection after the request was sent: {said}", billed=True
                 )
-
-
-class _GuardedResolver(AbstractResolver):
-    """Checks every address of a name, so that not even one of several leads inside."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._inner = endpoint.resolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        for entry in found:
-            self._endpoint.guard(entry["host"])
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 def _place(base_url: str) -> tuple[str, int]:

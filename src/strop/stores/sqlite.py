@@ -124,8 +124,8 @@ class SqliteJournal:
                 self._db.execute("ROLLBACK")
 
 
-def read_journal(path: Path) -> tuple[Event, ...]:
-    """All events of a journal, read-only, while a writer may be at work.
+def read_journal(path: Path, *, after: int = 0) -> tuple[Event, ...]:
+    """The events of a journal after a sequence number, read-only, while a writer may be at work.
 
     Raises:
         JournalFault: no such run, a damaged file, events of a newer strop.
@@ -134,7 +134,7 @@ def read_journal(path: Path) -> tuple[Event, ...]:
         raise JournalFault(f"{path}: no such journal")
     with _readable(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         row = db.execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
-        return _read(db, path, row[0] if row else "", 0)
+        return _read(db, path, row[0] if row else "", after)
 
 
 def _read(db: sqlite3.Connection, path: Path, run: str, after: int) -> tuple[Event, ...]:

@@ -23,7 +23,7 @@ from strop.errors import (
 from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Tool
 from strop.swarm.claims import claim_of_table, claims_of_reading, claims_of_work, unfounded
 from strop.swarm.context import Policy
-from strop.swarm.conversation import Conversation, Flawed, Means, Stalled
+from strop.swarm.conversation import Conversation, Flawed, Means, Outdated, Stalled
 from strop.swarm.prompting import bullets, narrowed, reading_head, render, working
 from strop.types.events import ToolCall
 from strop.types.fingerprint import canonical, digest, digest_bytes
@@ -115,7 +115,7 @@ class _Attempt:
             try:
                 text = loop.read(unit.source)
                 answer = await self._read_unit(unit, text, head)
-            except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault, AgentPaused):
+            except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault, AgentPaused, Outdated):
                 raise
             except (Flawed, StropError) as caught:
                 unread.append((unit.key, f"{type(caught).__name__}: {caught}"))
@@ -164,6 +164,8 @@ class _Attempt:
         most = loop.max_output(task, self.talk.means.model)
         try:
             answer = await self.talk.converse(opening, head=head, schema=task.schema, max_output=most)
+        except Outdated:
+            raise
         except Flawed as caught:
             await self.talk.flush()
             name = "Stalled" if isinstance(caught, Stalled) else "SchemaInvalid"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from strop.errors import ModelFailure, RateLimited, StropError, ToolFailure
+from strop.errors import ModelFailure, RateLimited, StropError, ToolFailure, boundary
 from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Request, Tool
 from strop.swarm.context import Context, Policy, shortened
 from strop.swarm.guards.backoff import delay
@@ -25,11 +25,17 @@ from strop.types.schema import Json, Schema, validate
 
 TRIES = 5
 """Paid or unpaid askings of one step before the attempt fails."""
+PACED = 20
+"""Refusals for pace of one step before the attempt fails; they are unpaid."""
 WORK_SCHEME = "work/2"
 
 
 class Flawed(Exception):
     """An answer that did not fit after its repair turn; the message lists the flaws."""
+
+
+class Outdated(Flawed):
+    """What is on record answers another request than the one that would be asked now."""
 
 
 class Stalled(Flawed):
@@ -150,23 +156,25 @@ class Conversation:
         for body in recorded:
             if isinstance(body, CallAnswered):
                 if body.request != context.fingerprint:
-                    raise Flawed("the recorded step answers another request (prompts or inputs changed)")
+                    raise Outdated("the recorded step answers another request (prompts or inputs changed)")
                 return body
         begun = {body.tries for body in recorded if isinstance(body, CallIntended)}
         ended = {body.tries for body in recorded if isinstance(body, CallFailed | CallLost)}
         tries = max(begun, default=0)
         request = context.request
-        for spent in range(1, TRIES + 1):
+        spent = paced = 0
+        while True:
             tries += 1
             intent = self._intent(context, work_key, tries)
             try:
                 return await self._call(request, intent, sequel=bool(begun - ended))
             except ModelFailure as caught:
-                if not caught.retryable or spent == TRIES:
+                for_pace = isinstance(caught, RateLimited)  # unpaid, and no fault of this step
+                spent, paced = spent + (not for_pace), paced + for_pace
+                if not caught.retryable or spent == TRIES or paced == PACED:
                     raise
                 after = caught.retry_after if isinstance(caught, RateLimited) else None
-                await self.desk.rest(delay(spent, chance=self.means.chance.random(), retry_after=after))
-        raise AssertionError("unreachable: the last try raises")
+                await self.desk.rest(delay(max(spent, 1), chance=self.means.chance.random(), retry_after=after))
 
     def _intent(self, context: Context, work_key: str, tries: int) -> CallIntended:
         output = context.frame.max_output
@@ -274,7 +282,8 @@ class Conversation:
     async def _run(self, tool: Tool, call: ToolCall) -> tuple[str, bool, tuple[str, ...]]:
         """(text, failed, origins) of one call; whatever breaks in it is told to the model."""
         try:
-            output = await tool.call(call.arguments)
+            async with boundary(ToolFailure, f"tool {call.name!r}"):
+                output = await tool.call(call.arguments)
         except ToolFailure as caught:
             return f"failed: {caught}", True, ()
         return output.text, False, output.label.origins

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from strop.drafting.forecast import makespan, stretch_of
+from strop.drafting.forecast import stretch_of
+from strop.drafting.makespan import makespan
 from strop.drafting.quoting import (
     Grounds,
     expected_calls,

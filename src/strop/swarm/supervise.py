@@ -23,6 +23,7 @@ from strop.errors import (
     StropError,
 )
 from strop.seams import Assignment, Chance, Clock, Journal, Worker
+from strop.swarm.conversation import Outdated
 from strop.swarm.fold import RunFold
 from strop.swarm.guards.backoff import delay
 from strop.swarm.guards.outlier import Cost, Siblings
@@ -84,6 +85,8 @@ class Supervisor:
     """Something waits in the queue."""
     _committing: bool = False
     """The committer runs: facts go through the queue."""
+    _door: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one who waits for room."""
     _agents: dict[TaskId, asyncio.Task[None]] = field(default_factory=dict[TaskId, "asyncio.Task[None]"])
     _broken: StropError | None = None
     _asked: tuple[str, str] | None = None
@@ -110,13 +113,12 @@ class Supervisor:
         fitting: list[Body] = []
         for fact in facts:
             if isinstance(fact, CallIntended):
-                while (refusal := self._refusal(fact)) is not None and self._may_fit_later(refusal, fitting):
-                    if fitting:
-                        await self._commit(fitting, held)
-                        fitting, held = [], []
-                        continue
-                    self._freed.clear()
-                    await self._freed.wait()
+                refusal = self._refusal(fact)
+                if refusal is not None and fitting:  # before queueing, or what it holds would block the queue
+                    await self._commit(fitting, held)
+                    fitting, held = [], []
+                if refusal is not None:
+                    refusal = await self._room_for(fact)
                 if refusal is not None:
                     break
                 self.state.ledger.hold(fact)
@@ -127,11 +129,19 @@ class Supervisor:
         if refusal is not None:
             raise refusal
 
-    def _may_fit_later(self, refusal: StropError, waiting: Sequence[Body]) -> bool:
-        """Whether something in flight, or answered in what waits to be committed, may give room."""
+    async def _room_for(self, intent: CallIntended) -> StropError | None:
+        """Wait until a call fits, first come first served: a commit wakes one agent, not hundreds."""
+        async with self._door:
+            while (refusal := self._refusal(intent)) is not None and self._may_fit_later(refusal):
+                self._freed.clear()
+                await self._freed.wait()
+            return refusal
+
+    def _may_fit_later(self, refusal: StropError) -> bool:
+        """Whether something in flight may give room."""
         if isinstance(refusal, AgentPaused) or self.state.schedule.stopping:
             return False
-        return self.state.ledger.in_flight > 0 or bool(waiting)
+        return self.state.ledger.in_flight > 0
 
     def _refusal(self, intent: CallIntended) -> StropError | None:
         """Why this call may not be made now; None where it may."""
@@ -303,7 +313,9 @@ class Supervisor:
                 await self._halt("endpoint", result.failure)
                 return
             retry_at = None
-            if result.failure and attempt < (READINGS if task.kind is TaskKind.READ else STRIKES):
+            strikes = READINGS if task.kind is TaskKind.READ else STRIKES
+            outdated = result.failure.startswith(Outdated.__name__)  # an upgrade between two lives costs no strike
+            if result.failure and (outdated or attempt < strikes):
                 retry_at = self.now + delay(attempt, chance=self.chance.random())
             await self._commit([AttemptEnded(task.id, attempt, result, retry_at)])
             if result.landed:

@@ -7,7 +7,7 @@ through its upcaster, an unknown kind makes the journal read-only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -299,7 +299,8 @@ KINDS: dict[str, type[Body]] = {
     )
 }
 VERSIONS: dict[str, int] = dict.fromkeys(KINDS, 1)
-UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Json]], dict[str, Json]]] = {}
+Upcaster: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
+UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 """(kind, version) -> the body one version up. Pure functions."""
 
 
@@ -343,22 +344,34 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def decode(kind: str, version: int, body: bytes) -> Body:
+def decode(
+    kind: str,
+    version: int,
+    body: bytes,
+    *,
+    versions: Mapping[str, int] = VERSIONS,
+    upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+) -> Body:
     """The body back from its bytes, brought up to the current version.
 
     Raises:
         JournalFault: a kind or version that this strop does not know, or a body that does not fit.
     """
     known = KINDS.get(kind)
-    if known is None or version > VERSIONS[kind]:
+    if known is None or version > versions[kind]:
         raise JournalFault(f"event {kind} v{version} was written by a newer strop; upgrade to open this run")
     try:
-        if version < VERSIONS[kind]:
+        if version < versions[kind]:
             raw = orjson.loads(body)
-            for step in range(version, VERSIONS[kind]):
-                raw = UPCASTERS[kind, step](raw)
+            for step in range(version, versions[kind]):
+                raw = upcasters[kind, step](raw)
             return _adapter(known).validate_python(raw)
         return _adapter(known).validate_json(body)
+    except KeyError as caught:
+        raise JournalFault(
+            f"event {kind} v{version} is from an older strop that this one cannot bring up to date; "
+            "what it delivered stands under files/"
+        ) from caught
     except ValueError as caught:
         raise JournalFault(f"event {kind} cannot be read: {caught}") from caught
 

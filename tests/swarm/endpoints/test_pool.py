@@ -441,8 +441,12 @@ def test_a_key_that_is_refused_for_pace_leaves_the_call_to_another() -> None:
     """Two keys, one at its limit: its call lands on the other one, and so do those that waited."""
 
     async def main() -> None:
-        tight, wide = Fake(fails(lambda: RateLimited("429", retry_after=60.0))), Fake(takes(1.0), host="b:1")
-        pool, clock = pool_of(tight, wide), LoopClock()
+        async def refuses_late(stage: Stage) -> None:
+            await asyncio.sleep(0.5)
+            raise RateLimited("429", retry_after=60.0)
+
+        tight, wide = Fake(refuses_late), Fake(takes(1.0), host="b:1")
+        pool, clock = pool_of(tight, wide, concurrency=10), LoopClock()
         done = await all_of(pool, [asked(str(number)) for number in range(60)])
         assert all(isinstance(each, Answer) for each in done)
         assert clock.now() < 10.0

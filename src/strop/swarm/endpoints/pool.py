@@ -26,6 +26,9 @@ from strop.swarm.endpoints.patience import Kind, Patience, kind_of
 from strop.swarm.endpoints.ring import Prompt, Ring, head_of, prompt_of
 from strop.swarm.endpoints.warmth import Turn
 
+_CLOSED = 10_000
+"""Calls of queue that a closed endpoint counts for: whoever can wait elsewhere does."""
+
 
 class Pool:
     """One model behind `models`, each of them an endpoint or a key of its own.
@@ -131,7 +134,10 @@ class Pool:
         lanes = self._lanes
         if len(lanes) == 1 and self._ring.is_well(0) and not tried:
             return lanes[0]
-        loads = [lane.limiter.in_flight + lane.limiter.waiting + len(lane.held) for lane in lanes]
+        loads = [
+            lane.limiter.in_flight + lane.limiter.waiting + len(lane.held) + _CLOSED * (lane.limiter.closed_until > now)
+            for lane in lanes
+        ]
         room = [lane.limiter.has_room(now) for lane in lanes]
         at = self._ring.choose(prompt, loads=loads, room=room, now=now, without=tried)
         if at is not None:
@@ -148,13 +154,14 @@ class Pool:
         others = [lane for lane in self._lanes if lane.at not in tried and self._ring.is_well(lane.at)]
         if isinstance(caught, RateLimited):
             now = self.clock.now()
-            return any(lane.limiter.has_room(now) for lane in others)
+            return any(lane.limiter.closed_until <= now for lane in others)
         return bool(others) and isinstance(caught, EndpointDown | AuthRefused | QuotaExhausted)
 
-    def _room_beside(self, lane: Lane, now: float) -> bool:
-        """Whether another endpoint would take a call at once."""
+    def _open_beside(self, lane: Lane, now: float) -> bool:
+        """Whether another endpoint takes calls now, at once or in turn."""
         return any(
-            other is not lane and self._ring.is_well(other.at) and other.limiter.has_room(now) for other in self._lanes
+            other is not lane and self._ring.is_well(other.at) and other.limiter.closed_until <= now
+            for other in self._lanes
         )
 
     def _evict(self, lane: Lane) -> None:
@@ -222,7 +229,7 @@ class Pool:
         if slot and refused:
             after = caught.retry_after if isinstance(caught, RateLimited) else None
             limiter.refused(slot, now=now, chance=self.chance.random(), retry_after=after)
-            if limiter.closed_until > now and self._room_beside(lane, now):
+            if limiter.closed_until > now and self._open_beside(lane, now):
                 self._evict(lane)
         elif slot:
             limiter.broken(slot)
@@ -435,12 +442,7 @@ class _Call:
 
 
 def _overloaded(caught: BaseException | None) -> bool:
-    """Whether a 5xx is about load: 503 and 529 say so."""
-    return (
-        isinstance(caught, EndpointDown)
-        and not caught.billed
-        and (": HTTP 503" in str(caught) or ": HTTP 529" in str(caught))
-    )
+    return isinstance(caught, EndpointDown) and caught.overloaded
 
 
 def _joined(cards: Sequence[ModelCard]) -> ModelCard:

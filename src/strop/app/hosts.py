@@ -1,0 +1,127 @@
+"""What a host of a crew does on its own: builds the worker of a run from plain data, in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strop.app.orders import Options, cast_of
+from strop.app.parts import SystemChance, SystemClock, inside_of, tools
+from strop.app.project import open_project
+from strop.crews.host import Home, Staff
+from strop.crews.local import LocalCrew
+from strop.errors import BadInput, MissingPart
+from strop.seams import Assignment, Crew, Desk
+from strop.swarm.agent import AgentLoop
+from strop.swarm.context import Policy
+from strop.types.money import Price
+from strop.types.trial import Result
+from strop.types.work import Spec
+
+LOCAL, RAY = "local", "ray"
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All that a host must know of a run; plain data, so that it travels."""
+
+    folder: str
+    """The project, at the same place on every host."""
+    spec: Spec
+    options: Options
+    price: Price
+    """Of the worker, as pinned in the plan."""
+    reserve: Price
+    files: tuple[str, ...]
+    """What agents with tools are told they may read."""
+
+
+@asynccontextmanager
+async def staff(home: Home, *, brief: Brief) -> AsyncGenerator[AgentLoop, None]:
+    """A worker like the driver's own, with this process's models, clock and tools."""
+    project = open_project(Path(brief.folder))
+    async with cast_of(project, brief.options) as cast:
+        inside, material = inside_of(project, brief.spec)
+        yield AgentLoop(
+            model=cast.worker,
+            price=brief.price,
+            prompts=project.prompts(),
+            read=material.read_text,
+            clock=SystemClock(),
+            chance=SystemChance(),
+            columns=brief.spec.table,
+            title=brief.spec.title,
+            tools=tools(inside, material),
+            files=brief.files,
+            notice=home.notice,
+            policy=Policy(project.config.settings.context),
+            keep=home.keep,
+            reserve=(cast.reserve, brief.reserve) if cast.reserve is not None else None,
+        )
+
+
+@dataclass(slots=True)
+class Placed:
+    """A crew that is opened when the first agent starts: by then the plan is approved and its prices are pinned.
+
+    Owned by the run.
+    """
+
+    opening: Callable[[], Crew]
+    _crew: Crew | None = None
+
+    async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
+        """See `seams.Crew`.
+
+        Raises:
+            MissingPart: the extra `cluster` is not installed.
+            StropError: the cluster cannot be started or reached.
+        """
+        if self._crew is None:
+            self._crew = self.opening()
+        return await self._crew.work(assignment, desk=desk)
+
+    async def close(self) -> None:
+        """End it, if it was opened."""
+        if self._crew is not None:
+            await self._crew.close()
+
+
+def check_place(where: str) -> None:
+    """Whether this names a crew, before anything is paid.
+
+    Raises:
+        BadInput: it does not.
+        MissingPart: the extra `cluster` is not installed.
+    """
+    kind = where.partition(":")[0]
+    if kind not in ("", LOCAL, RAY):
+        raise BadInput(f"--crew {where}: write local, ray, or ray:HOST:PORT")
+    if kind == RAY and find_spec("ray") is None:
+        raise MissingPart("agents on Ray need ray; install it with: pip install 'strop[cluster]'")
+
+
+def crew_of(where: str, *, worker: AgentLoop, brief: Callable[[], Brief], hosts: int) -> Crew:
+    """Who places the agents: this process itself, or hosts on Ray."""
+    kind, _, address = where.partition(":")
+    if kind != RAY:
+        return LocalCrew(worker)
+
+    def opening() -> Crew:
+        from strop.crews.ray_crew import RayCrew
+
+        made: Staff = partial(staff, brief=brief())
+        return RayCrew(made, hosts=hosts, address=address, notice=worker.notice, keep=worker.keep)
+
+    return Placed(opening)
+
+
+if TYPE_CHECKING:
+
+    def _fits(x: Placed) -> Crew:
+        return x
