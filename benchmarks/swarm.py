@@ -254,7 +254,9 @@ def measured(kind: str, base: str, agents: int) -> Measured:
         return asyncio.run(bare(base, agents))
     with tempfile.TemporaryDirectory() as folder:
         project(Path(folder), agents)
-        return asyncio.run(ours(base, Path(folder), agents))
+        from strop.app import run
+
+        return run(ours(base, Path(folder), agents))
 
 
 # ---------------------------------------------------------------- the table
@@ -325,7 +327,7 @@ def show(figure: Figure) -> None:
 
 
 def profile(name: str) -> None:
-    """cProfile of one cell's process, by own time."""
+    """CProfile of one cell's process, by own time."""
     import cProfile
     import pstats
 

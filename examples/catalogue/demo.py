@@ -36,6 +36,8 @@ HERE = Path(__file__).parent
 SKILL = "catalogue-of-data-sets"
 CHOICES = (2, 4, 8)
 """Numbers of worked examples that demo-full chooses from."""
+FULL_MINUTES = 90
+"""Cap of each arm of demo-full: on two cores with other work 20 minutes ended three of its four arms early."""
 
 console = Console(stderr=True)
 
@@ -69,10 +71,11 @@ async def turn(project: Project, order: Order, options: Options, *, name: str) -
         return await execute(project, order, options=options, approve=approve, screen=shown)
 
 
-def spec_order(project: Project, folder: str, *, repairs: int, items: int) -> Order:
-    """The demo's spec over a folder of inputs."""
+def spec_order(project: Project, folder: str, *, repairs: int, items: int, minutes: int = 20) -> Order:
+    """The demo's spec over a folder of inputs; a skill keeps its budget, so replays have the same minutes."""
     text = (HERE / "spec.md").read_text("utf-8").replace("inputs-1/", f"{folder}/")
-    text = text.replace("repairs: 0", f"repairs: {repairs}").replace('rows: ">= 6"', f'rows: ">= {items * 3 // 4}"')
+    text = text.replace("repairs: 0", f"repairs: {repairs}").replace("minutes: 20", f"minutes: {minutes}")
+    text = text.replace('rows: ">= 6"', f'rows: ">= {items * 3 // 4}"')
     (project.folder / f"spec-{folder}.md").write_text(text, encoding="utf-8")
     return Order(specify(text.encode(), name="spec.md"), f"spec-{folder}.md", skill=SKILL)
 
@@ -111,9 +114,8 @@ async def full(project: Project, sizes: Sizes, options: Options) -> tuple[dict[s
     """The demo at size, with repair, the choice of the number of examples, and an arm without gate correction."""
     gold = scores.read_gold(project.folder)
     options = replace(options, exemplars=max(CHOICES))
-    first = await turn(
-        project, spec_order(project, "inputs-1", repairs=1, items=sizes.first), options, name="run 1: from the spec"
-    )
+    ordered = spec_order(project, "inputs-1", repairs=1, items=sizes.first, minutes=FULL_MINUTES)
+    first = await turn(project, ordered, options, name="run 1: from the spec")
     arms = {"run 1": first}
     if first.turn.skill is None:
         return arms, []
@@ -129,7 +131,7 @@ async def full(project: Project, sizes: Sizes, options: Options) -> tuple[dict[s
         project, replace(chosen, guidance=bare), options, name="examples without gate correction"
     )
     empty = without_library(project)
-    control = spec_order(empty, "inputs-2", repairs=1, items=sizes.second)
+    control = spec_order(empty, "inputs-2", repairs=1, items=sizes.second, minutes=FULL_MINUTES)
     arms["control"] = await turn(empty, control, options, name="control: with an empty library")
     return arms, tried
 

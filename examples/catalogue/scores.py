@@ -56,9 +56,12 @@ def same(one: Scalar, other: Scalar) -> bool:
     return str(one).strip().lower() == str(other).strip().lower()
 
 
-def readings(ended: Ended, gold: Gold) -> Iterator[tuple[str, bool]]:
-    """(item, right) for every field that a reader of the plan was to read; what it left out is wrong."""
-    readers = ended.turn.run.plan.spec.readers
+def readings(ended: Ended, gold: Gold, *, most: int | None = None) -> Iterator[tuple[str, bool]]:
+    """(item, right) for every field that a reader of the plan was to read; what it left out is wrong.
+
+    With `most`, only of so many of an item's readers, the first ones: they are read before the others.
+    """
+    readers = most or ended.turn.run.plan.spec.readers
     said = {(c.row, c.field, c.reader): c.value for c in ended.turn.run.claims if c.reader}
     for item in sorted({str(value.row) for value in ended.turn.verdict.values}):
         for field in FIELDS:
@@ -66,10 +69,16 @@ def readings(ended: Ended, gold: Gold) -> Iterator[tuple[str, bool]]:
                 yield item, same(said.get((item, field, reader)), gold[item][field])  # type: ignore[call-overload]
 
 
-def read_right(ended: Ended, gold: Gold) -> Share:
+def read_right(ended: Ended, gold: Gold, *, most: int | None = None) -> Share:
     """How often a reader's value is what the page says, before any gate."""
-    marks = [right for _, right in readings(ended, gold)]
+    marks = [right for _, right in readings(ended, gold, most=most)]
     return Share(sum(marks), len(marks))
+
+
+def made(ended: Ended) -> Share:
+    """How many of the readings that were planned landed; the others count as wrong above."""
+    planned = [task.id for task in ended.turn.run.plan.tasks]
+    return Share(len(set(planned).intersection(ended.turn.run.landed)), len(planned))
 
 
 def precision(ended: Ended, gold: Gold, *standings: Standing) -> Share:
@@ -110,7 +119,9 @@ def rows(arms: Mapping[str, Ended], gold: Gold, project: Project) -> Iterator[tu
         "worked examples",
         lambda e: len(e.turn.run.plan.guidance.exemplars[0]) if e.turn.run.plan.guidance.exemplars else 0,
     )
+    yield line("readings made", lambda e: f"{made(e).right}/{made(e).n}")
     yield line("readings right", lambda e: read_right(e, gold))
+    yield line("first reader right", lambda e: read_right(e, gold, most=1))
     for each in (Standing.ACCEPTED, Standing.CORRECTED, Standing.UNVERIFIED, Standing.REFUTED):
         yield standing(each)
     yield line("accepted and right", lambda e: precision(e, gold, Standing.ACCEPTED))
@@ -165,7 +176,9 @@ def as_json(arms: Mapping[str, Ended], gold: Gold) -> dict[str, object]:
     """The figures for table.json."""
     return {
         name: {
+            "readings_made": made(ended).as_json(),
             "readings_right": read_right(ended, gold).as_json(),
+            "first_reader_right": read_right(ended, gold, most=1).as_json(),
             "accepted_precision": precision(ended, gold, Standing.ACCEPTED).as_json(),
             "corrected_precision": precision(ended, gold, Standing.CORRECTED).as_json(),
             "proved_and_right": delivered_right(ended, gold).as_json(),

@@ -23,6 +23,8 @@ LIMITS = {
     "steps": WHOLE % ("1,000,000", "steps"),
     "critical_steps": WHOLE % ("100,000", "critical_steps"),
     "tokens": WHOLE % ("1,000,000,000,000", "tokens"),
+    "input_tokens": WHOLE % ("1,000,000,000,000", "input_tokens"),
+    "output_tokens": WHOLE % ("1,000,000,000,000", "output_tokens"),
     "usd": "is no amount from 0 to 1,000,000, in steps of a billionth. Write usd: 5",
     "minutes": "is no time from 0 to 10,080, 0 left out. Write minutes: 30",
 }
@@ -75,6 +77,9 @@ ONLY = {
     ("critical_steps", "0"): "0",
     ("tokens", "0.1"): "0.1",
     ("tokens", "1000001M"): "'1000001M'",
+    ("input_tokens", "0"): "0",
+    ("output_tokens", "0"): "0",
+    ("output_tokens", "1.5"): "1.5",
     ("usd", "1000000.01"): "1000000.01",
     ("usd", "0.0000000001"): "1e-10",
     ("usd", "1e-30"): "'1e-30'",
@@ -149,6 +154,7 @@ def test_an_option_that_is_no_plain_value_is_refused(value: str) -> None:
         ("usd", "0", 0), ("usd", "0.000000001", 1), ("usd", "1e3", 10**12), ("usd", "1_000_000", 10**15),
         ("usd", "0.1", 10**8), ("usd", '"5"', 5 * 10**9), ("agents", "1", 1), ("agents", "10000", 10_000),
         ("steps", "6k", 6_000), ("steps", "1.001k", 1_001), ("tokens", "1.5M", 1_500_000), ("tokens", "20M", 2 * 10**7),
+        ("input_tokens", "10M", 10**7), ("output_tokens", "1000000M", 10**12), ("output_tokens", "1", 1),
         ("minutes", "0.5", 0.5), ("minutes", "10080", 10_080.0),
     ],
 )  # fmt: skip

@@ -27,7 +27,7 @@ readers: 2
 sources: {allow: ["inputs/**"], deny: ["inputs/secret/**"]}
 valid: ["every value carries a quote"]
 conflict: newest
-budget: {agents: 30, tokens: 20M, usd: 0.5, minutes: 3}
+budget: {agents: 30, tokens: 20M, input_tokens: 10M, output_tokens: 2M, usd: 0.5, minutes: 3}
 ask_before: [write, send]
 repairs: 0
 ---
@@ -55,7 +55,16 @@ def test_everything_a_spec_may_say_is_read() -> None:
     assert (spec.each, spec.companion, spec.readers, spec.repairs) == ("inputs/*.txt", "data/{stem}.csv", 2, 0)
     assert (spec.sources.deny, spec.conflict) == (("inputs/secret/**",), Conflict.NEWEST)
     assert (spec.budget.agents, spec.budget.tokens, spec.budget.nanos) == (30, 20_000_000, 500_000_000)
+    assert (spec.budget.input_tokens, spec.budget.output_tokens) == (10_000_000, 2_000_000)
     assert (spec.budget.steps, spec.budget.minutes) == (4_000, 3.0)
+
+
+def test_tokens_of_a_class_have_no_cap_unless_one_is_named() -> None:
+    """0 is none, and is not to be written: it would read as a cap that lets nothing through."""
+    plain = specify(FULL.replace(b"input_tokens: 10M, output_tokens: 2M, ", b"")).budget
+    assert (plain.input_tokens, plain.output_tokens) == (0, 0)
+    with pytest.raises(SpecRefused, match="line 17: output_tokens: 0 is no whole number from 1 to"):
+        specify(FULL.replace(b"output_tokens: 2M", b"output_tokens: 0"))
 
 
 def test_line_ends_and_a_byte_order_mark_change_nothing() -> None:

@@ -16,6 +16,7 @@ from strop.app.project import (
     spec_of,
     state_of,
 )
+from strop.app.running import loop_name, run
 from strop.app.turn import Ended, execute
 
 __all__ = [
@@ -29,11 +30,13 @@ __all__ = [
     "build_model",
     "draft_of",
     "execute",
+    "loop_name",
     "make_plan",
     "open_project",
     "renderers",
     "replay_order",
     "resumable",
+    "run",
     "runs_of",
     "skill_named",
     "spec_of",

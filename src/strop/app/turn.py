@@ -20,6 +20,7 @@ from strop.app.minding import Minder, minded
 from strop.app.orders import Cast, Options, Order, Screen, as_planned, capped, cast_of, note_past, raised, terrain_of
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
+from strop.app.running import collecting_rarely
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
 from strop.learning.rules import add_rules
@@ -106,6 +107,7 @@ async def execute(
         folder.mkdir(parents=True, exist_ok=True)
         journal = _journal(project, folder, options)
         opened.callback(journal.close)
+        opened.enter_context(collecting_rarely())
         world = (clock or SystemClock(), chance or SystemChance())
         try:
             floor = _Floor(project, capped(order, options, chosen), options, chosen, journal, folder, screen, *world)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from strop.app import Ended, Options, Order, Project, Screen, again_order, execute, open_project, resumable
+from strop.app import Ended, Options, Order, Project, Screen, again_order, execute, open_project, resumable, run
 from strop.cli.console import err, out, print_json
 from strop.cli.screen import LiveScreen
 from strop.cli.show import show_ended, show_plan
@@ -201,7 +201,7 @@ def _yes(question: str) -> bool:
 
 def carried_out(project: Project, order: Order, *, options: Options, yes: bool, as_json: bool, resume: str = "") -> int:
     """Run an order and print how it ended; the exit code."""
-    ended = asyncio.run(Rim().carry(project, order, options=options, yes=yes, resume=resume))
+    ended = run(Rim().carry(project, order, options=options, yes=yes, resume=resume))
     if as_json:
         print_json(
             run_json(ended.turn, ended.state, before=ended.manifest_before, after=ended.manifest_after, more=ended.more)
@@ -216,4 +216,4 @@ def carried_out(project: Project, order: Order, *, options: Options, yes: bool, 
 
 def proposed(project: Project, order: Order, *, options: Options) -> tuple[Plan, str]:
     """See `Rim.propose`."""
-    return asyncio.run(Rim().propose(project, order, options=options))
+    return run(Rim().propose(project, order, options=options))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from strop.drafting.answers import answer_keys, making_schema, rows_schema
-from strop.types.schema import Array, Choice, Field, Integer, Json, Object, Text, object_of
+from strop.types.schema import Array, Choice, Field, Integer, Json, Object, Schema, Text, object_of
 from strop.types.work import Column, ColumnType, Spec, Task, TaskId, TaskKind, waves
 
 MOST_TOLD = 20
@@ -47,8 +48,10 @@ PROPOSAL = Object(
 
 
 def proposed(proposal: Mapping[str, Json], spec: Spec) -> tuple[Task, ...]:
-    """The tasks of a proposal that fits its schema."""
-    return tuple(_task(object_of(raw), spec) for raw in cast("list[Json]", proposal["tasks"]))
+    """The tasks of a proposal that fits its schema. Equal schemas are one object: hundreds of agents share theirs."""
+    made = (_task(object_of(raw), spec) for raw in cast("list[Json]", proposal["tasks"]))
+    schemas: dict[Schema, Schema] = {}
+    return tuple(replace(task, schema=schemas.setdefault(task.schema, task.schema)) for task in made)
 
 
 def _task(raw: Mapping[str, Json], spec: Spec) -> Task:

@@ -31,7 +31,18 @@ KEYS = (
 )
 OUTPUT_KEYS = ("file", "rows", "pages", "sections", "columns", "count")
 COLUMN_KEYS = ("type", "quote", "recompute", "compute", "ask")
-BUDGET_KEYS = ("agents", "agents_total", "steps", "critical_steps", "tokens", "usd", "minutes")
+MOST_TOKENS = 10**12
+BUDGET_KEYS = (
+    "agents",
+    "agents_total",
+    "steps",
+    "critical_steps",
+    "tokens",
+    "input_tokens",
+    "output_tokens",
+    "usd",
+    "minutes",
+)
 MAX_READERS = 3
 MOST_DOLLARS = 1_000_000
 MOST_MINUTES = 10_080
@@ -346,7 +357,9 @@ def _budget(node: Node) -> Budget:
         agents_total=whole("agents_total", plain.agents_total, 100_000),
         steps=whole("steps", plain.steps, 1_000_000),
         critical_steps=whole("critical_steps", plain.critical_steps, 100_000),
-        tokens=whole("tokens", plain.tokens, 10**12),
+        tokens=whole("tokens", plain.tokens, MOST_TOKENS),
+        input_tokens=whole("input_tokens", plain.input_tokens, MOST_TOKENS),
+        output_tokens=whole("output_tokens", plain.output_tokens, MOST_TOKENS),
         nanos=_get(fields, "usd", _money, plain.nanos),
         minutes=_get(fields, "minutes", _minutes, plain.minutes),
     )

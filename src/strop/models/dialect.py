@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
@@ -11,6 +13,28 @@ from strop.types.schema import Field, Json, Object, Schema, object_of, to_json_s
 
 WRAP = "value"
 """Name of the one field of the object around a schema that is no object: providers want an object."""
+
+
+@dataclass(slots=True)
+class Made:
+    """What was made of an object, found again by its identity: hashing a schema costs more than sending it.
+
+    Owned by one adapter.
+    """
+
+    most: int = 4_096
+    _held: dict[int, tuple[object, orjson.Fragment]] = field(default_factory=dict[int, tuple[object, orjson.Fragment]])
+
+    def of(self, source: object, make: Callable[[], orjson.Fragment]) -> orjson.Fragment:
+        """The fragment of `source`, made once while it is remembered."""
+        found = self._held.get(id(source))
+        if found is not None:  # the object is held, so its id is still its own
+            return found[1]
+        if len(self._held) >= self.most:
+            self._held.clear()
+        made = make()
+        self._held[id(source)] = (source, made)
+        return made
 
 
 def is_wrapped(schema: Schema) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from strop.errors import BadStream, ModelFailure
-from strop.models.dialect import provider_schema, tool_schema
+from strop.models.dialect import Made, provider_schema, tool_schema
 from strop.models.refusals import check_streamed, failure_in_stream, refusal, said_in
 from strop.models.sse import EventParser
 from strop.models.structured import ANSWER_TOOL, WAYS, Ladder, Way, asked_in_words, json_in
@@ -69,6 +69,7 @@ class OpenAIChat:
         self._wire = wire
         self._manners = manners or ChatManners()
         self._ladder = Ladder(self._manners.ways)
+        self._shapes, self._tools = Made(), Made()
 
     @property
     def card(self) -> ModelCard:
@@ -127,7 +128,7 @@ class OpenAIChat:
         body.update(manners.thinking_on if request.thinking else manners.thinking_off)
         tools = [self._tool(tool) for tool in request.tools]
         if schema is not None:
-            shape = provider_schema(schema, manners.schema_drops)
+            shape = self._shapes.of(schema, lambda: provider_schema(schema, manners.schema_drops))
             if way is Way.JSON_SCHEMA:
                 named: dict[str, object] = {"name": "answer", "schema": shape}
                 body["response_format"] = {"type": "json_schema", "json_schema": self._strictly(named)}
@@ -169,7 +170,8 @@ class OpenAIChat:
         return body
 
     def _tool(self, spec: ToolSpec) -> dict[str, object]:
-        return self._function(spec.name, spec.purpose, tool_schema(spec, self._manners.schema_drops))
+        shape = self._tools.of(spec, lambda: tool_schema(spec, self._manners.schema_drops))
+        return self._function(spec.name, spec.purpose, shape)
 
     def _function(self, name: str, purpose: str, parameters: orjson.Fragment) -> dict[str, object]:
         function: dict[str, object] = {"name": name, "description": purpose, "parameters": parameters}

@@ -82,6 +82,8 @@ def asked_in_words(schema: Schema) -> str:
 
 def json_in(text: str, schema: Schema, *, way: Way) -> str:
     """The JSON that `text` holds (fenced, after prose or thoughts, wrapped), or `text` where it holds none."""
+    if not text or text.isspace():
+        return text
     found = _whole(text)
     if found is None:
         found = _buried(text)

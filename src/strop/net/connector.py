@@ -71,7 +71,6 @@ class Response:
         self._ends = ends
         self._left = most
         self._most = most
-        self._armed = 0.0
 
     def header(self, name: str) -> str:
         """The header's value; empty when it is not there."""
@@ -91,8 +90,8 @@ class Response:
             return chunk
         now = asyncio.get_running_loop().time()
         # Re-arming costs two heap operations; at 15,000 chunks a second an eighth of precision is worth more.
-        if now - self._armed > self._idle / 8:
-            self._armed = now
+        left = (self._deadline.when() or 0.0) - now
+        if abs(left - self._idle) > self._idle / 8:
             self._deadline.reschedule(min(now + self._idle, self._ends))
         return chunk
 

@@ -137,8 +137,7 @@ class Context:
         size = bound_of((message,))
         self._bound += size
         self._since += size
-        link = hashlib.sha256(self.fingerprint.encode())
-        link.update(canonical(message))
+        link = hashlib.sha256(self.fingerprint.encode() + canonical(message))
         self._links.append(link.hexdigest()[:SHORT])
         self.turns.append(message)
 

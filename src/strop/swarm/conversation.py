@@ -249,8 +249,8 @@ class Conversation:
             Stalled: the agent gets nowhere.
         """
         results: list[str] = []
-        for call in calls:
-            ended = await self._use(call)
+        for at, call in enumerate(calls):
+            ended = await self._use(call, nth=sum(other.id == call.id for other in calls[:at]))
             results.append(ended.output)
             context.add(Message("tool", ended.output, call_id=call.id))
         self.said.append(", ".join(f"{call.name}({call.arguments})" for call in calls)[:200])
@@ -259,13 +259,15 @@ class Conversation:
             await self.flush()
             raise Stalled(progress.stalled)
 
-    async def _use(self, call: ToolCall) -> ToolEnded:
-        """Run one tool call; a failure is told to the model and costs nothing but the step."""
+    async def _use(self, call: ToolCall, *, nth: int) -> ToolEnded:
+        """Run one tool call, the `nth` of its id; a failure is told to the model and costs nothing but the step."""
         task, attempt = self.assignment.task, self.assignment.attempt
-        for body in self.desk.recorded(task.id, attempt, self.step):
-            if isinstance(body, ToolEnded) and body.call == call:
-                self.origins.update(body.origins)
-                return body
+        named = ToolCall(call.id, call.name, "")  # the arguments stand in the answer, once
+        recorded = self.desk.recorded(task.id, attempt, self.step)
+        ended_before = [body for body in recorded if isinstance(body, ToolEnded) and body.call in (named, call)]
+        if nth < len(ended_before):
+            self.origins.update(ended_before[nth].origins)
+            return ended_before[nth]
         tool = self.means.tools.get(call.name) if call.name in task.tools else None
         if tool is None:
             allowed = ", ".join(task.tools) or "none"
@@ -275,7 +277,7 @@ class Conversation:
         self.origins.update(origins)
         if len(text) > len(shown := shortened(text, handle="")):
             shown = shortened(text, handle=f"blob {self.means.keep(text.encode())[:16]}")
-        ended = ToolEnded(task.id, attempt, self.step, call, shown, failed, tuple(origins))
+        ended = ToolEnded(task.id, attempt, self.step, named, shown, failed, tuple(origins))
         self.pending.append(ended)
         return ended
 

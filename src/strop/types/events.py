@@ -165,6 +165,7 @@ class ToolEnded:
     attempt: int
     step: int
     call: ToolCall
+    """Without its arguments where an answer made it: they stand there. The harness's own calls have theirs."""
     output: str
     """As the agent saw it: a long one is cut, its whole is a blob."""
     failed: bool
