@@ -133,8 +133,9 @@ class Log:
     """Number of a request -> hash of its prompt, in the order of arrival."""
     billed: dict[int, int] = field(default_factory=dict[int, int])
     """Number -> nano-dollars, of those that cost something."""
-    ended: dict[int, float] = field(default_factory=dict[int, float])
+    began: dict[int, float] = field(default_factory=dict[int, float])
     """Number -> moment, in seconds of the monotonic clock, which all processes share."""
+    ended: dict[int, float] = field(default_factory=dict[int, float])
     _rest: bytes = b""
 
     def read(self) -> None:
@@ -144,7 +145,7 @@ class Log:
             if line["event"] == "asked":
                 self.asked[line["n"]] = line["prompt"]
             else:
-                self.ended[line["n"]] = line["ended"]
+                self.began[line["n"]], self.ended[line["n"]] = line["started"], line["ended"]
                 if line["nanos"]:
                     self.billed[line["n"]] = line["nanos"]
 
@@ -261,13 +262,9 @@ def bought_again(log: Log, settled: set[int]) -> int:
 
 
 def longest_unsaved(log: Log, settled: set[int], kills: Sequence[float]) -> float:
-    """Of answers that were handed over and lost, the longest time one waited for the kill that lost it, in seconds."""
-    waited = [
-        min((moment - log.ended[number] for moment in kills if moment >= log.ended[number]), default=0.0)
-        for number in log.billed
-        if number not in settled
-    ]
-    return max(waited, default=0.0)
+    """Of answers handed over and lost: the longest time that one had been there when the kill came, in seconds."""
+    ends = [(log.began[number], log.ended[number]) for number in log.billed if number not in settled]
+    return max((min(kill for kill in kills if kill >= began) - ended for began, ended in ends), default=0.0)
 
 
 def judged(job: Job, folder: Path, log: Log, *, kills: Sequence[float], undisturbed: dict[str, str]) -> list[Figure]:

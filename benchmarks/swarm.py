@@ -18,6 +18,7 @@ import json
 import os
 import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,8 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 import orjson
 
@@ -65,6 +68,8 @@ def answer(asked: Asked) -> Reply:
     text = orjson.dumps(messages[1]).decode()
     if "You plan the work" in asked.system:
         return Reply(planned(int(os.environ["SWARM_AGENTS"])), latency=latency())
+    if "Fan out" in text:
+        return Reply("seen", latency=latency())
     if "site-all" in text:
         return Reply(json.dumps({"survey.csv": found("the survey")}), latency=latency())
     site = text.split("site-", 1)[1][:5]
@@ -85,7 +90,7 @@ def faulty(asked: Asked) -> Reply | None:
     """5 % 429 with Retry-After, 2 % hangs, 2 % malformed: by (prompt, how often it was asked)."""
     drawn = random.Random(f"{asked.prompt}/{asked.nth}").random()
     if drawn < 0.05:
-        return Reply(fault=Fault.RATE_LIMIT, retry_after=1.0)
+        return Reply(fault=Fault.RATE_LIMIT, retry_after="1")
     if drawn < 0.07:
         return Reply(fault=Fault.HANG)
     if drawn < 0.09:
@@ -110,9 +115,10 @@ def planned(agents: int) -> str:
 
 
 @contextmanager
-def server(*, agents: int, seconds: float, faults: bool = False) -> Generator[str, None, None]:
+def server(*, agents: int, seconds: float, faults: bool = False, log: Path | None = None) -> Generator[str, None, None]:
     """The test server in a process of its own; gives its base URL."""
     command = [sys.executable, "-m", "strop.testing.server", "--script", "swarm:answer"]
+    command += ["--log", str(log)] if log is not None else []
     place = {"SWARM_LATENCY": str(seconds), "SWARM_AGENTS": str(agents)} | ({"SWARM_FAULTS": "1"} if faults else {})
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent, env=os.environ | place
@@ -206,14 +212,15 @@ async def bare(base: str, agents: int) -> Measured:
     """The floor: the same requests on aiohttp and orjson, nothing kept, nothing checked."""
     import aiohttp
 
-    tools = [{"type": "function", "function": {"name": "read_file", "description": "Read.", "parameters": {
+    tools: list[dict[str, object]] = [{"type": "function", "function": {"name": "read_file", "description": "Read.", "parameters": {
         "type": "object", "properties": {"path": {"type": "string"}}}}}]  # fmt: skip
-    system = {"role": "system", "content": "You are one of many. " * 50}
+    system: dict[str, object] = {"role": "system", "content": "You are one of many. " * 50}
     notes = [(f"Note {n} of the survey. " * 200)[:NOTE] for n in range(ROUNDS)]
 
     async def call(messages: list[dict[str, object]]) -> dict[str, object]:
         body = {"model": "swarm", "stream": True, "messages": messages, "tools": tools}
-        text, calls = "", []
+        text = ""
+        calls: list[object] = []
         async with session.post(f"{base}/chat/completions", data=orjson.dumps(body)) as response:
             async for line in response.content:
                 if line.startswith(b"data: {"):
@@ -252,6 +259,8 @@ def measured(kind: str, base: str, agents: int) -> Measured:
     """What `--child` does."""
     if kind == "bare":
         return asyncio.run(bare(base, agents))
+    if kind == "warm":
+        return asyncio.run(warm(base, agents))
     with tempfile.TemporaryDirectory() as folder:
         project(Path(folder), agents)
         from strop.app import run
@@ -273,16 +282,26 @@ class Figure:
     met: bool | None = None
 
 
+def start() -> Iterator[Figure]:
+    """`strop --help`, the median of five."""
+    taken: list[float] = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "strop", "--help"], check=True, stdout=subprocess.DEVNULL)
+        taken.append(time.perf_counter() - began)
+    yield at_most("strop --help", statistics.median(taken), "s", 0.5)
+
+
 def at_most(name: str, figure: float, unit: str, goal: float) -> Figure:
     """A figure with an upper bound."""
     return Figure(name, figure, unit, f"<= {goal:g}", figure <= goal)
 
 
-def pair(agents: int, seconds: float, *, faults: bool = False) -> tuple[Measured, Measured | None]:
-    """(ours, the bare loop) on fresh servers."""
+def pair(agents: int, seconds: float, *, faults: bool = False, floor: bool = True) -> tuple[Measured, Measured | None]:
+    """(ours, the bare loop where it is wanted) on fresh servers."""
     with server(agents=agents, seconds=seconds, faults=faults) as base:
         mine = child("ours", base, agents)
-    if faults:
+    if not floor:
         return mine, None
     with server(agents=agents, seconds=seconds) as base:
         return mine, child("bare", base, agents)
@@ -312,12 +331,125 @@ def cell(agents: int, milliseconds: int, goal: float | None) -> Iterator[Figure]
         yield at_most("journal a step", mine.state / mine.calls / 1024, "KB", 3)
 
 
+def under_faults() -> Iterator[Figure]:
+    """5 % 429 with Retry-After, 2 % hangs, 2 % malformed, beside the same job without faults."""
+    calm, _ = pair(300, 0.2, floor=False)
+    rough, _ = pair(300, 0.2, faults=True, floor=False)
+    yield Figure("faults: 300 agents landed", rough.landed, "", "300", rough.landed == 300)
+    yield at_most("faults: wall over the clean run", rough.wall / calm.wall, "x", 5)
+    yield Figure("faults: calls beyond the clean run's", rough.calls - calm.calls, "")
+
+
+def killed() -> Iterator[Figure]:
+    """SIGKILL at half of the calls, then resumed: the server's log says what was answered twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "asked.jsonl"
+        with server(agents=50, seconds=0.2, log=log) as base:
+            whole = command_line(base, Path(folder) / "calm", 50)
+            calm = len(answered(log))
+            broken = command_line(
+                base, Path(folder) / "killed", 50, kill_at=lambda: len(answered(log)) - calm, at=calm // 2
+            )
+        entries = answered(log)[calm:]
+        alive = [entry for entry in entries if entry["ended"] < broken.killed - 0.05]
+        twice = len(alive) - len({entry["prompt"] for entry in alive})
+        again = {entry["prompt"] for entry in entries if entry["started"] > broken.killed}
+        bought = sum(entry["prompt"] in again for entry in alive)
+        yield Figure(
+            "kill -9 at half: answered before it and asked again", bought + twice, "", "0", bought + twice == 0
+        )
+        yield Figure("kill -9 at half: calls of both lives beyond the calm run", len(entries) - calm, "")
+        same = whole.files == broken.files
+        yield Figure("kill -9 at half: final files byte-equal", float(same), "", "1", same)
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """A run by the command line, over one life or two."""
+
+    files: dict[str, bytes]
+    killed: float = 0.0
+    """When it was killed, on the clock that the server's log uses."""
+
+
+def answered(log: Path) -> list[dict[str, Any]]:
+    """Good answers that the server handed over whole."""
+    lines = [json.loads(line) for line in log.read_bytes().splitlines()]
+    return [line for line in lines if line["event"] == "ended" and line["delivered"] and line["status"] == 200]
+
+
+def command_line(
+    base: str, folder: Path, agents: int, *, kill_at: Callable[[], int] | None = None, at: int = 0
+) -> Lived:
+    """`strop run` in a process of its own; with `kill_at` it is killed once that many answers are out, and resumed."""
+    project(folder, agents)
+    common = ["--project", str(folder), "--yes"]
+    models = ["--worker", f"openai:{base}#swarm", "--planner", f"openai:{base}#swarm", "--verifier", "none"]
+    strop = [sys.executable, "-m", "strop", "run"]
+    process = subprocess.Popen([*strop, str(folder / "spec.md"), "--yes", *models], **QUIET)
+    moment = 0.0
+    if kill_at is not None:
+        while kill_at() < at and process.poll() is None:
+            time.sleep(0.02)
+        process.kill()
+        moment = time.monotonic()
+    process.wait()
+    run = next((folder / "runs").iterdir())
+    if kill_at is not None:
+        subprocess.run([*strop, "--resume", run.name, *common], check=True, **QUIET)
+    files = sorted((run / "files").rglob("*"))
+    return Lived({file.name: file.read_bytes() for file in files if file.is_file()}, moment)
+
+
+QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def prefixes() -> Iterator[Figure]:
+    """Bytes of prompt that repeat an earlier prefix; and warm-first, by the server's own count."""
+    with server(agents=50, seconds=0.05) as base:
+        child("ours", base, 50)
+        stats = json.loads(urlopen(base.removesuffix("/v1") + "/stats").read())
+    share = 100 * stats["prefix_share"]
+    yield Figure("shared prefix, share of prompt bytes", share, "%", ">= 86", share >= 86)
+    with server(agents=50, seconds=0.2) as base:
+        child("warm", base, 50)
+        stats = json.loads(urlopen(base.removesuffix("/v1") + "/stats").read())
+    head = 100 * stats["prefix_share"]
+    yield Figure("warm-first, fan-out of 50: head bytes that were cached", head, "%", ">= 90", head >= 90)
+
+
+async def warm(base: str, agents: int) -> Measured:
+    """A fan-out of one call each with a long shared head, through the pool that the product uses."""
+    from strop.app import build_model, open_project
+    from strop.seams import Message, Request
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "strop.toml").write_text(
+            f'[models.near]\nwire = "openai"\nbase_url = "{base}"\nid = "near"\nwindow = 100000\noutput = 1000\n'
+            "prefix_cache = true\nkey_optional = true\n"
+        )
+        model = build_model(open_project(Path(folder)), "near")
+        head = Message("system", "Rules that every agent shares. " * 400)
+
+        async def one(n: int) -> None:
+            asked = Request((head, Message("user", f"Fan out {n}")), head=1, max_output=50)
+            await model.answer(asked)
+
+        await asyncio.gather(*(one(n) for n in range(agents)))
+        await model.close()
+    return Measured(0, 0, agents, 0, 0)
+
+
 CELLS: dict[str, Callable[[], Iterator[Figure]]] = {
     "1@50": lambda: cell(1, 50, 1.08),
     "50@50": lambda: cell(50, 50, 1.35),
     "300@500": lambda: cell(300, 500, 1.10),
     "1000@500": lambda: cell(1_000, 500, 2.0),
     "3000@500": lambda: cell(3_000, 500, None),
+    "faults": under_faults,
+    "kill": killed,
+    "prefix": prefixes,
+    "start": start,
 }
 
 

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -222,6 +222,11 @@ def team(asked: Asked) -> Reply:
     if "You are one specialist" in asked.system:
         return read(asked)
     return said(deliverables(asked.user) if "Task: Make" in asked.user else comparison(asked.user))
+
+
+def unhurried(asked: Asked) -> Reply:
+    """The team for a server in a process of its own (`--script conftest:unhurried`): a kill finds calls under way."""
+    return replace(team(asked), latency=0.25)
 
 
 def said(answer: object) -> Reply:

@@ -57,6 +57,7 @@ def _skill_md(skill: Skill) -> str:
         f'  strop-taint: "{skill.taint}"\n'
         f'  strop-born-from: "{skill.born_from}"\n'
         f'  strop-exemplars: "{len(skill.exemplars)}"\n'
+        f'  strop-described: "{skill.described}"\n'
         "---\n\n"
         f"# {skill.spec.title}\n\n"
         "## When to use\n\n"

@@ -26,6 +26,15 @@ class Taint(StrEnum):
     UNTRUSTED = "untrusted"
 
 
+class Author(StrEnum):
+    """Who wrote a skill's description."""
+
+    MODEL = "model"
+    """The planner, from a trace of the run that holds no text of a source; checked before it was taken."""
+    SPEC = "spec"
+    """The harness, from the spec alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What the run that a skill was born from used; replays are measured against it."""
@@ -59,6 +68,7 @@ class Skill:
     taint: Taint = Taint.DERIVED
     inputs: tuple[str, ...] = ()
     """The files that the slots in `tasks` stood for, in the slots' order."""
+    described: Author = Author.SPEC
 
 
 class CheckKind(StrEnum):

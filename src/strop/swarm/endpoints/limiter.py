@@ -9,7 +9,8 @@ Control", SIGCOMM 1988). Where models differ from routers, it differs:
   is halved, below it it gives way by one and probes more slowly.
 - Calls that were sent before the last halving do not halve again: once per round trip.
 - A window that is not used says nothing about the endpoint and does not grow (RFC 7661).
-- Retry-After closes the endpoint, whatever the share was.
+- Retry-After closes the endpoint once a round loses more than is tolerated; whoever met a stray refusal
+  keeps to its Retry-After alone. (5 % stray refusals of 1 s each would keep it closed nearly all the time.)
 
 Pure: moments in seconds and chance come in as arguments. Waiters are opaque and served in order.
 """
@@ -122,15 +123,17 @@ class Limiter(Generic[T]):
     def refused(self, call: int, *, now: float, chance: float, retry_after: float | None = None) -> None:
         """Refused for load; `chance` is uniform in [0, 1)."""
         self.refusals += 1
-        if call > self._before_halving:
+        congested = call <= self._before_halving
+        if not congested:
             self._refused += 1
-            if self._congested():
+            congested = self._congested()
+            if congested:
                 self._halve(now, chance)
             elif not self.fast and not self._gave_way:
                 self._gave_way = True
                 self.window = max(1.0, self.window - 1)
                 self._credit = -HOLD * self.window
-        if retry_after is not None:
+        if retry_after is not None and (congested or self.closed_until > now):
             self._close(now + retry_after * (1 + SPREAD * chance))
         self._end(call)
         self._turn_round()

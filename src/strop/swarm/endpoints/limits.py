@@ -16,7 +16,7 @@ class Limits:
     """Calls open at one endpoint to begin with; it grows with answers and is halved by refusals."""
     hang_multiple: float = 5.0
     """Medians of silence after which a call is cut."""
-    hang_floor: float = 5.0
+    hang_floor: float = 2.0
     """No call is cut before this."""
     hang_first: float = 120.0
     """The limit while too few answers are known for a median."""
