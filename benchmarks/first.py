@@ -143,12 +143,14 @@ async def bare(base: str) -> tuple[float, float]:
 
 def agents() -> Iterator[Figure]:
     """Three rounds of both, medians."""
+    from strop.app import run
+
     ours: list[tuple[float, float, int, int]] = []
     floor: list[tuple[float, float]] = []
     with server() as base, tempfile.TemporaryDirectory() as folder:
         for turn in range(3):
             floor.append(asyncio.run(bare(base)))
-            ours.append(asyncio.run(swarm(base, Path(folder) / str(turn))))
+            ours.append(run(swarm(base, Path(folder) / str(turn))))
     own = statistics.median(cpu / steps * 1000 for cpu, _, steps, _ in ours)
     least = statistics.median(cpu / AGENTS * 1000 for cpu, _ in floor)
     failures = max(failed for *_, failed in ours)
@@ -165,21 +167,21 @@ import asyncio, resource, sys, tempfile
 from pathlib import Path
 
 from strop.testing.wires import Asked, Reply
-from strop.app import Options, Order, make_plan, open_project, renderers
+from strop.app import Options, Order, make_plan, open_project, renderers, run
 from strop.loop.specify import specify
 folder = Path(tempfile.mkdtemp())
 (folder / "inputs").mkdir()
 (folder / "inputs" / "a.txt").write_text("A place founded in 1500.")
 order = Order(specify(Path(sys.argv[1]).read_bytes()), "spec.md")
 options = Options(worker="openai:http://127.0.0.1:9/v1#m", planner="none", verifier="none")
-asyncio.run(make_plan(open_project(folder), order, options))
+run(make_plan(open_project(folder), order, options))
 rows = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
 print(int(rows["VmRSS"].split()[0]) / 1024)
 """
 
 
-def memory() -> Iterator[Figure]:
-    """Resident memory of a process that has planned and built its adapters, no embedded model."""
+def after_set_up() -> float:
+    """MB of a process that has planned and built its adapters, no embedded model; the median of three."""
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "spec.md"
         spec.write_text(SPEC)
@@ -191,6 +193,11 @@ def memory() -> Iterator[Figure]:
             )
             for _ in range(3)
         ]
+    return statistics.median(said)
+
+
+def memory() -> Iterator[Figure]:
+    """Resident memory beside an empty interpreter's."""
     empty = subprocess.run(
         [sys.executable, "-c", "print(open('/proc/self/statm').read().split()[1])"],
         check=True,
@@ -198,7 +205,7 @@ def memory() -> Iterator[Figure]:
         text=True,
     )
     yield Figure("empty interpreter, resident", int(empty.stdout) * resource.getpagesize() / 2**20, "MB")
-    resident = statistics.median(said)
+    resident = after_set_up()
     yield Figure("after set-up, resident", resident, "MB", "< 60", resident < 60)
 
 

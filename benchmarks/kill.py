@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -33,6 +33,7 @@ import orjson
 
 from strop.stores.sqlite import read_journal
 from strop.swarm.fold import RunFold, fold
+from strop.testing.server import fits
 from strop.testing.wires import Asked, Reply
 from strop.types.events import CallAnswered, ToolCall
 
@@ -78,6 +79,8 @@ def answer(asked: Asked) -> Reply:
     mark = str(asked.n)
     if "You plan the work" in asked.system:
         return Reply(planned(int(os.environ["KILL_AGENTS"]), rounds), reasoning=mark, latency=latency)
+    if "Describe the skill" in asked.system:
+        return replace(fits(asked), reasoning=mark, latency=latency)
     site = asked.user.split("site-", 1)[1][:5]
     done = len(asked.tool_results)
     if site.startswith("all"):
@@ -120,7 +123,7 @@ class Job:
 
     @property
     def calls(self) -> int:
-        """Of an undisturbed run."""
+        """Of the agents of an undisturbed run, and of its planner."""
         return self.agents * (self.rounds + 1) + 2
 
 
@@ -267,7 +270,15 @@ def longest_unsaved(log: Log, settled: set[int], kills: Sequence[float]) -> floa
     return max((min(kill for kill in kills if kill >= began) - ended for began, ended in ends), default=0.0)
 
 
-def judged(job: Job, folder: Path, log: Log, *, kills: Sequence[float], undisturbed: dict[str, str]) -> list[Figure]:
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """What the undisturbed run left."""
+
+    files: dict[str, str]
+    calls: int
+
+
+def judged(job: Job, folder: Path, log: Log, *, kills: Sequence[float], calm: Calm) -> list[Figure]:
     """What the server's log says of the run that was killed."""
     log.read()
     events = read_journal(only_run(folder) / "journal.db")
@@ -278,12 +289,12 @@ def judged(job: Job, folder: Path, log: Log, *, kills: Sequence[float], undistur
     bill = sum(log.billed.values())
     of_settled = sum(log.billed[number] for number in settled)
     files = files_of(folder)
-    wrong = {name for name in files.keys() | undisturbed.keys() if files.get(name) != undisturbed.get(name)}
+    wrong = {name for name in files.keys() | calm.files.keys() if files.get(name) != calm.files.get(name)}
     unsaved = log.billed.keys() - settled.keys()
     return [
         exactly("kills", len(kills), job.kills),
         exactly("files that differ from the undisturbed run's", len(wrong), 0),
-        exactly("answers on record", len(answers), job.calls),
+        exactly("answers on record", len(answers), calm.calls),
         exactly("answers on record twice", len(answers) - len({answer.request for answer in answers}), 0),
         exactly("committed answers asked for again", bought_again(log, set(settled)), 0),
         Figure("answers paid and lost in flight", len(unsaved), "", f"<= {tally.lost}", len(unsaved) <= tally.lost),
@@ -307,13 +318,12 @@ def measured(job: Job) -> list[Figure]:
             finished(calm, "spec.md")
             alone = time.monotonic() - began
             log.read()
-            undisturbed = files_of(calm)
-            assert len(log.asked) == job.calls, f"the undisturbed run made {len(log.asked)} calls, not {job.calls}"
+            undisturbed = Calm(files_of(calm), len(log.asked))
         with project(job, rough) as log:
             began = time.monotonic()
             kills = killed(job, rough, log)
             disturbed = time.monotonic() - began
-            figures = judged(job, rough, log, kills=kills, undisturbed=undisturbed)
+            figures = judged(job, rough, log, kills=kills, calm=undisturbed)
         return [*figures, Figure("undisturbed", alone, "s"), Figure("killed and resumed", disturbed, "s")]
 
 

@@ -23,17 +23,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import orjson
 
+from first import after_set_up
+from strop.stores.sqlite import SqliteJournal
 from strop.testing.wires import Asked, Fault, Reply
-from strop.types.events import ToolCall
+from strop.types.events import Body, Event, ToolCall
 
 ROUNDS = 12
 NOTE = 2_048
@@ -150,6 +151,8 @@ class Measured:
     """Bytes of the journal."""
     whole: float = 0.0
     """Seconds of the whole run, files and gate included."""
+    journal: float = 0.0
+    """CPU seconds inside the journal."""
 
 
 def resident() -> float:
@@ -171,7 +174,7 @@ def project(folder: Path, agents: int) -> None:
 async def ours(base: str, folder: Path, agents: int) -> Measured:
     """The job as a run of strop: planned, journaled, gated, delivered."""
     from strop.app import Options, Order, Screen, execute, open_project, spec_of
-    from strop.types.events import AttemptEnded, CallIntended, Event
+    from strop.types.events import AttemptEnded, CallIntended
     from strop.types.trial import Result
 
     marks: dict[str, tuple[float, float]] = {}
@@ -192,6 +195,7 @@ async def ours(base: str, folder: Path, agents: int) -> Measured:
     async def approve(plan: object) -> str:
         return "benchmark"
 
+    spent = timed(SqliteJournal)
     order = Order(spec_of((folder / "spec.md").read_bytes(), name="spec.md"), "spec.md")
     options = Options(worker=f"openai:{base}#swarm", planner=f"openai:{base}#swarm", verifier="none")
     began = time.perf_counter()
@@ -205,15 +209,32 @@ async def ours(base: str, folder: Path, agents: int) -> Measured:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     state = (ended.folder / "journal.db").stat().st_size
     calls = ended.turn.run.tally.calls
-    return Measured(wall, cpu, calls, resting[0], peak, len(landed & {f"s{n:05}" for n in range(agents)}), state, whole)
+    return Measured(
+        wall, cpu, calls, resting[0], peak, len(landed & {f"s{n:05}" for n in range(agents)}), state, whole, sum(spent)
+    )
+
+
+def timed(journal: type[SqliteJournal]) -> list[float]:
+    """CPU seconds of every append from now on. The benchmark's own doing: the product has no such hook."""
+    append, spent = journal.append, list[float]()
+
+    async def measured(self: SqliteJournal, bodies: Sequence[Body], *, at: float) -> tuple[Event, ...]:
+        began = time.process_time()
+        events = await append(self, bodies, at=at)
+        spent.append(time.process_time() - began)
+        return events
+
+    journal.append = measured  # type: ignore[method-assign]  # see the docstring
+    return spent
 
 
 async def bare(base: str, agents: int) -> Measured:
     """The floor: the same requests on aiohttp and orjson, nothing kept, nothing checked."""
     import aiohttp
 
-    tools: list[dict[str, object]] = [{"type": "function", "function": {"name": "read_file", "description": "Read.", "parameters": {
-        "type": "object", "properties": {"path": {"type": "string"}}}}}]  # fmt: skip
+    shape: dict[str, object] = {"type": "object", "properties": {"path": {"type": "string"}}}
+    function = {"name": "read_file", "description": "Read.", "parameters": shape}
+    tools: list[dict[str, object]] = [{"type": "function", "function": function}]
     system: dict[str, object] = {"role": "system", "content": "You are one of many. " * 50}
     notes = [(f"Note {n} of the survey. " * 200)[:NOTE] for n in range(ROUNDS)]
 
@@ -307,17 +328,13 @@ def pair(agents: int, seconds: float, *, faults: bool = False, floor: bool = Tru
         return mine, child("bare", base, agents)
 
 
-def cell(agents: int, milliseconds: int, goal: float | None) -> Iterator[Figure]:
-    """Wall over the critical path, CPU a step, memory."""
+def cell(agents: int, milliseconds: int, goal: float) -> Iterator[Figure]:
+    """Wall over the critical path; at 300 agents CPU a step, memory and the journal too."""
     name = f"{agents:,} agents, {milliseconds} ms"
     mine, floor = pair(agents, milliseconds / 1000)
     assert floor is not None
     critical = 15 * milliseconds / 1000
-    if goal is None:
-        yield Figure(f"{name}: landed", mine.landed, "", str(agents), mine.landed == agents)
-        yield at_most(f"{name}: peak memory", mine.peak, "MB", 500)
-    else:
-        yield at_most(f"{name}: wall over critical path", mine.wall / critical, "x", goal)
+    yield at_most(f"{name}: wall over critical path", mine.wall / critical, "x", goal)
     yield Figure(f"{name}: the bare loop", floor.wall / critical, "x")
     yield Figure(f"{name}: whole run, gate and files too", mine.whole / critical, "x")
     if agents == 300:
@@ -325,10 +342,19 @@ def cell(agents: int, milliseconds: int, goal: float | None) -> Iterator[Figure]
         yield at_most("CPU a step, journal on", own, "ms", 1.0)
         yield Figure("CPU a call, bare loop", least, "ms")
         yield at_most("CPU over the bare loop", own / least, "x", 4)
-        yield at_most("memory after set-up", mine.resident, "MB", 60)
+        yield at_most("memory after set-up", after_set_up(), "MB", 60)
         yield at_most("memory an agent", (mine.peak - mine.resident) * 1024 / agents, "KB", 130)
         yield Figure("memory an agent, bare loop", (floor.peak - floor.resident) * 1024 / agents, "KB")
         yield at_most("journal a step", mine.state / mine.calls / 1024, "KB", 3)
+        yield at_most("journal's share of CPU", 100 * mine.journal / mine.cpu, "%", 25)
+
+
+def crowd() -> Iterator[Figure]:
+    """3,000 agents: all land, in bounded memory."""
+    mine, _ = pair(3_000, 0.5, floor=False)
+    yield Figure("3,000 agents, 500 ms: landed", mine.landed, "", "3000", mine.landed == 3_000)
+    yield at_most("3,000 agents, 500 ms: peak memory", mine.peak, "MB", 500)
+    yield Figure("3,000 agents, 500 ms: wall over critical path", mine.wall / 7.5, "x")
 
 
 def under_faults() -> Iterator[Figure]:
@@ -406,6 +432,8 @@ QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVN
 
 def prefixes() -> Iterator[Figure]:
     """Bytes of prompt that repeat an earlier prefix; and warm-first, by the server's own count."""
+    from urllib.request import urlopen
+
     with server(agents=50, seconds=0.05) as base:
         child("ours", base, 50)
         stats = json.loads(urlopen(base.removesuffix("/v1") + "/stats").read())
@@ -445,7 +473,7 @@ CELLS: dict[str, Callable[[], Iterator[Figure]]] = {
     "50@50": lambda: cell(50, 50, 1.35),
     "300@500": lambda: cell(300, 500, 1.10),
     "1000@500": lambda: cell(1_000, 500, 2.0),
-    "3000@500": lambda: cell(3_000, 500, None),
+    "3000@500": crowd,
     "faults": under_faults,
     "kill": killed,
     "prefix": prefixes,

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -55,6 +55,13 @@ def note(number: int) -> str:
     """What the n-th note says."""
     water = "hard" if number % 3 else "soft"
     return f"Well {number:02} is {10 + number} metres deep. It was dug in {1880 + number}. Its water is {water}.\n"
+
+
+DESCRIPTION = (
+    "Surveys wells from notes: depth and water of each, compared by group, as wells.csv, a survey and charts of depth. "
+    "Use when notes on wells are to become a table whose every value has its source."
+)
+"""What the planner says of the skill that a survey leaves."""
 
 
 @dataclass(slots=True)
@@ -189,16 +196,17 @@ async def village(tmp_path: Path) -> AsyncIterator[Village]:
         found.folder.mkdir()
         found.write_notes("inputs", range(1, WELLS + 1))
         found.write_spec()
-        (found.folder / "strop.toml").write_text(settings(found))
+        toml = settings(chat=server.chat_url, messages=server.messages_url)
+        (found.folder / "strop.toml").write_text(toml)
         yield found
 
 
-def settings(village: Village) -> str:
+def settings(*, chat: str, messages: str) -> str:
     """strop.toml: both models with their prices, under the locators that name them."""
     parts: list[str] = []
     for locator, name, wire, url, family in (
-        (village.worker, "worker-model", "openai", village.server.chat_url, "kimi"),
-        (village.strong, "strong-model", "anthropic", village.server.messages_url, "claude"),
+        (f"openai:{chat}#worker-model", "worker-model", "openai", chat, "kimi"),
+        (f"anthropic:{messages}#strong-model", "strong-model", "anthropic", messages, "claude"),
     ):
         price = PRICES[name]
         parts.append(
@@ -219,6 +227,8 @@ def team(asked: Asked) -> Reply:
         return said(proposal())
     if "You look for errors" in asked.system:
         return said(verdicts(asked.user))
+    if "leaves a skill behind" in asked.system:
+        return said({"description": DESCRIPTION})
     if "You are one specialist" in asked.system:
         return read(asked)
     return said(deliverables(asked.user) if "Task: Make" in asked.user else comparison(asked.user))
@@ -278,7 +288,8 @@ FIELDS = {"well": "text", "depth": "integer", "water": "text"}
 
 def read(asked: Asked) -> Reply:
     """A reader: fetches its files one by one with the tool, then reports."""
-    paths = re.findall(r"[\w/]+/well-\d\d\.txt", asked.user.partition("Results you may use")[0])
+    told = asked.user.partition("Task: ")[2].partition("Results you may use")[0]
+    paths = re.findall(r"[\w/]+/well-\d\d\.txt", told)
     texts = asked.tool_results
     if len(texts) < len(paths):
         arguments = orjson.dumps({"path": paths[len(texts)]}).decode()
@@ -374,11 +385,29 @@ class Team:
 
     def __init__(self) -> None:
         self.meddling = Meddler()
+        self.description = DESCRIPTION
 
     proposal = staticmethod(proposal)
     said = staticmethod(said)
     booked = staticmethod(booked)
     files_of = staticmethod(files_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What stands in the village's files, for tests that found one of their own."""
+
+    spec: str
+    notes: Mapping[str, str]
+    """By file name."""
+    settings: Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def papers() -> Papers:
+    """The village on paper."""
+    notes = {f"well-{number:02}.txt": note(number) for number in range(1, WELLS + 1)}
+    return Papers(SPEC, notes, settings)
 
 
 @pytest.fixture(name="team")

@@ -6,6 +6,7 @@ The server's bill is the oracle of `run.json`, to the unit.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ import pytest
 from strop.app import state_of, verify_again
 from strop.checking.frontmatter import split
 from strop.errors import HumanAwaited, PlanRefused
-from strop.testing.wires import CHAT, Asked, Reply
+from strop.testing.wires import CHAT, Asked, Fault, Reply
 from strop.types.content import Standing
 from strop.types.events import ToolCall
+from strop.types.memory import Author
 from strop.types.trial import Outcome
 from strop.types.work import TaskId
 
@@ -79,7 +81,7 @@ async def test_a_replay_asks_no_planner_and_reads_only_the_new_inputs(village: V
     again = await village.replay(first.turn.skill.name, inputs="june")
 
     assert again.turn.outcome is Outcome.PASSED
-    assert not [asked for asked in seen if "You plan the work" in asked.system]
+    assert not [asked for asked in seen if "You plan the work" in asked.system or _describes(asked)]
     assert not [asked for asked in seen if "inputs/" in orjson.dumps(asked.body).decode()]
     rows = list(csv.DictReader(team.files_of(again)["wells.csv"].decode().splitlines()))
     assert [row["well"] for row in rows] == [f"Well {number}" for number in range(21, 30)]
@@ -104,6 +106,82 @@ async def test_the_skill_is_in_the_agent_skills_format(village: Village) -> None
     held = orjson.loads((folder / "references" / "skill.json").read_bytes())
     assert len(held["inputs"]) == 18
     assert "inputs/well-" not in orjson.dumps([task["goal"] for task in held["tasks"]]).decode()
+
+
+def _describes(asked: Asked) -> bool:
+    return "leaves a skill behind" in asked.system
+
+
+async def test_the_planner_describes_the_skill_from_the_shape_of_the_run(village: Village, team: Team) -> None:
+    """Asked once, on record and on the bill; no note, no value and no name of a note is in the question."""
+    seen: list[Asked] = []
+    village.bend = lambda asked: seen.append(asked) if _describes(asked) else None
+
+    ended = await village.run()
+
+    (asked,) = seen
+    assert not re.search(r"well-\d|Well \d|metres|dug in", asked.user)
+    assert "Agents: 20 in 3 waves, over 18 inputs" in asked.user
+    skill = ended.turn.skill
+    assert skill is not None
+    assert skill.description == team.description
+    text = (village.folder / ".agents" / "skills" / skill.name / "SKILL.md").read_text()
+    assert 'strop-described: "model"' in text
+    assert team.booked(ended) == village.billed()
+    assert state_of(ended.folder).ledger.steps_by_task[TaskId("distill")] == 1
+
+
+UNFIT: dict[str, tuple[Reply, int]] = {
+    "garbage": (Reply("A poem, rather."), 2),
+    "tells of the run": (Reply('{"description": "Reads Well 05, which is 15 metres deep."}'), 1),
+    "refuses": (Reply("I may not.", finish="refusal"), 1),
+    "knows no such key": (Reply(fault=Fault.UNAUTHORIZED), 1),
+}
+
+
+@pytest.mark.parametrize("manner", UNFIT)
+async def test_a_description_that_is_no_use_changes_nothing_but_itself(
+    village: Village, team: Team, manner: str
+) -> None:
+    """The run passes with the description made from its spec, and what was asked is on the bill."""
+    reply, calls = UNFIT[manner]
+    seen: list[Asked] = []
+
+    def bend(asked: Asked) -> Reply | None:
+        if not _describes(asked):
+            return None
+        seen.append(asked)
+        return reply
+
+    village.bend = bend
+    ended = await village.run()
+
+    assert len(seen) == calls
+    assert ended.turn.outcome is Outcome.PASSED
+    assert ended.turn.skill is not None
+    assert ended.turn.skill.described is Author.SPEC
+    assert ended.turn.skill.description.startswith("Reads well, depth, water from the sources")
+    assert {**team.booked(ended), "calls": 0} == {**village.billed(), "calls": 0}, "a refused call is in no bill"
+
+
+async def test_a_plan_with_a_task_of_that_name_is_left_alone(village: Village, team: Team) -> None:
+    """The planner may call a task `distill`: then nobody is asked for a description under the same name."""
+    proposal = orjson.loads(team.said(team.proposal()).text.replace('"id":"make"', '"id":"distill"'))
+    seen: list[Asked] = []
+
+    def bend(asked: Asked) -> Reply | None:
+        if _describes(asked):
+            seen.append(asked)
+        return team.said(proposal) if "You plan the work" in asked.system else None
+
+    village.bend = bend
+    ended = await village.run()
+
+    assert seen == []
+    assert ended.turn.outcome is Outcome.PASSED
+    assert ended.turn.skill is not None
+    assert ended.turn.skill.described is Author.SPEC
+    assert team.booked(ended) == village.billed()
 
 
 async def test_the_quote_counts_planner_worker_and_verifier(village: Village) -> None:

@@ -12,16 +12,16 @@ import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from strop.app import Ended, Options, Order, Screen, execute, open_project, spec_of
 from strop.stores.sqlite import read_journal
-from strop.testing.server import TestServer
+from strop.testing.server import TestServer, fits
 from strop.testing.wires import Asked, Reply
 from strop.types.events import CallAnswered, Event, ToolCall
 from strop.types.money import Price
@@ -92,6 +92,11 @@ class Survey:
     server: TestServer
     bend: Callable[[Asked], Reply | None] = lambda asked: None
     """Sees every request first; what it returns is the answer."""
+    script: Callable[[Asked], Reply | Awaitable[Reply]] = field(init=False)
+    """What the server does with a request: `answer`, unless a test must wait for something first."""
+
+    def __post_init__(self) -> None:
+        self.script = self.answer
 
     def lay_out(self, *, floor: float = 60.0) -> None:
         """Notes, spec and settings; a call may be silent for `floor` seconds."""
@@ -167,7 +172,7 @@ class Survey:
 async def survey(tmp_path: Path) -> AsyncIterator[Survey]:
     """Six sites, seven agents, one priced model."""
     made: list[Survey] = []
-    async with TestServer(lambda asked: made[0].answer(asked), price=PRICE) as server:
+    async with TestServer(lambda asked: made[0].script(asked), price=PRICE) as server:
         made.append(Survey(tmp_path / "project", server))
         made[0].lay_out()
         yield made[0]
@@ -180,6 +185,8 @@ def answered(asked: Asked) -> Reply:
     """A plan, a tool call a round, an answer, a summary."""
     if "You plan the work" in asked.system:
         return Reply(planned())
+    if "Describe the skill" in asked.system:
+        return fits(asked)
     site = site_of(asked)
     if site == "all":
         return Reply(json.dumps({"survey.csv": found("the survey")}))
@@ -203,10 +210,10 @@ def found(value: str) -> dict[str, object]:
 
 def planned() -> str:
     """One task a site, and one that puts them together."""
-    field = [{"name": "finding", "type": "text", "note": ""}]
+    fields = [{"name": "finding", "type": "text", "note": ""}]
     reads = {"kind": "work", "role": "reader", "needs": [], "tools": ["read_file"], "steps": 6, "makes": []}
     tasks: list[dict[str, object]] = [
-        {"id": f"s{n:03}", "goal": f"Read the notes of site-{n:03}.", "fields": field, **reads} for n in range(SITES)
+        {"id": f"s{n:03}", "goal": f"Read the notes of site-{n:03}.", "fields": fields, **reads} for n in range(SITES)
     ]
     needs = [task["id"] for task in tasks]
     tasks.append(

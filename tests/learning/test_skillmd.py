@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from strop.drafting.answers import reading_schema
 from strop.learning.skillmd import projection, slug
 from strop.types.events import revive
-from strop.types.memory import Cost, Skill
+from strop.types.memory import Author, Cost, Skill
 from strop.types.schema import parse_schema
 from strop.types.work import Column, ColumnType, Exemplar, Kind, Output, RunId, Spec, UnitKey
 
@@ -107,6 +107,23 @@ def test_any_description_and_title_give_a_valid_skill(description: str, title: s
     assert flaws(named.name, files) == []
     front = yaml.safe_load(files["SKILL.md"].decode().split("\n---\n")[0].removeprefix("---\n"))
     assert front["description"] == description
+
+
+@pytest.mark.parametrize("author", Author)
+def test_the_metadata_says_who_described_the_skill(author: Author) -> None:
+    """`strop-described` is `model` or `spec`."""
+    text = projection(replace(skill(), described=author))["SKILL.md"].decode()
+
+    front = yaml.safe_load(text.split("\n---\n")[0].removeprefix("---\n"))
+    assert front["metadata"]["strop-described"] == str(author)
+
+
+def test_a_skill_kept_before_descriptions_had_authors_was_described_by_its_spec() -> None:
+    """Its JSON has no such field, and is still a skill."""
+    held = orjson.loads(projection(skill())["references/skill.json"])
+    del held["described"]
+
+    assert revive(Skill, orjson.dumps(held)) == skill()
 
 
 def test_the_makers_validator_agrees(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from strop.drafting.quoting import Pace
 from strop.errors import (
     BudgetExhausted,
+    ConfigRefused,
     EndpointDown,
     HumanAwaited,
     ModelFailure,
@@ -23,6 +24,7 @@ from strop.errors import (
     RunStopped,
 )
 from strop.loop.cycle import Shop, Turn, cycle
+from strop.loop.distill import described
 from strop.loop.plan import Terrain, Think
 from strop.loop.specify import specify
 from strop.loop.verify import Proofs
@@ -34,11 +36,12 @@ from strop.swarm.fold import RunFold, fold
 from strop.swarm.supervise import Supervisor
 from strop.testing.simulator import LoopClock, MemoryJournal, SeededChance, simulate
 from strop.types.content import Standing
-from strop.types.events import RunOpened
+from strop.types.events import RunOpened, VerdictGiven
+from strop.types.memory import Author
 from strop.types.money import Price, Usage
 from strop.types.schema import Json
 from strop.types.trial import Outcome, Run
-from strop.types.work import PLACE, Binding, Guidance, Kind, Plan, Spec, Task
+from strop.types.work import PLACE, Binding, Guidance, Kind, Plan, Spec, Task, TaskKind
 
 BELLS = {"alder": 21, "birch": 34, "cedar": 55, "elm": 40, "fir": 61, "gorse": 30}
 PATHS = {f"inputs/{key}.txt": f"This is {key}. It keeps {bells} bells.\n" for key, bells in BELLS.items()}
@@ -267,3 +270,106 @@ def test_a_stopped_run_teaches_nothing(tmp_path: Path) -> None:
     assert 0 < len(turn.run.landed) < 2 * len(BELLS)
     assert (turn.skill, turn.rules) == (None, ())
     assert (tmp_path / "files" / "bells.csv").is_file()
+
+
+# ---------------------------------------------------------------- what the skill is described by
+
+WORDS = "Counts the bells of each station. Use when stations are described in documents of their own."
+
+
+@dataclass
+class Planner:
+    """Answers with one description, or fails; keeps what it was asked."""
+
+    said: str | Exception = WORDS
+    asked: list[Task] = field(default_factory=list[Task])
+    look: Callable[[], None] = lambda: None
+
+    async def __call__(self, task: Task) -> Json:
+        self.asked.append(task)
+        self.look()
+        if isinstance(self.said, Exception):
+            raise self.said
+        return {"description": self.said}
+
+
+def test_the_planner_describes_the_skill_once_before_the_run_closes(tmp_path: Path) -> None:
+    """One task of two steps; the verdict is on record by then, the outcome is not; the skill bears its words."""
+    planner = Planner(f" {WORDS}\n")
+    loop = Loop(tmp_path, change=lambda shop: replace(shop, think=planner))
+    seen: list[tuple[Outcome | None, bool]] = []
+
+    def look() -> None:
+        judged = any(isinstance(event.body, VerdictGiven) for event in loop.journal.read())
+        seen.append((loop.state.outcome, judged))
+
+    planner.look = look
+    turn = loop.turn()
+
+    assert seen == [(None, True)]
+    (task,) = planner.asked
+    assert (task.id, task.kind, task.role, task.prompt, task.steps) == (
+        "distill",
+        TaskKind.AGGREGATE,
+        "planner",
+        "distill",
+        2,
+    )
+    assert turn.outcome is Outcome.PASSED
+    assert turn.skill is not None
+    assert (turn.skill.description, turn.skill.described) == (WORDS, Author.MODEL)
+    assert not [key for key in BELLS if key in task.goal]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        BudgetExhausted("$0 of $0 spent"),
+        EndpointDown("refused", billed=False),
+        QuotaExhausted("nothing left at the provider"),
+        ConfigRefused("a prompt asks for {{nothing}}"),
+        "Counts the bells of elm.",
+        "",
+    ],
+    ids=lambda said: type(said).__name__ if isinstance(said, Exception) else said or "nothing",
+)
+def test_where_the_planner_fails_or_tells_of_the_run_the_spec_describes_the_skill(
+    tmp_path: Path, said: str | Exception
+) -> None:
+    """The run passes all the same, nothing stops it, and the skill says who described it."""
+    planner = Planner(said)
+    loop = Loop(tmp_path, change=lambda shop: replace(shop, think=planner))
+
+    turn = loop.turn()
+
+    assert len(planner.asked) == 1
+    assert turn.outcome is Outcome.PASSED
+    assert loop.state.stop is None
+    assert turn.skill is not None
+    assert (turn.skill.description, turn.skill.described) == (described(loop.spec), Author.SPEC)
+
+
+UNASKED: dict[str, tuple[Callable[[Shop], Shop], str, Outcome]] = {
+    "replay": (
+        lambda shop: replace(shop, terrain=replace(shop.terrain, guidance=Guidance(skill="bells"))),
+        ">= 1",
+        Outcome.PASSED,
+    ),
+    "refused": (lambda shop: shop, ">= 50", Outcome.REFUSED),
+    "teaches nothing": (lambda shop: replace(shop, teaches=False), ">= 1", Outcome.PASSED),
+}
+
+
+@pytest.mark.parametrize("why", UNASKED)
+def test_nobody_describes_what_is_not_learned(tmp_path: Path, why: str) -> None:
+    """A replay, a refused run, one broken on purpose or by one agent alone: the planner is not asked."""
+    change, rows, outcome = UNASKED[why]
+    planner = Planner()
+    spec = specify(SPEC.replace(">= 1", rows).encode())
+    loop = Loop(tmp_path, spec=spec, change=lambda shop: change(replace(shop, think=planner)))
+
+    turn = loop.turn()
+
+    assert turn.outcome is outcome
+    assert turn.skill is None
+    assert planner.asked == []

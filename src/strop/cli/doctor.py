@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from strop.app import Project, open_project, weights_of
@@ -86,14 +88,14 @@ def examine(folder: Path) -> Examined:
         ("strop.toml", str(project.config.path or "none; every value below is a default")),
         ("threads", str(settings.threads)),
         ("durability", settings.durability),
-        ("store", settings.store),
+        ("store", _without_password(settings.store)),
         ("crew", f"{settings.crew}, hosts {settings.hosts}"),
         ("context", settings.context),
         ("outlier", f"{settings.outlier:g}"),
-        ("limits", settings.limits.shown),
         ("exemplars", str(settings.exemplars)),
+        ("limits", settings.limits.shown),
     )
-    catalogue = f"{len(project.config.catalogue)} models as of {project.config.as_of} ({age} days)"
+    catalogue = f"{len(project.config.catalogue)} models as of {project.config.as_of} ({_days(age)} old)"
     return Examined(
         __version__,
         platform.python_version(),
@@ -111,8 +113,8 @@ def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
     locator = project.config.locator(role, os.environ)
     if not locator:
         without = WITHOUT.get(role, "nobody serves this role")
-        key = "" if role == "reserve" else "Set ANTHROPIC_API_KEY, or "
-        return RoleSeen(role, "none", "", "", "", f"{without}. {key}name a model under roles in strop.toml")
+        move = "Name" if role == "reserve" else "Set ANTHROPIC_API_KEY, or name"
+        return RoleSeen(role, "none", "", "", "", f"{without}. {move} a model under roles in strop.toml")
     try:
         name, entry = project.config.entry(locator)
     except ConfigRefused as caught:
@@ -125,7 +127,7 @@ def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
     note = ""
     if entry.retires is not None:
         days = (entry.retires - today).days
-        note = f"retired by its vendor on {entry.retires} ({days} days); then {entry.successor}"
+        note = f"retired by its vendor on {entry.retires} ({_days(days)}); then {entry.successor}"
         if days < STALE_DAYS:
             warnings.append(f"{name}: {note}")
     elif entry.legacy:
@@ -145,6 +147,15 @@ def _price(name: str, entry: Entry) -> str:
     return f"{price.input} in, {price.output} out"
 
 
+def _days(number: int) -> str:
+    return f"{number:,} day" if abs(number) == 1 else f"{number:,} days"
+
+
+def _without_password(store: str) -> str:
+    """An address as it may be printed: what should not stand in strop.toml does not go on to a bug report."""
+    return re.sub(r"(:)[^:/@]*(@)|(password=)[^&]*", r"\1\3***\2", store)
+
+
 def _missing(modules: tuple[str, ...]) -> str:
     absent = [module for module in modules if importlib.util.find_spec(module) is None]
     return f"missing {', '.join(absent)}" if absent else "installed"
@@ -162,13 +173,17 @@ def show_examined(console: Console, examined: Examined) -> None:
     console.print(table)
     for seen in examined.roles:
         if seen.note:
-            console.print(f"  {seen.role}: {escape(seen.note)}", highlight=False)
+            console.print(Padding(f"{seen.role}: {escape(seen.note)}", (0, 0, 0, 2)), highlight=False)
     console.print()
+    held = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, show_header=False)
+    held.add_column(no_wrap=True)
+    held.add_column(overflow="fold")
     for name, state in examined.extras:
-        console.print(f"extra {name}: {state}", highlight=False)
-    console.print(f"weights: {escape(examined.weights)}", highlight=False, soft_wrap=True)
-    console.print(f"catalogue: {examined.catalogue}", highlight=False)
+        held.add_row(f"extra {name}", state)
+    held.add_row("weights", escape(examined.weights))
+    held.add_row("catalogue", examined.catalogue)
     for name, value in examined.settings:
-        console.print(f"{name}: {value}", highlight=False)
+        held.add_row(name, escape(value))
+    console.print(held, highlight=False)
     for warning in examined.warnings:
         console.print(f"[yellow]note[/yellow]: {escape(warning)}", highlight=False)

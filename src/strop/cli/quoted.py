@@ -18,14 +18,14 @@ def quote_table(quote: Quote, *, budget: Budget) -> Table:
     table.add_row("critical steps", *_counted(quote.critical_steps, quote.critical_steps_p90, budget.critical_steps))
     table.add_row("tokens", *_whole(quote.tokens), f"{quote.tokens.worst:,.0f}")
     classes = quote.classes
-    for name, held in (
-        ("input", classes.input),
-        ("cached", classes.cached),
-        ("cache write", classes.cache_write),
-        ("output", classes.output),
+    for name, held, cap in (
+        ("input", classes.input, _capped(budget.input_tokens, ", cached ones too")),
+        ("cached", classes.cached, ""),
+        ("cache write", classes.cache_write, ""),
+        ("output", classes.output, _capped(budget.output_tokens)),
     ):
-        if held.p90:
-            table.add_row(f"  {name}", *_whole(held), "")
+        if held.p90 or cap:
+            table.add_row(f"  {name}", *_whole(held), cap)
     table.add_row("dollars", *(dollars(int(each)) for each in (quote.nanos.p50, quote.nanos.p90, quote.nanos.worst)))
     table.add_row("minutes", f"{quote.minutes.p50:.1f}", f"{quote.minutes.p90:.1f}", f"{quote.minutes.worst:.0f}")
     return table
@@ -38,6 +38,11 @@ def quote_basis(quote: Quote) -> str:
 
 def _counted(p50: int, p90: int, cap: int) -> tuple[str, str, str]:
     return f"{p50:,}", f"{p90:,}" if p90 else "", f"{cap:,}"
+
+
+def _capped(cap: int, besides: str = "") -> str:
+    """A cap on tokens of one class; empty where the budget names none."""
+    return f"{cap:,}{besides}" if cap else ""
 
 
 def _whole(held: Range) -> tuple[str, str]:

@@ -24,6 +24,8 @@ from strop.types.work import Plan
 INDENT = (0, 0, 0, 2)
 MOST = 12
 """Lines of a list before the rest is counted."""
+SHORT = 60
+"""Characters of what was expected and observed; the report has the whole."""
 CAUSES = 3
 """Different causes of failed agents that are told."""
 
@@ -88,7 +90,8 @@ def show_ended(console: Console, ended: Ended) -> None:
     console.print(f"\n[{colour} bold]{turn.outcome}[/{colour} bold]  run {ended.id}", highlight=False)
     if turn.run.stopped:
         console.print(Padding(escape(turn.run.stopped), INDENT), highlight=False)
-        console.print(f"  Go on with: strop run --resume {ended.id}", highlight=False, soft_wrap=True)
+        if turn.outcome is not Outcome.AWAITING:  # what is asked of a person says how to go on
+            console.print(f"  Go on with: strop run --resume {ended.id}", highlight=False, soft_wrap=True)
     _standings(console, turn)
     _failures(console, turn)
     _findings(console, turn)
@@ -166,11 +169,15 @@ def _findings(console: Console, turn: Turn) -> None:
         finding = group[0]
         where = f"{finding.artefact} {finding.locator}".strip()
         more = f" and {len(group) - 1:,} more" if len(group) > 1 else ""
-        said = f"expected {escape(finding.expected[:60])}, observed {escape(finding.observed[:60])}"
+        said = f"expected {escape(_short(finding.expected))}, observed {escape(_short(finding.observed))}"
         line = f"[{marks[finding.severity]}]{finding.kind}[/] {escape(where)}{more}: {said}"
         console.print(Padding(line, INDENT), highlight=False)
     if len(alike) > MOST:
         console.print(f"  and {sum(map(len, list(alike.values())[MOST:])):,} more findings in report.html")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
 
 
 def show_value(console: Console, value: Value) -> None:

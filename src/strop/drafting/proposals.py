@@ -30,7 +30,7 @@ _TASK = Object(
         Field("kind", Choice(("work", "aggregate"))),
         Field("role", Text(120)),
         Field("goal", Text(4_000)),
-        Field("needs", Array(Text(60), max_items=1_000)),
+        Field("needs", Array(Text(60), max_items=10_000)),
         Field("tools", Array(Text(60), max_items=20)),
         Field("steps", Integer(1, 200)),
         Field("makes", Array(Text(200), max_items=50)),
@@ -42,7 +42,7 @@ PROPOSAL = Object(
         Field("scope", Text(2_000, note="the job as you understand it")),
         Field("objections", _LINES),
         Field("fatal", _LINES),
-        Field("tasks", Array(_TASK, min_items=1, max_items=3_000)),
+        Field("tasks", Array(_TASK, min_items=1, max_items=10_000)),
     )
 )
 

@@ -34,6 +34,8 @@ BATCH, AT_ONCE = 8, 32
 """Claims in one call to the refuting model, and such calls at once, as in `verify`."""
 CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS = 300, 60, 150
 """Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task."""
+TRACE_TOKENS, DESCRIPTION_TOKENS = 1_500, 150
+"""The same of a run as its describer is shown it, and of a skill's description."""
 TOKENS_MORE, MONEY_MORE = 1.3, 1.4
 """P90 over P50 where no run is on record."""
 
@@ -172,10 +174,10 @@ def load_of(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Load:
         jobs=jobs,
         agents=max(1, min(spec.budget.agents, grounds.pace.at_once)),
         worker=grounds.worker.price,
-        planning=(_one_call(planner, planning_like(planner.binding), grounds), planner.binding.price)
+        planning=(_sample(planner, planner.calls, planning_like(planner.binding), grounds), planner.binding.price)
         if planner
         else None,
-        call=(_one_call(verifier, gate_like(verifier.binding), grounds), verifier.binding.price) if verifier else None,
+        call=(_sample(verifier, 1, gate_like(verifier.binding), grounds), verifier.binding.price) if verifier else None,
         calls=verifier.calls if verifier else 0,
         calls_at_once=max(1, min(AT_ONCE, spec.budget.agents)),
     )
@@ -209,10 +211,11 @@ def _usual(task: Task, inputs: int, model: str, pace: Pace) -> Sample:
     )
 
 
-def _one_call(share: _Share, like: Like, grounds: Grounds) -> Sample:
-    calls = max(share.calls, 1)
-    usage = Usage(input=share.input // calls, output=share.output // calls)
-    return Sample(like, 1, usage, seconds=grounds.pace.p50)
+def _sample(share: _Share, calls: int, like: Like, grounds: Grounds) -> Sample:
+    """So many of a role's calls."""
+    of = max(share.calls, 1)
+    usage = Usage(input=share.input * calls // of, output=share.output * calls // of)
+    return Sample(like, calls, usage, seconds=calls * grounds.pace.p50)
 
 
 def _drawn(drawn: Forecast, agents: int) -> _Counts:
@@ -272,13 +275,17 @@ def _shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> tuple[_Share
 
 
 def _other_shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> list[_Share]:
-    """The planner's one call (at most two, each with a repair turn) and the verifier's, eight claims each."""
+    """The planner's two calls, the plan (at most twice) and the skill's description, and the verifier's.
+
+    Each has a repair turn; a verifier's call is about eight claims.
+    """
     shares: list[_Share] = []
     planner, verifier = grounds.binding("planner"), grounds.binding("verifier")
     if grounds.files is not None and planner is not None:
         asked = len(grounds.prompts["decompose"]) + len(spec.prose) + sum(map(len, grounds.files))
-        answered = TASK_TOKENS * len(tasks)
-        shares.append(_Share(planner, asked // 4 + 1_000, answered, 4 * planner.output, calls=1, turns=1))
+        answered = TASK_TOKENS * len(tasks) + DESCRIPTION_TOKENS
+        worst = 6 * planner.output
+        shares.append(_Share(planner, asked // 4 + 1_000 + TRACE_TOKENS, answered, worst, calls=2, turns=2))
     if verifier is not None:
         calls = expected_calls(spec, tasks=tasks)
         asked = calls * (len(grounds.prompts["refute"]) // 4 + BATCH * CLAIM_TOKENS)

@@ -18,6 +18,7 @@ from strop.errors import (
     AuthRefused,
     BadStream,
     BudgetExhausted,
+    ConfigRefused,
     HumanAwaited,
     MissingPart,
     ModelFailure,
@@ -28,7 +29,7 @@ from strop.errors import (
 from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
 from strop.loop.deliver import deliver
-from strop.loop.distill import distill
+from strop.loop.distill import DESCRIBES, describing, distill, objection
 from strop.loop.plan import Terrain, Think, plan, with_saving
 from strop.loop.run import run
 from strop.loop.verify import Proofs, Refute, sealed, verify
@@ -43,7 +44,7 @@ from strop.types.events import (
     VerdictGiven,
 )
 from strop.types.memory import Constraint, Skill
-from strop.types.schema import Json
+from strop.types.schema import Json, object_of
 from strop.types.trial import Delivery, Finding, Outcome, Run, Severity, Verdict
 from strop.types.work import Kind, Plan, Spec, Task, TaskId, UnitKey
 
@@ -109,10 +110,11 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
         delivery = _delivered(ran, verdict, shop)
     verdict = sealed(verdict, delivery=delivery)
     outcome = _outcome(ran, verdict, shop)
+    description = await _described(ran, verdict, outcome, shop)
     facts = [FileDelivered(file) for file in delivery.files]
     await shop.desk.record(*facts, VerdictGiven(verdict, round=2), RunClosed(outcome, shop.desk.now))
     ran = shop.desk.state.run()
-    skill, rules = _learned(ran, verdict, outcome, shop)
+    skill, rules = _learned(ran, verdict, outcome, shop, description)
     return Turn(ran, verdict, delivery, outcome, skill, rules)
 
 
@@ -258,7 +260,26 @@ def _outcome(ran: Run, verdict: Verdict, shop: Shop) -> Outcome:
     return Outcome.PASSED if verdict.passed else Outcome.REFUSED
 
 
-def _learned(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> tuple[Skill | None, tuple[Constraint, ...]]:
+async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> str:
+    """What the planner, asked once, says of the skill that this run leaves; empty where the spec has to say it.
+
+    The files stand and the verdict is known: nothing that goes wrong here changes them.
+    """
+    learns = outcome is Outcome.PASSED and shop.teaches and not ran.plan.guidance.skill
+    if shop.think is None or not learns or DESCRIBES in shop.desk.state.tasks:
+        return ""
+    files = shop.terrain.files
+    try:
+        said = object_of(await shop.think(describing(ran, files=files)))
+    except (BudgetExhausted, ModelFailure, ConfigRefused):
+        return ""
+    description = str(said["description"]).strip()
+    return "" if objection(description, run=ran, verdict=verdict, files=files) else description
+
+
+def _learned(
+    ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop, description: str
+) -> tuple[Skill | None, tuple[Constraint, ...]]:
     """Only a run that passed whole teaches, and a replay does not breed a second skill."""
     if outcome is not Outcome.PASSED or not shop.teaches:
         return None, ()
@@ -274,5 +295,6 @@ def _learned(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -> tuple[
         files=shop.terrain.files,
         exemplars=shop.exemplars,
         name=_free_name(slug(shop.skill or ran.plan.title), shop.taken),
+        description=description,
     )
     return skill, rules

@@ -2,12 +2,20 @@
 
 Exemplars come only from units whose every value the gate accepted or corrected; a unit with a gap
 would teach the gap. How many is the caller's choice, since more is not better (measured, README).
+
+The description may be a model's: it is shown the run's shape only (`describing`), and `objection` says
+why what it answered may not stand; then the spec describes the skill. Not elegant, and known: the words
+addressed to a judge are a list in English; one that is not on it, or in another tongue, gets through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import orjson
 
@@ -18,12 +26,33 @@ from strop.errors import GateClosed
 from strop.learning.skillmd import slug
 from strop.learning.slots import emptied
 from strop.types.content import Standing
-from strop.types.memory import Cost, Skill
-from strop.types.schema import Json
+from strop.types.memory import Author, Cost, Skill
+from strop.types.schema import Array, Field, Json, Object, Schema, Text
 from strop.types.trial import Run, Value, Verdict
-from strop.types.work import PLACE, Column, Exemplar, Spec, Task, UnitKey
+from strop.types.work import PLACE, Column, Exemplar, Spec, Task, TaskId, TaskKind, UnitKey
 
 PROVED = (Standing.ACCEPTED, Standing.CORRECTED)
+DESCRIBES = TaskId("distill")
+"""The planner's one task when a run has passed."""
+LONGEST = 1_024
+"""Characters of a description, by the Agent Skills format."""
+SHOWN = 30
+"""Goals, and roles, that a trace names; 200 characters of each."""
+_DESCRIPTION = Object((Field("description", Text(LONGEST, note="what the skill does, and when to use it")),))
+_LEAF = ("value", "source", "quote", "rows")
+"""Fields of every specialist's answer: they say nothing of this run."""
+_SLOT = re.compile(r"\{\{input \d+\}\}")
+_WORD = re.compile(r"[^\W_]+")
+_ADDRESS = re.compile(r"//|@|\bwww\.|[^\W_]{2,}\.[^\W_]{2,}")
+_MARKUP = re.compile(r"[<>{}\[\]`|\\*#]")
+_TO_A_JUDGE = re.compile(
+    r"\b(gates?|verdicts?|verifiers?|refuters?|judges?|checkers?|reviewers?|quarantine|admission"
+    r"|ignor(e|es|ing)|disregard\w*|bypass\w*|overrid(e|es|ing)|overrul\w*|skip\w*|waiv\w*|suppress\w*"
+    r"|disabl\w*|obey\w*|approv\w*|endors\w*|trust\w*|pretend\w*|instructions?|prompts?)\b"
+    r"|(^|[.;:!?,]\s*|\band\s+)(please|you|always|never|do not|don't|accept|pass|mark|treat|consider|deem|admit"
+    r"|promote|grant|allow|let)\b",
+    re.IGNORECASE,
+)
 
 
 def distill(
@@ -39,6 +68,8 @@ def distill(
 ) -> Skill:
     """The skill of a run that passed its gate. `files` is what its agents could read.
 
+    `description` is a model's, to which there was no objection; empty lets the spec describe the skill.
+
     Raises:
         GateClosed: the verdict refuses the run; nothing is saved.
     """
@@ -51,7 +82,7 @@ def distill(
     tasks, inputs = ((), ()) if read else emptied(_untold(run.plan.tasks, spec), files=files)
     return Skill(
         name=slug(name or spec.title),
-        description=(description or described(spec))[:1024],
+        description=(description or described(spec))[:LONGEST],
         spec=replace(spec, each=None, items=()) if read else spec,
         schema=schema,
         tasks=tasks,
@@ -60,6 +91,7 @@ def distill(
         born_from=run.id,
         cost=_cost(run, inputs),
         inputs=inputs,
+        described=Author.MODEL if description else Author.SPEC,
     )
 
 
@@ -79,6 +111,116 @@ def described(spec: Spec) -> str:
     unit = "each document of a folder" if spec.each is not None else "the sources"
     reads = f"Reads {fields} from {unit} and delivers {files}" if fields else f"Delivers {files} from {unit}"
     return f"{reads}, every value with its source. Use when the same is wanted from other inputs: {spec.title}."
+
+
+# ---------------------------------------------------------------- a model's description
+
+
+def describing(run: Run, *, files: Sequence[str]) -> Task:
+    """What the planner is asked about a run that passed: its shape, and nothing that stood in a source.
+
+    Goals and roles are as planned, before anything was read, with slots for `files` (all that agents could read).
+    """
+    plan = run.plan
+    tasks, _ = emptied(_untold(plan.tasks, plan.spec), files=files)
+    kinds = Counter(str(output.kind) for output in plan.spec.outputs)
+    units = {unit.key for task in plan.tasks for unit in task.units}
+    goals = _few(task.goal.strip().split("\n")[0] for task in tasks)
+    lines = (
+        f"Agents: {len(tasks)} in {len(plan.waves)} waves, over {len(units) or len(files)} inputs",
+        f"Delivers: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}",
+        f"Roles: {'; '.join(_few(task.role for task in tasks))}",
+        f"Tools: {', '.join(sorted({tool for task in tasks for tool in task.tools})) or 'none'}",
+        f"Fields: {', '.join(dict.fromkeys(_field_names(tasks, plan.spec))) or 'none'}",
+        "Goals:",
+        *(f"- {goal}" for goal in goals),
+    )
+    return Task(
+        id=DESCRIBES,
+        kind=TaskKind.AGGREGATE,
+        role="planner",
+        goal="Describe the skill that a run of this shape leaves.\n\n" + "\n".join(lines),
+        schema=_DESCRIPTION,
+        prompt="distill",
+        steps=2,
+    )
+
+
+def _few(texts: Iterable[str]) -> list[str]:
+    """The first different ones, a line each."""
+    plain = (" ".join(_SLOT.sub("(an input)", text).replace("{{folder}}/", "").split()) for text in texts)
+    return [text[:200] for text in list(dict.fromkeys(plain))[:SHOWN]]
+
+
+def _field_names(tasks: Sequence[Task], spec: Spec) -> Iterator[str]:
+    """What the tables hold, and what specialists report."""
+    yield from (column.name for output in spec.outputs for column in output.columns)
+    for schema in {task.schema: None for task in tasks if not task.makes}:
+        yield from (name for name in _names(schema) if name not in _LEAF and not name.endswith(PLACE))
+
+
+def _names(schema: Schema) -> Iterator[str]:
+    match schema:
+        case Array():
+            yield from _names(schema.items)
+        case Object():
+            for field in schema.fields:
+                yield field.name
+                yield from _names(field.schema)
+        case _:
+            return
+
+
+def objection(description: str, *, run: Run, verdict: Verdict, files: Sequence[str]) -> str:
+    """Why a model's description may not stand: it tells of this run, leads elsewhere, or speaks to whoever judges.
+
+    Empty where it may. The names of the skill's own files and columns are free to use.
+    """
+    text = unicodedata.normalize("NFKC", description)
+    if not 1 <= len(text) <= LONGEST or not text.strip():
+        return f"it has {len(text):,} characters, 1 to {LONGEST:,} are allowed"
+    if any(unicodedata.category(each)[0] == "C" or unicodedata.category(each) in ("Zl", "Zp") for each in text):
+        return "it is not one paragraph of visible characters"
+    rest = _without_own_names(text, run.plan.spec)
+    for what, found in (
+        ("markup", _MARKUP.search(rest)),
+        ("an address", _ADDRESS.search(rest)),
+        ("a word to whoever judges", _TO_A_JUDGE.search(rest)),
+        ("a number", re.search(r"\S*\d\S*", rest)),
+    ):
+        if found is not None:
+            return f"it holds {what}: {found.group().strip()}"
+    said = f" {' '.join(_words(rest))} "
+    known = next((each for each in _literals(run, verdict, files) if f" {each} " in said), None)
+    return f"it names {known}, of this run" if known is not None else ""
+
+
+def _without_own_names(text: str, spec: Spec) -> str:
+    own = {output.file for output in spec.outputs}
+    own |= {column.name for output in spec.outputs for column in output.columns}
+    names = "|".join(re.escape(name) for name in sorted(own, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.@/-])(?:{names})(?![\w@/-]|\.\w)", " ", text)  # but not as part of an address
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def _literals(run: Run, verdict: Verdict, files: Sequence[str]) -> set[str]:
+    """Names of inputs and units, and values of several words, as words: `well-1 north` is `well 1 north`.
+
+    A name of one or two letters, and a value of one word, would stand in any prose.
+    """
+    units = [unit for task in run.plan.tasks for unit in task.units]
+    paths = (*files, *(unit.source for unit in units), *(unit.companion or "" for unit in units))
+    names = {*(PurePosixPath(path).stem for path in paths), *(unit.key for unit in units), run.id}
+    named = {" ".join(_words(name)) for name in names}
+    values = {text for value in verdict.values for text in (value.value, value.said) if isinstance(text, str)}
+    valued = {" ".join(_words(text)) for text in values}
+    return {name for name in named if len(name) > 2} | {text for text in valued if " " in text}
+
+
+# ---------------------------------------------------------------- worked examples
 
 
 def worked(

@@ -63,6 +63,7 @@ class AgentLoop:
     """Stores a body too large for a conversation; returns its hash."""
     reserve: tuple[Model, Price] | None = None
     """Who takes a task over after two strikes."""
+    _shared: dict[str, str] = field(default_factory=dict[str, str])
 
     async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
         """See `seams.Worker`."""
@@ -76,8 +77,9 @@ class AgentLoop:
         if assignment.reserve and self.reserve is not None:
             model, price = self.reserve
         means = Means(
-            model, price, self.prompts, self.clock, self.chance, self.tools, self.policy, self.keep, self.notice
-        )
+            model, price, self.prompts, self.clock, self.chance, self.tools, self.policy, self.keep, self.notice,
+            self._shared,
+        )  # fmt: skip
         founded = assignment.task.kind is not TaskKind.READ
         return Conversation(means, assignment, desk, self._unfounded if founded else _nothing)
 

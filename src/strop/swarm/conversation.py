@@ -27,6 +27,8 @@ TRIES = 5
 """Paid or unpaid askings of one step before the attempt fails."""
 PACED = 20
 """Refusals for pace of one step before the attempt fails; they are unpaid."""
+SHARED = 1_024
+"""Tool results that are remembered, so that equal ones are one text in memory."""
 WORK_SCHEME = "work/2"
 
 
@@ -57,6 +59,8 @@ class Means:
     keep: Callable[[bytes], str]
     """Puts a large body into the blob store; returns its hash."""
     notice: Callable[[str, int], None]
+    shared: dict[str, str]
+    """Recent tool results: what several agents read is held once."""
 
 
 @dataclass(slots=True)
@@ -277,6 +281,10 @@ class Conversation:
         self.origins.update(origins)
         if len(text) > len(shown := shortened(text, handle="")):
             shown = shortened(text, handle=f"blob {self.means.keep(text.encode())[:16]}")
+        shared = self.means.shared
+        if len(shared) >= SHARED:
+            shared.clear()
+        shown = shared.setdefault(shown, shown)
         ended = ToolEnded(task.id, attempt, self.step, named, shown, failed, tuple(origins))
         self.pending.append(ended)
         return ended
