@@ -191,9 +191,7 @@ async def cut_off(project: Path) -> str:
 
 @pytest.mark.parametrize(("answer", "steps"), [("\n", 4), ("y\n", 4), ("n\n", 0)], ids=["enter", "yes", "no"])
 @pytest.mark.anyio
-async def test_a_person_is_asked_whether_a_run_that_was_cut_off_goes_on(
-    answer: str, steps: int, project: Path
-) -> None:
+async def test_a_person_is_asked_whether_a_run_that_was_cut_off_goes_on(answer: str, steps: int, project: Path) -> None:
     """Enter or yes goes on with it and ends it; no begins a new one and leaves it as it was."""
     earlier = await cut_off(project)
     with terminal() as (ours, theirs):
@@ -248,6 +246,17 @@ def test_a_cap_on_output_tokens_ends_a_run_with_what_there_is(strop: Strop, proj
     body = ran(project, name)
     assert (body["outcome"], body["usage"]["output"] <= 700, 1 <= body["steps"]["total"] < 4) == ("partial", True, True)
     assert "The Old Harbour" in (project / "runs" / name / "files" / "places.csv").read_text()
+
+
+def test_readings_are_batched_to_fit_the_agents_in_all(strop: Strop, project: Path) -> None:
+    """Two readers of two units are four agents, or two with two units each; one agent cannot be two readers."""
+    for most, agents in ((4, 4), (3, 2), (2, 2)):
+        told = strop("plan", "spec.md", *SCRIPTED[:2], "--budget", f"agents_total={most}", "--json")
+        assert len(orjson.loads(told.out)["plan"]["tasks"]) == agents
+    told = strop("run", "spec.md", *SCRIPTED, "--budget", "agents_total=1")
+    assert told.code == 2
+    assert "the plan has 2 agents, the budget 1 in all. Raise agents_total" in told.err
+    assert not list(project.glob("runs/*"))
 
 
 def wood(project: Path) -> None:

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from strop.drafting.quoting import Grounds, Pace, expected_calls, longest_chain, quote
+from strop.drafting.quoting import (
+    DESCRIPTION_TOKENS,
+    TASK_TOKENS,
+    TRACE_TOKENS,
+    Grounds,
+    Pace,
+    expected_calls,
+    longest_chain,
+    quote,
+)
 from strop.types.fingerprint import digest
 from strop.types.money import Price, Usage
 from strop.types.past import GATE, Like, PastRun, Sample
@@ -133,7 +142,7 @@ def test_every_role_counts(past: tuple[PastRun, ...]) -> None:
     calls = expected_calls(SPEC, tasks=tasks)
     assert calls == 20
     assert judged.steps == pytest.approx(alone.steps + calls, abs=3)
-    assert whole.steps == pytest.approx(judged.steps + 1, abs=3)
+    assert whole.steps == pytest.approx(judged.steps + 2, abs=3)
     for less, more in ((alone, judged), (judged, whole)):
         assert less.tokens.p50 < more.tokens.p50
         assert less.nanos.p50 < more.nanos.p50
@@ -142,6 +151,20 @@ def test_every_role_counts(past: tuple[PastRun, ...]) -> None:
     assert (alone.gate_nanos, alone.gate_steps) == (0, 0)
     assert judged.gate_nanos == whole.gate_nanos > 0
     assert judged.gate_steps == 4 * calls
+
+
+@pytest.mark.parametrize("past", [(), tuple(map(run, range(3)))], ids=["default", "drawn"])
+def test_a_planner_is_counted_for_the_plan_and_for_the_description_of_the_skill(past: tuple[PastRun, ...]) -> None:
+    """Two steps more at the median, and in the worst case three pairs of answers: two plans, one description."""
+    tasks = readings(5)
+    spec = replace(SPEC, budget=Budget(nanos=10**12))
+    unplanned = quote(spec, tasks=tasks, grounds=grounds(past=past))
+    planned = quote(spec, tasks=tasks, grounds=grounds(PLANNER, past=past, files=()))
+
+    assert planned.steps - unplanned.steps == 2
+    read = len(PROMPTS["decompose"]) // 4 + 1_000 + TRACE_TOKENS
+    assert planned.tokens.worst - unplanned.tokens.worst == 4 * read + 6 * PLANNER.output
+    assert planned.tokens.p50 - unplanned.tokens.p50 == read + 5 * TASK_TOKENS + DESCRIPTION_TOKENS
 
 
 def test_equal_plans_have_equal_quotes() -> None:

@@ -96,7 +96,7 @@ async def test_a_changed_spec_begins_a_new_run(survey: Survey) -> None:
     """A run of the spec as it was is not taken for one of the spec as it is."""
     await killed_before_the_end(survey)
     old = survey.only_run().name
-    (survey.folder / "spec.md").write_text(SPEC.replace("survey.csv", "other.csv"))
+    (survey.folder / "spec.md").write_text(SPEC.replace("what they say", "it briefly"))
     planned = await survey.told("plan", "spec.md", "--json")
 
     assert planned.code == 0, planned.err
