@@ -1,7 +1,7 @@
 """SIGKILL on the real command, again and again, and what that cost. The server's log is the oracle.
 
 One run of N agents against the test server is left alone; another is killed at moments drawn from a seed
-(when the server has seen so many requests) and resumed each time with `strop run --resume`. Then
+(when the server has answered so many prompts) and resumed each time with `strop run --resume`. Then
 
 - the files of both are compared byte by byte;
 - every answer on record bears the number under which the server logged it, so the ledger is compared with
@@ -81,7 +81,8 @@ def answer(asked: Asked) -> Reply:
         return Reply(planned(int(os.environ["KILL_AGENTS"]), rounds), reasoning=mark, latency=latency)
     if "Describe the skill" in asked.system:
         return replace(fits(asked), reasoning=mark, latency=latency)
-    site = asked.user.split("site-", 1)[1][:5]
+    told = next(text for role, text in asked.turns if role == "user" and "site-" in text)
+    site = told.split("site-", 1)[1][:5]
     done = len(asked.tool_results)
     if site.startswith("all"):
         return Reply(json.dumps({"survey.csv": found("the survey")}), reasoning=mark, latency=latency)
@@ -136,6 +137,8 @@ class Log:
     """Number of a request -> hash of its prompt, in the order of arrival."""
     billed: dict[int, int] = field(default_factory=dict[int, int])
     """Number -> nano-dollars, of those that cost something."""
+    answered: set[str] = field(default_factory=set[str])
+    """Prompts that had a good answer: how far the run has come, whatever was asked again."""
     began: dict[int, float] = field(default_factory=dict[int, float])
     """Number -> moment, in seconds of the monotonic clock, which all processes share."""
     ended: dict[int, float] = field(default_factory=dict[int, float])
@@ -151,6 +154,7 @@ class Log:
                 self.began[line["n"]], self.ended[line["n"]] = line["started"], line["ended"]
                 if line["nanos"]:
                     self.billed[line["n"]] = line["nanos"]
+                    self.answered.add(self.asked[line["n"]])
 
 
 @contextmanager
@@ -207,8 +211,8 @@ def killed(job: Job, folder: Path, log: Log) -> list[float]:
     moments: list[float] = []
     for target in targets:
         process = strop(folder, *arguments)
-        before = len(log.asked)
-        while process.poll() is None and len(log.asked) < max(target, before + 1):
+        before = len(log.answered)
+        while process.poll() is None and len(log.answered) < max(target, before + 1):
             time.sleep(LOOK)
             log.read()
         if process.poll() is not None:  # it was faster than the moment drawn: that kill would hit nothing

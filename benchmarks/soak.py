@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kill import Figure, Job, exactly, project
-
 from strop.app import Ended, Options, Order, Screen, execute, open_project, spec_of
 from strop.types.work import Plan
 

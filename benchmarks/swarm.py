@@ -71,6 +71,8 @@ def answer(asked: Asked) -> Reply:
         return Reply(planned(int(os.environ["SWARM_AGENTS"])), latency=latency())
     if "Fan out" in text:
         return Reply("seen", latency=latency())
+    if "leaves a skill behind" in asked.system:
+        return Reply(json.dumps({"description": "Reads the notes of every site and puts them together."}))
     if "site-all" in text:
         return Reply(json.dumps({"survey.csv": found("the survey")}), latency=latency())
     site = text.split("site-", 1)[1][:5]

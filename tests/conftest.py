@@ -23,7 +23,7 @@ PROC = Path("/proc/self")
 LASTING = ("/dev/null", "/dev/urandom", "anon_inode:[eventfd]", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")
 """Targets that a library may open at its first use and keep for the process (a Rust runtime's
 wake-up handles). A leaked event loop still shows: by its socket pair, and by its warning."""
-KEEPERS = {"vl_convert"}
+KEEPERS = {"vl_convert", "uvloop"}
 """Libraries that open sockets and files of their own at the first call and keep them. The first test
 that ends with one loaded and descriptors left is forgiven those, once a session."""
 TURNS = 10

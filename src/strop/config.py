@@ -151,7 +151,7 @@ class LimitSettings(BaseModel):
     @property
     def shown(self) -> str:
         """Every value on one line, for `strop doctor`."""
-        return ", ".join(f"{name} {value}" for name, value in self.model_dump().items())
+        return ", ".join(f"{name} {str(value).lower()}" for name, value in self.model_dump().items())
 
 
 class Settings(BaseModel):

@@ -13,6 +13,7 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 |- RunStopped                   exit 3: stopped before there was anything to show; it can go on
 |- HumanAwaited                 exit 4: a person must answer first
 |- AgentPaused                  one agent waits for a person; its siblings go on
+|- CrewDown                     exit 3: where agents were to run cannot be reached; the run can go on
 |- Interrupted                  exit 130
 |- ModelFailure                 a call to a model did not yield an answer
 |  |- EndpointDown              refused, reset, timed out, 5xx: worth another try
@@ -103,6 +104,12 @@ class AgentPaused(StropError):
     """One agent may not go on before a person has answered; what it has done stands on record."""
 
     exit_code = 4
+
+
+class CrewDown(StropError):
+    """The place where agents were to run cannot be started or reached: no agent's fault."""
+
+    exit_code = 3
 
 
 class Interrupted(StropError):

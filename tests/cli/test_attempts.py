@@ -16,6 +16,10 @@ from typing import Any
 import orjson
 import pytest
 
+from strop.stores.sqlite import SqliteJournal
+from strop.types.events import RunOpened
+from strop.types.work import Budget
+
 from .conftest import SCRIPTED, Strop, only_run
 
 MAIN = "from strop.cli.main import main; main()"
@@ -93,12 +97,31 @@ def test_a_new_attempt_stands_beside_the_old_one(strop: Strop, project: Path) ->
     assert ran(project, first)["again"] is None
 
 
+async def unplanned(project: Path, run: str) -> None:
+    """A run that ended before it had a plan."""
+    folder = project / "runs" / run
+    folder.mkdir(parents=True)
+    journal = SqliteJournal(folder / "journal.db", run=run)
+    try:
+        await journal.append([RunOpened(run, "spec", "0", Budget())], at=0.0)
+    finally:
+        journal.close()
+
+
 def test_an_attempt_at_a_run_without_a_plan_is_refused(strop: Strop, project: Path) -> None:
-    """So is one at a run that is not there, and one that is to go on at the same time."""
-    for wrong in (["--again", "zzz"], ["--again", "01K9", "--resume", "01K9"], ["--solo", "--resume", "01K9"]):
-        told = strop("run", *wrong, *SCRIPTED)
+    """So is one at a run that is not there, and one that is to go on at the same time: exit 2, nothing is begun."""
+    asyncio.run(unplanned(project, "01K9AAAAAA0000"))
+    other = "--resume goes on with a run as it is; leave --again and --solo out"
+    for options, message in (
+        (["--again", "01K9"], "run 01K9AAAAAA0000 came to no plan, so there is nothing to try again"),
+        (["--again", "zzz"], "no run matches 'zzz'"),
+        (["--again", "01K9", "--resume", "01K9"], other),
+        (["--solo", "--resume", "01K9"], other),
+    ):
+        told = strop("run", *options, *SCRIPTED)
         assert (told.code, told.out) == (2, "")
-    assert not list(project.glob("runs/*"))
+        assert message in told.err
+    assert ids(project) == ["01K9AAAAAA0000"]
 
 
 def test_one_agent_does_all_units_and_nothing_is_learned(strop: Strop, project: Path) -> None:
@@ -233,7 +256,7 @@ def test_without_a_person_a_new_run_names_the_one_to_go_on_with(strop: Strop, pr
 
 
 def test_a_cap_on_output_tokens_ends_a_run_with_what_there_is(strop: Strop, project: Path) -> None:
-    """Exit 3, partial files, the cap in words; with a higher one the same run goes on to its end."""
+    """Exit 3, partial files, the cap in words, and no more written than it allows."""
     counted = (project / "script.toml").read_text().replace("}\n", "}\nusage = { input = 100, output = 200 }\n")
     (project / "script.toml").write_text(counted)
     spec = (project / "spec.md").read_text().replace("readers: 2\n", "readers: 2\nbudget: {agents: 1}\n")

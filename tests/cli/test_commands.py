@@ -156,6 +156,23 @@ def test_the_doctor_fits_eighty_columns_and_tells_no_key(
     assert [role["role"] for role in examined["roles"]] == ["worker", "planner", "verifier", "reserve"]
 
 
+def test_the_doctor_prints_no_password_of_a_store(strop: Strop, project: Path) -> None:
+    """Nor its JSON: what should not stand in strop.toml does not go on into a bug report."""
+    for store in ("postgresql://me:s3cret@db.example/strop", "postgresql://me@db.example/strop?password=s3cret"):
+        (project / "strop.toml").write_text(f'store = "{store}"\n')
+        for told in (strop("doctor"), strop("doctor", "--json")):
+            assert told.code == 0
+            assert "s3cret" not in told.out
+            assert "db.example/strop" in told.out
+
+
+def test_caps_by_class_stand_in_the_plan(strop: Strop) -> None:
+    """Beside what is expected of the class; without a cap nothing stands there."""
+    lines = strop("plan", "spec.md", *SCRIPTED[:2], "--budget", "output_tokens=2M").out.splitlines()
+    shown = {line.split()[0]: line.split()[1:] for line in lines if line.split()}
+    assert (len(shown["input"]), shown["output"][2:]) == (2, ["2,000,000"])
+
+
 def test_the_doctor_goes_on_past_a_role_that_is_wrong(strop: Strop, project: Path) -> None:
     """A mistyped model is a note; the other roles are still shown."""
     (project / "strop.toml").write_text('[roles]\nworker = "gpt-17"\n')

@@ -24,7 +24,7 @@ from .conftest import only_run
 pytestmark = pytest.mark.anyio
 
 MAIN = "from strop.cli.main import main; main()"
-SMALL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)); "
+SMALL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, 900_000)); "
 SLOW = """
 [[turn]]
 match = "Harbour"

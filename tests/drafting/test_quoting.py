@@ -159,12 +159,17 @@ def test_a_planner_is_counted_for_the_plan_and_for_the_description_of_the_skill(
     tasks = readings(5)
     spec = replace(SPEC, budget=Budget(nanos=10**12))
     unplanned = quote(spec, tasks=tasks, grounds=grounds(past=past))
-    planned = quote(spec, tasks=tasks, grounds=grounds(PLANNER, past=past, files=()))
+    planned = quote(spec, tasks=tasks, grounds=replace(grounds(PLANNER, past=past, files=()), learns=True))
 
     assert planned.steps - unplanned.steps == 2
     read = len(PROMPTS["decompose"]) // 4 + 1_000 + TRACE_TOKENS
     assert planned.tokens.worst - unplanned.tokens.worst == 4 * read + 6 * PLANNER.output
     assert planned.tokens.p50 - unplanned.tokens.p50 == read + 5 * TASK_TOKENS + DESCRIPTION_TOKENS
+    read_only = quote(spec, tasks=tasks, grounds=replace(grounds(PLANNER, past=past), learns=True))
+    assert read_only.steps - unplanned.steps == 1
+    assert read_only.tokens.p50 - unplanned.tokens.p50 == TRACE_TOKENS + DESCRIPTION_TOKENS
+    again = quote(spec, tasks=tasks, grounds=grounds(PLANNER, past=past))
+    assert again.tokens == unplanned.tokens, "a replay asks no planner"
 
 
 def test_equal_plans_have_equal_quotes() -> None:

@@ -30,6 +30,8 @@ from strop.types.work import Plan
 
 SITES = 6
 ROUNDS = 2
+LONGEST = 120.0
+"""Seconds after which a command that should have ended has failed its test."""
 PRICE = Price("0.95", "0.16", "0.95", "4.00")
 SPEC = """---
 deliver:
@@ -127,6 +129,10 @@ class Survey:
         """The journal of the one run there is."""
         return read_journal(self.only_run() / "journal.db")
 
+    def answers(self) -> list[CallAnswered]:
+        """Every answer on record, in order."""
+        return [event.body for event in self.events() if isinstance(event.body, CallAnswered)]
+
     def only_run(self) -> Path:
         (folder,) = (self.folder / "runs").iterdir()
         return folder
@@ -152,7 +158,7 @@ class Survey:
 
     async def told(self, *arguments: str, before: str = "") -> Told:
         """The command, to its end."""
-        async with self.strop(*arguments, before=before) as child:
+        async with self.strop(*arguments, before=before) as child, asyncio.timeout(LONGEST):
             out, err = await child.communicate()
         assert child.returncode is not None
         return Told(child.returncode, out.decode(), err.decode())
@@ -160,7 +166,7 @@ class Survey:
     def balance(self, tally: Tally) -> None:
         """The ledger against the server's bill: settled is the bill of the settled calls, and nothing is unbooked."""
         bill = {entry.n: entry.nanos for entry in self.server.bill.entries}
-        answers = [event.body for event in self.events() if isinstance(event.body, CallAnswered)]
+        answers = self.answers()
         numbers = [int(answer.reasoning) for answer in answers]
         assert len(set(numbers)) == len(numbers)
         assert [answer.nanos for answer in answers] == [bill[number] for number in numbers]

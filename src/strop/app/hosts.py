@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from strop.app.parts import SystemChance, SystemClock, inside_of, tools
 from strop.app.project import open_project
 from strop.crews.host import Home, Staff
 from strop.crews.local import LocalCrew
-from strop.errors import BadInput, MissingPart
+from strop.errors import BadInput, CrewDown, MissingPart, StropError
 from strop.seams import Assignment, Crew, Desk
 from strop.swarm.agent import AgentLoop
 from strop.swarm.context import Policy
@@ -24,6 +26,7 @@ from strop.types.trial import Result
 from strop.types.work import Spec
 
 LOCAL, RAY = "local", "ray"
+_PLACES = re.compile(r"(local)?|ray(:(auto|[^:/\s]+:\d+|ray://\S+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +72,37 @@ async def staff(home: Home, *, brief: Brief) -> AsyncGenerator[AgentLoop, None]:
 class Placed:
     """A crew that is opened when the first agent starts: by then the plan is approved and its prices are pinned.
 
+    It opens in a thread of its own: a cluster takes seconds to start, and the run's owner must renew its lease and
+    hear Ctrl-C meanwhile. (Ray would also take SIGTERM for itself, were it started in the main thread.)
     Owned by the run.
     """
 
-    opening: Callable[[], Crew]
-    _crew: Crew | None = None
+    open: Callable[[], Crew]
+    _opening: asyncio.Future[Crew] | None = None
 
     async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
         """See `seams.Crew`.
 
         Raises:
-            MissingPart: the extra `cluster` is not installed.
-            StropError: the cluster cannot be started or reached.
+            CrewDown: the cluster cannot be started or reached; the run stops, its tasks stay open.
         """
-        if self._crew is None:
-            self._crew = self.opening()
-        return await self._crew.work(assignment, desk=desk)
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().run_in_executor(None, self.open)
+        try:
+            crew = await asyncio.shield(self._opening)  # one agent that is called off leaves it to the others
+        except StropError as caught:
+            raise CrewDown(str(caught)) from caught
+        return await crew.work(assignment, desk=desk)
 
     async def close(self) -> None:
         """End it, if it was opened."""
-        if self._crew is not None:
-            await self._crew.close()
+        if self._opening is None:
+            return
+        try:
+            crew = await self._opening
+        except StropError:
+            return  # whoever wanted to work there was told
+        await crew.close()
 
 
 def check_place(where: str) -> None:
@@ -100,7 +113,7 @@ def check_place(where: str) -> None:
         MissingPart: the extra `cluster` is not installed.
     """
     kind = where.partition(":")[0]
-    if kind not in ("", LOCAL, RAY):
+    if not _PLACES.fullmatch(where):
         raise BadInput(f"--crew {where}: write local, ray, or ray:HOST:PORT")
     if kind == RAY and find_spec("ray") is None:
         raise MissingPart("agents on Ray need ray; install it with: pip install 'strop[cluster]'")

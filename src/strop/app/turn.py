@@ -97,7 +97,7 @@ async def execute(
     Raises:
         StropError: in one of its branches; what was committed stands.
     """
-    check_place(options.crew)
+    check_place(options.crew or project.config.settings.crew)
     if resume:
         options = as_planned(options, state_of(project.runs / resume).plan)
     async with AsyncExitStack() as opened:
@@ -173,6 +173,8 @@ class _Floor:
         minder = self._minder()
         desk = self._desk(self._crew(worker), minder)
         self.screen.opened(desk, self.folder.name)
+        if self.resumed and (said := self._changed()):
+            self.screen.warn(said)
         await desk.record(*self._beginning(head))
         try:
             async with minded(minder, desk, self.clock), self._leased():
@@ -217,6 +219,20 @@ class _Floor:
         order = self.order if self.state.plan is not None else _ordered_again(self.project, self.state)
         spec = self.state.plan.spec if self.state.plan is not None else order.spec
         return replace(order, spec=spec, path=self.state.opened.path)
+
+    def _changed(self) -> str:
+        """What to tell of a spec that is not the one that was approved; empty where it is."""
+        opened = self.state.opened
+        assert opened is not None, "only an opened run is taken up"
+        path = self.project.folder / opened.path
+        if self.state.plan is None or not path.is_file():
+            return ""
+        try:
+            same = order_mark(spec_of(path.read_bytes(), name=path.name)) == opened.spec
+        except StropError:  # it is no spec any more
+            same = False
+        told = f"{opened.path} has changed since this run was approved; the run goes on as approved. "
+        return "" if same else f"{told}For the new one: strop run {opened.path}"
 
     def _beginning(self, head: str) -> tuple[RunOpened | ManifestPinned | RunReopened | BudgetRaised, ...]:
         budget = self.order.spec.budget
@@ -375,7 +391,8 @@ def pinned(state: RunFold, role: str, model: Model) -> Price:
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
     if not options.budget:
         return ()
-    return (BudgetRaised(budget.nanos, budget.steps, budget.tokens, budget.minutes, budget.critical_steps),)
+    caps = (budget.nanos, budget.steps, budget.tokens, budget.minutes)
+    return (BudgetRaised(*caps, budget.critical_steps, budget.input_tokens, budget.output_tokens),)
 
 
 def _publish(staged: Path, target: Path) -> None:

@@ -52,6 +52,8 @@ class Rim:
             except asyncio.CancelledError:
                 raise Interrupted(f"stopped while {self.screen.phase}; {self._go_on()}") from None
             except JournalFault as caught:
+                if not self.screen.run:
+                    raise
                 raise JournalFault(f"{caught}. What was committed stands; {self._go_on()}") from caught
 
     async def propose(self, project: Project, order: Order, *, options: Options) -> tuple[Plan, str]:

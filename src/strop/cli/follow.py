@@ -12,10 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from strop.app.journals import being_written, events_of
 from strop.app.parts import SystemClock
 from strop.seams import Clock
-from strop.stores.inbox import owned
-from strop.stores.sqlite import read_journal
 from strop.types.events import (
     Asked,
     AttemptEnded,
@@ -83,12 +82,11 @@ def followed(folder: Path, *, console: Console) -> None:
     Raises:
         JournalFault: the journal cannot be read.
     """
-    journal = folder / "journal.db"
     asyncio.run(
         follow(
             folder.name,
-            read=lambda after: read_journal(journal, after=after),
-            owned=lambda: owned(journal),
+            read=lambda after: events_of(folder, after=after),
+            owned=lambda: being_written(folder),
             say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
             clock=SystemClock(),
         )

@@ -72,7 +72,7 @@ def _told(caught: BaseException) -> tuple[str, int]:
         case ModelFailure():
             move = next((text for kind, text in NEXT.items() if isinstance(caught, kind)), "")
             return _sentences(str(caught), move), BadInput.exit_code
-        case JournalFault() if "--resume" not in str(caught):
+        case JournalFault() if "--resume" not in str(caught) and "postgresql://" not in str(caught):
             return _sentences(str(caught), "See that the disk has room and the file is whole, then try again"), 70
         case StropError():
             return str(caught), caught.exit_code

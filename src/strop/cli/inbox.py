@@ -184,9 +184,9 @@ def _inbox(project: Project) -> Inbox:
 
 
 def _at_work(project: Project, run: str) -> bool:
-    from strop.stores.inbox import owned
+    from strop.app.journals import being_written
 
-    return owned(project.runs / run / "journal.db")
+    return being_written(project.runs / run)
 
 
 def _goes_on(project: Project, name: str, *, instead: str = "") -> str:
@@ -224,12 +224,12 @@ def _changes(caps: list[str]) -> dict[str, str]:
 
 
 def _caps_of(project: Project, run: str) -> Budget:
-    from strop.stores.sqlite import read_journal
+    from strop.app.journals import events_of
     from strop.types.events import BudgetRaised, RunOpened
     from strop.types.work import Budget
 
     caps = Budget()
-    for event in read_journal(project.runs / run / "journal.db"):
+    for event in events_of(project.runs / run):
         match event.body:
             case RunOpened(budget=opened):
                 caps = opened

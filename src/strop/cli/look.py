@@ -76,6 +76,8 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
     how = state.outcome or f"unfinished; go on with: strop run --resume {ran.id}"
     console.print(f"\nrun {ran.id}: {how}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing", highlight=False)
     show_figures(console, state.trace.figures())
+    if values:
+        console.print()
     for value in values[:MOST]:
         place = f"{escape(value.row)} {escape(value.field)}"
         console.print(f"  {value.standing:<11} {place} = {escape(repr(value.value))}", highlight=False, soft_wrap=True)

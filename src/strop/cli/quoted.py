@@ -7,6 +7,9 @@ from rich.table import Table
 from strop.types.money import dollars
 from strop.types.work import Budget, Quote, Range
 
+WITHIN = "within input"
+"""Tokens from a cache count as read ones."""
+
 
 def quote_table(quote: Quote, *, budget: Budget) -> Table:
     """Every figure of the quote, planner and gate included; a row of the token classes only where it says something."""
@@ -19,12 +22,12 @@ def quote_table(quote: Quote, *, budget: Budget) -> Table:
     table.add_row("tokens", *_whole(quote.tokens), f"{quote.tokens.worst:,.0f}")
     classes = quote.classes
     for name, held, cap in (
-        ("input", classes.input, _capped(budget.input_tokens, ", cached ones too")),
-        ("cached", classes.cached, ""),
-        ("cache write", classes.cache_write, ""),
+        ("input", classes.input, _capped(budget.input_tokens)),
+        ("cached", classes.cached, WITHIN if budget.input_tokens else ""),
+        ("cache write", classes.cache_write, WITHIN if budget.input_tokens else ""),
         ("output", classes.output, _capped(budget.output_tokens)),
     ):
-        if held.p90 or cap:
+        if held.p90 or cap not in ("", WITHIN):
             table.add_row(f"  {name}", *_whole(held), cap)
     table.add_row("dollars", *(dollars(int(each)) for each in (quote.nanos.p50, quote.nanos.p90, quote.nanos.worst)))
     table.add_row("minutes", f"{quote.minutes.p50:.1f}", f"{quote.minutes.p90:.1f}", f"{quote.minutes.worst:.0f}")
@@ -40,9 +43,9 @@ def _counted(p50: int, p90: int, cap: int) -> tuple[str, str, str]:
     return f"{p50:,}", f"{p90:,}" if p90 else "", f"{cap:,}"
 
 
-def _capped(cap: int, besides: str = "") -> str:
+def _capped(cap: int) -> str:
     """A cap on tokens of one class; empty where the budget names none."""
-    return f"{cap:,}{besides}" if cap else ""
+    return f"{cap:,}" if cap else ""
 
 
 def _whole(held: Range) -> tuple[str, str]:

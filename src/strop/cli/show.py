@@ -34,17 +34,18 @@ def show_plan(console: Console, plan: Plan) -> None:
     """The plan with its price: scope, agents with the reason, who makes what, then the figures."""
     quote = plan.quote
     console.print(f"\n[bold]{escape(plan.title)}[/bold]\n")
-    console.print("[bold]1  Scope as understood[/bold]")
+    console.print("[bold]1  Scope as understood[/bold]", highlight=False)
     console.print(Padding(escape(plan.scope), (0, 0, 0, 3)), highlight=False)
     units = sum(len(task.units) for task in plan.tasks)
     batch = f", {units} readings" if units else ""
     console.print(
         f"[bold]2  Agents: {quote.agents}[/bold] ({quote.steps} steps expected{batch}; one small context each)\n"
-        f"   Recommended: [bold]{quote.advice}[/bold]"
+        f"   Recommended: [bold]{quote.advice}[/bold]",
+        highlight=False,
     )
     for reason in quote.reasons:
         console.print(f"   - {escape(reason)}", highlight=False)
-    console.print("[bold]3  Who makes what[/bold]")
+    console.print("[bold]3  Who makes what[/bold]", highlight=False)
     for output in plan.spec.outputs:
         makers = [task.id for task in plan.tasks if output.file in task.makes]
         by = makers[0] if len(makers) == 1 else f"all {len(makers)} readers" if makers else "nobody"

@@ -50,6 +50,10 @@ ALONE = {
 """A Ray of our own keeps to loopback on every system, as it does by itself on macOS (without this it looks for the
 machine's outer address and listens there), starts no process ahead of need, and has time on a busy machine."""
 
+LOOPBACK = ("127.", "localhost:", "[::1]:")
+"""A cluster there has no other address. A driver that looked for its outer one would wait for ever for a node of its
+own on it."""
+
 
 def _nothing_noticed(task: str, characters: int) -> None:
     del task, characters
@@ -85,7 +89,7 @@ class RayCrew:
             MissingPart: the extra `cluster` is not installed.
             StropError: Ray cannot be started or reached.
         """
-        self._ray = _ray(alone=not address)
+        self._ray = _ray(alone=not address or address.startswith(LOOPBACK))
         self._folder, self._mine = "", not self._ray.is_initialized()
         if self._mine:
             self._folder = _connect(self._ray, address) if address else start_ray(cpus=hosts * cpus)
@@ -265,7 +269,8 @@ def _connect(ray: Any, address: str) -> str:
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except Exception as caught:  # whatever Ray raises here ends in one line
-        raise StropError(f"no Ray cluster at {address}: {caught}") from caught
+        said = f"no Ray cluster at {address}: {caught}"
+        raise StropError(f"{said}. One that asks for a token needs RAY_AUTH_MODE=token in this environment") from caught
     return ""
 
 

@@ -69,6 +69,8 @@ class Grounds:
     """Shown to each reader."""
     files: tuple[str, ...] | None = None
     """What the planner was told of; None where no planner was asked."""
+    learns: bool = False
+    """The planner is asked to describe the skill that is left."""
 
     def binding(self, role: str) -> Binding | None:
         return next((binding for binding in self.bindings if binding.role == role), None)
@@ -174,7 +176,10 @@ def load_of(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Load:
         jobs=jobs,
         agents=max(1, min(spec.budget.agents, grounds.pace.at_once)),
         worker=grounds.worker.price,
-        planning=(_sample(planner, planner.calls, planning_like(planner.binding), grounds), planner.binding.price)
+        planning=(
+            _sample(planner, planner.calls, planning_like(planner.binding, splits=grounds.files is not None), grounds),
+            planner.binding.price,
+        )
         if planner
         else None,
         call=(_sample(verifier, 1, gate_like(verifier.binding), grounds), verifier.binding.price) if verifier else None,
@@ -188,9 +193,9 @@ def like_of(task: Task, *, model: str) -> Like:
     return Like(model, task.prompt, task.kind, bool(task.tools))
 
 
-def planning_like(binding: Binding) -> Like:
-    """What the planner's work is like."""
-    return Like(binding.model, "decompose", PLANNING)
+def planning_like(binding: Binding, *, splits: bool) -> Like:
+    """What the planner's work is like: where it splits the spec, or only describes the skill."""
+    return Like(binding.model, "decompose" if splits else "distill", PLANNING)
 
 
 def gate_like(binding: Binding) -> Like:
@@ -281,11 +286,8 @@ def _other_shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> list[_
     """
     shares: list[_Share] = []
     planner, verifier = grounds.binding("planner"), grounds.binding("verifier")
-    if grounds.files is not None and planner is not None:
-        asked = len(grounds.prompts["decompose"]) + len(spec.prose) + sum(map(len, grounds.files))
-        answered = TASK_TOKENS * len(tasks) + DESCRIPTION_TOKENS
-        worst = 6 * planner.output
-        shares.append(_Share(planner, asked // 4 + 1_000 + TRACE_TOKENS, answered, worst, calls=2, turns=2))
+    if planner is not None and (grounds.files is not None or grounds.learns):
+        shares.append(_planner_share(planner, spec, tasks, grounds))
     if verifier is not None:
         calls = expected_calls(spec, tasks=tasks)
         asked = calls * (len(grounds.prompts["refute"]) // 4 + BATCH * CLAIM_TOKENS)
@@ -293,6 +295,17 @@ def _other_shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> list[_
         turns = math.ceil(calls / max(spec.budget.agents, 1))
         shares.append(_Share(verifier, asked, calls * BATCH * VERDICT_TOKENS, worst, calls, turns))
     return shares
+
+
+def _planner_share(planner: Binding, spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> _Share:
+    asked, answered, calls, answers = 0, 0, 0, 0
+    if grounds.files is not None:
+        told = len(grounds.prompts["decompose"]) + len(spec.prose) + sum(map(len, grounds.files))
+        asked, answered, calls, answers = told // 4 + 1_000, TASK_TOKENS * len(tasks), 1, 4
+    if grounds.learns:
+        asked, answered = asked + TRACE_TOKENS, answered + DESCRIPTION_TOKENS
+        calls, answers = calls + 1, answers + 2
+    return _Share(planner, asked, answered, answers * planner.output, calls, calls)
 
 
 def _worst(share: _Share) -> int:

@@ -79,6 +79,7 @@ class Terrain:
             past=self.past,
             exemplars=self.guidance.exemplars,
             files=self.files if planned else None,
+            learns=not self.guidance.skill and not self.solo,
         )
 
 

@@ -7,13 +7,14 @@ next intent, where the tools are prompt; else at once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
 from strop.errors import ModelFailure, RateLimited, StropError, ToolFailure, boundary
-from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Request, Tool
+from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Request, Tool, ToolOutput
 from strop.swarm.context import Context, Policy, shortened
 from strop.swarm.guards.backoff import delay
 from strop.swarm.guards.stall import Progress
@@ -30,6 +31,8 @@ PACED = 20
 SHARED = 1_024
 """Tool results that are remembered, so that equal ones are one text in memory."""
 WORK_SCHEME = "work/2"
+TOOL_SECONDS = 60.0
+"""A tool call that has not ended by then is cut, and the model is told."""
 
 
 class Flawed(Exception):
@@ -61,6 +64,7 @@ class Means:
     notice: Callable[[str, int], None]
     shared: dict[str, str]
     """Recent tool results: what several agents read is held once."""
+    tool_seconds: float = TOOL_SECONDS
 
 
 @dataclass(slots=True)
@@ -293,10 +297,26 @@ class Conversation:
         """(text, failed, origins) of one call; whatever breaks in it is told to the model."""
         try:
             async with boundary(ToolFailure, f"tool {call.name!r}"):
-                output = await tool.call(call.arguments)
+                output = await self._in_time(tool, call)
         except ToolFailure as caught:
             return f"failed: {caught}", True, ()
         return output.text, False, output.label.origins
+
+    async def _in_time(self, tool: Tool, call: ToolCall) -> ToolOutput:
+        """What the tool returns.
+
+        Raises:
+            ToolFailure: it had not ended in time and was cancelled.
+        """
+        seconds = self.means.tool_seconds
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await tool.call(call.arguments)
+        except TimeoutError:
+            if not limit.expired():  # the tool's own
+                raise
+            raise ToolFailure(f"{call.name} had not ended after {seconds:g} s and was cut; ask it for less") from None
 
     def _prompt(self, call: ToolCall) -> bool:
         tool = self.means.tools.get(call.name)

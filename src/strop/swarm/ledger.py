@@ -67,6 +67,9 @@ class Ledger:
     _held_nanos: int = 0
     _held_tokens: int = 0
     _held_output: int = 0
+    _lost_input: int = 0
+    """Tokens of calls of unknown outcome, at their worst."""
+    _lost_output: int = 0
 
     @property
     def reserved(self) -> int:
@@ -100,12 +103,12 @@ class Ledger:
 
     def _too_many_of_a_class(self, intent: CallIntended) -> str:
         """Caps on tokens read and written, where the budget names them; the reserve counts on the fuller side."""
-        read = self.usage.input + self.usage.cached + self.usage.cache_write
+        read = self.usage.input + self.usage.cached + self.usage.cache_write + self._lost_input
         reading, held = intent.tokens - intent.output, self._held_tokens - self._held_output
         if self.input_cap and read + held + reading > self.input_cap:
             return f"{read:,} of {self.input_cap:,} input tokens used, the next call may need {reading:,}"
-        if self.output_cap and self.usage.output + self._held_output + intent.output > self.output_cap:
-            used = self.usage.output
+        used = self.usage.output + self._lost_output
+        if self.output_cap and used + self._held_output + intent.output > self.output_cap:
             return f"{used:,} of {self.output_cap:,} output tokens used, the next call may need {intent.output:,}"
         return ""
 
@@ -140,6 +143,8 @@ class Ledger:
             case BudgetRaised():
                 self.nanos_cap, self.tokens_cap, self.steps_cap = body.nanos, body.tokens, body.steps
                 self.critical_cap = body.critical_steps or self.critical_cap
+                self.input_cap = body.input_tokens or self.input_cap
+                self.output_cap = body.output_tokens or self.output_cap
             case CallIntended():
                 self.hold(body)
                 self._stages.ask(body)
@@ -192,7 +197,10 @@ class Ledger:
         self.seconds_by_task[task] = self.seconds_by_task.get(task, 0.0) + answered.seconds
 
     def _lose(self, key: CallKey, nanos: int, tokens: int) -> None:
-        self._drop(key)
+        intent = self._drop(key)
+        if intent is not None:
+            self._lost_output += intent.output
+            self._lost_input += intent.tokens - intent.output
         self.nanos += nanos
         self.tokens += tokens
         self.lost += 1
@@ -200,12 +208,13 @@ class Ledger:
         if nanos:
             self.usage += Usage(certainty=Certainty.ASSUMED_WORST)
 
-    def _drop(self, key: CallKey) -> None:
+    def _drop(self, key: CallKey) -> CallIntended | None:
         intent = self._held.pop(key, None)
         if intent is not None:
             self._held_nanos -= intent.nanos
             self._held_tokens -= intent.tokens
             self._held_output -= intent.output
+        return intent
 
 
 def _kept(words: str, amount: int) -> str:

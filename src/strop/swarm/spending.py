@@ -96,7 +96,8 @@ def past_run(
     spent = spending.by_task
     own = {task.id for task in (*plan.tasks, *repairs)}
     hearings = [each for name, each in spent.items() if name.startswith(REFUTE)]
-    planning = [each for name, each in spent.items() if name not in own and not name.startswith(REFUTE)]
+    asked = {name for name in spent if name not in own and not name.startswith(REFUTE)}
+    planning = [spent[name] for name in spent if name in asked]
     load = load_of(plan.spec, tasks=plan.tasks, grounds=grounds)
     calls = expected_calls(plan.spec, tasks=plan.tasks)
     after = makespan([each.seconds for each in hearings], agents=load.calls_at_once)
@@ -107,7 +108,7 @@ def past_run(
     ]
     planner, verifier = grounds.binding("planner"), grounds.binding("verifier")
     if planner is not None and planning:
-        samples.append(_whole(planning, planning_like(planner)))
+        samples.append(_whole(planning, planning_like(planner, splits=asked != {"distill"})))
     if verifier is not None:
         samples += [_whole([each], gate_like(verifier)) for each in hearings]
     return PastRun(

@@ -17,6 +17,7 @@ from strop.errors import (
     AgentPaused,
     AuthRefused,
     BudgetExhausted,
+    CrewDown,
     EndpointDown,
     JournalFault,
     QuotaExhausted,
@@ -47,7 +48,7 @@ STRIKES = 3
 """Attempts of a task before it fails for good: a fresh context for the second, another model for the third."""
 READINGS = 2
 """The same for a reading, which the gate has repaired besides."""
-GO_ON, END = "go on", "end it"
+GO_ON, END = "go-on", "end"
 """What a person may answer about an agent that costs too much."""
 DRAIN = 10.0
 """Seconds that calls in flight get to land after a stop."""
@@ -322,7 +323,7 @@ class Supervisor:
                 self.siblings.landed(task, self._cost(task.id))
         except AgentPaused as caught:
             await self._ask(task, attempt, str(caught))
-        except (BudgetExhausted, QuotaExhausted, AuthRefused) as caught:
+        except (BudgetExhausted, QuotaExhausted, AuthRefused, CrewDown) as caught:
             await self._halt(_REASONS[type(caught)], str(caught))
         except JournalFault as caught:
             self._broken = caught
@@ -334,7 +335,7 @@ class Supervisor:
         """The worker's result; whatever else it raises becomes a failed result, and siblings go on."""
         try:
             return await self.worker.work(self._assignment(task, attempt), desk=self)
-        except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault, AgentPaused):
+        except (BudgetExhausted, QuotaExhausted, AuthRefused, CrewDown, JournalFault, AgentPaused):
             raise
         except Exception as caught:  # noqa: BLE001 - the boundary between an agent and its siblings
             return Result(task.id, failure=f"{type(caught).__name__}: {caught}")
@@ -396,4 +397,4 @@ def _blocked(block: Block) -> AttemptEnded:
     return AttemptEnded(block.task.id, 1, Result(block.task.id, failure=f"Blocked: {block.reason}"))
 
 
-_REASONS = {BudgetExhausted: "budget", QuotaExhausted: "quota", AuthRefused: "auth"}
+_REASONS = {BudgetExhausted: "budget", QuotaExhausted: "quota", AuthRefused: "auth", CrewDown: "crew"}

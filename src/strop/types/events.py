@@ -67,7 +67,9 @@ class BudgetRaised:
     tokens: int
     minutes: float
     critical_steps: int = 0
-    """0 leaves the cap as it is."""
+    """0 leaves the cap as it is; of the next two likewise."""
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,7 +391,7 @@ class _Call:
         if late > patience.floor:
             # The machine slept, or this process did: nobody could have been heard meanwhile.
             self._began += late
-            self._sign += late
+            self._sign = now  # from here a whole limit: how long the call was heard before is not known
             patience.began(self._kind, self._number, now=self._began)
         due = patience.due(self._kind, began=self._began, sign=self._sign, now=now)
         if due > now:
