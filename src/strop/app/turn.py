@@ -99,7 +99,11 @@ async def execute(
     """
     check_place(options.crew or project.config.settings.crew)
     if resume:
-        options = as_planned(options, state_of(project.runs / resume).plan)
+        before = state_of(project.runs / resume)
+        if before.opened is None:  # it died before its first commit, or its log was cut
+            raise BadInput(f"run {resume} has nothing on record, so there is nothing to go on with; "
+                           "start anew: strop run SPEC")  # fmt: skip
+        options = as_planned(options, before.plan)
     async with AsyncExitStack() as opened:
         chosen = await opened.enter_async_context(cast_of(project, options))
         run_id = resume or new_run_id(time.time())

@@ -133,6 +133,8 @@ def read_journal(path: Path, *, after: int = 0) -> tuple[Event, ...]:
     if not path.exists():
         raise JournalFault(f"{path}: no such journal")
     with _readable(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            return ()  # its writer died while it made the tables
         row = db.execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
         return _read(db, path, row[0] if row else "", after)
 
@@ -142,6 +144,8 @@ def _read(db: sqlite3.Connection, path: Path, run: str, after: int) -> tuple[Eve
         rows = db.execute(
             "SELECT seq, epoch, at, kind, version, body FROM event WHERE seq > ? ORDER BY seq", (after,)
         ).fetchall()
+        if any(row[3] is None for row in rows):  # no column may be empty: a damaged page reads like this
+            raise ValueError("an event without a kind")
     return tuple(
         Event(run=run, seq=seq, epoch=epoch, at=at, body=decode(kind, version, body))
         for seq, epoch, at, kind, version, body in rows
