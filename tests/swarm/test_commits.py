@@ -14,7 +14,16 @@ from strop.swarm.fold import RunFold
 from strop.swarm.supervise import Supervisor
 from strop.testing.simulator import LoopClock, MemoryJournal, SeededChance, simulate
 from strop.testing.world import ANSWER, random_plan
-from strop.types.events import Body, CallAnswered, CallIntended, Event, PlanApproved, PlanProposed, RunOpened
+from strop.types.events import (
+    Body,
+    BudgetRaised,
+    CallAnswered,
+    CallIntended,
+    Event,
+    PlanApproved,
+    PlanProposed,
+    RunOpened,
+)
 from strop.types.money import Usage
 from strop.types.trial import Result
 from strop.types.work import Budget, Task, TaskId, TaskKind
@@ -104,3 +113,19 @@ def test_an_agent_that_is_cancelled_takes_back_what_it_will_not_do() -> None:
     assert desk.state.ledger.calls == len(intents)
     assert desk.state.stop is not None
     assert desk.state.stop.reason == "minutes"
+
+
+@pytest.mark.parametrize(("minutes", "landed"), [(10.0, 1), (0.0, 0)], ids=["more time", "none"])
+def test_time_that_a_person_adds_counts_at_once(minutes: float, landed: int) -> None:
+    """The work needs 100 s and has 50; what is added on the way moves the end, what is not added does not."""
+    journal, desks = MemoryJournal(), list[Supervisor]()
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(carried(journal, agents=1, seconds=100.0, deadline=50.0, desks=desks))
+            await LoopClock().sleep(20.0)
+            await desks[0].raise_caps(BudgetRaised(10**12, 4_000, 10**9, minutes))
+
+    simulate(main(), seed=3)
+    assert len(desks[0].state.results) == landed
+    assert (desks[0].state.stop is None) == bool(landed)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from strop.swarm.supervise import Supervisor
+from strop.swarm.supervise import RESERVE, Supervisor
 from strop.types.trial import Run
-
-RESERVE = 0.05
-"""Share of the run's minutes kept for the gate and the files."""
 
 
 async def run(desk: Supervisor, *, minutes: float) -> Run:

@@ -50,6 +50,8 @@ READINGS = 2
 """The same for a reading, which the gate has repaired besides."""
 GO_ON, END = "go-on", "end"
 """What a person may answer about an agent that costs too much."""
+RESERVE = 0.05
+"""Share of the run's minutes kept for the gate and the files."""
 DRAIN = 10.0
 """Seconds that calls in flight get to land after a stop."""
 
@@ -89,6 +91,8 @@ class Supervisor:
     _door: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the one who waits for room."""
     _agents: dict[TaskId, asyncio.Task[None]] = field(default_factory=dict[TaskId, "asyncio.Task[None]"])
+    _deadline: float = 0.0
+    """Run clock, seconds: when the work must end."""
     _broken: StropError | None = None
     _asked: tuple[str, str] | None = None
 
@@ -230,9 +234,10 @@ class Supervisor:
             JournalFault: facts could not be committed; what was committed stands.
         """
         async with asyncio.TaskGroup() as group:
+            self._deadline = deadline
             self._committing = self.state.live = True
             writer = group.create_task(self._keep_committing())
-            timer = group.create_task(self._time_out(deadline))
+            timer = group.create_task(self._time_out())
             try:
                 await self._steer(group)
             except JournalFault as caught:  # as itself below, and not in the group's wrapping
@@ -268,8 +273,9 @@ class Supervisor:
         self._wake.set()
 
     async def raise_caps(self, raised: BudgetRaised) -> None:
-        """A person has approved other caps while the run goes on."""
+        """A person has approved other caps while the run goes on; time is only ever added."""
         await self._commit([raised])
+        self._deadline = max(self._deadline, raised.minutes * 60 * (1 - RESERVE))
         self._wake.set()
 
     async def stop(self, reason: str, said: str) -> None:
@@ -384,9 +390,10 @@ class Supervisor:
             for each in waits:
                 each.cancel()
 
-    async def _time_out(self, deadline: float) -> None:
-        await self.clock.sleep(max(0.0, deadline - self.now))
-        await self._halt("minutes", f"{deadline / 60:.1f} minutes are over")
+    async def _time_out(self) -> None:
+        while (left := self._deadline - self.now) > 0:  # asked again: a person may have given the run more time
+            await self.clock.sleep(left)
+        await self._halt("minutes", f"{self._deadline / 60:.1f} minutes are over")
 
 
 def _started(start: Start) -> AttemptStarted:
