@@ -142,7 +142,7 @@ def live(
         clock, chance, state = LoopClock(), SeededChance(1), fold(journal.read())
         loop = AgentLoop(model, PRICE, PROMPTS, lambda path: "", clock, chance, tools={"look": Looking(told)},
                          reserve=(reserve, PRICE) if reserve else None)  # fmt: skip
-        desk = Supervisor(journal, state, loop, clock, chance)
+        desk = Supervisor(journal, state, loop, clock, chance, reserve=reserve is not None)
         if state.opened is None:
             await desk.record(RunOpened("sim", "", "0", plan.spec.budget), PlanProposed(plan), PlanApproved("", "test"))
         else:
@@ -183,10 +183,12 @@ def test_three_strikes_and_the_task_fails_alone() -> None:
     tasks = numbered(2)
     needing = replace(task_of("after"), goal="Look at after.", needs=(TaskId("t1"),))
     model = Agents(lambda name, rounds: looking(1) if name == "t1" else done())
-    state = live(model, (*tasks, needing), MemoryJournal())
+    journal = MemoryJournal()
+    state = live(model, (*tasks, needing), journal)
 
     assert state.results[TaskId("t0")].landed
     assert state.results[TaskId("t1")].failure.startswith("Stalled: ")
+    assert {e.body.model for e in journal.read() if isinstance(e.body, AttemptStarted)} == {"worker"}, "nobody else"
     assert state.results[TaskId("after")].failure == "Blocked: needs t1, which failed"
     assert sum(name == "t1" for name, _ in model.asked) == 3 * (REPEATS + 1)
 

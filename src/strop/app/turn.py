@@ -298,7 +298,14 @@ class _Floor:
 
         factor = self.project.config.settings.outlier
         return Supervisor(
-            self.journal, self.state, worker, self.clock, self.chance, watch=watch, siblings=Siblings(factor)
+            self.journal,
+            self.state,
+            worker,
+            self.clock,
+            self.chance,
+            watch=watch,
+            siblings=Siblings(factor),
+            reserve=self.cast.reserve is not None,
         )
 
     def _shop(

@@ -83,6 +83,8 @@ class Supervisor:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every commit: a reservation may have settled."""
     siblings: Siblings = field(default_factory=Siblings)
+    reserve: bool = False
+    """Another model stands by for the last attempt."""
     _queue: list[_Entry] = field(default_factory=list[_Entry])
     _due: asyncio.Event = field(default_factory=asyncio.Event)
     """Something waits in the queue."""
@@ -299,7 +301,7 @@ class Supervisor:
             starts = [command for command in commands if isinstance(command, Start)]
             blocks = [command for command in commands if isinstance(command, Block)]
             if starts or blocks:
-                await self._commit([*map(_started, starts), *map(_blocked, blocks)])
+                await self._commit([*map(self._started, starts), *map(_blocked, blocks)])
                 for task, attempt in ((start.task, start.attempt) for start in starts):
                     self._agents[task.id] = group.create_task(self._attempt(task, attempt))
             if blocks:
@@ -345,6 +347,10 @@ class Supervisor:
             raise
         except Exception as caught:  # noqa: BLE001 - the boundary between an agent and its siblings
             return Result(task.id, failure=f"{type(caught).__name__}: {caught}")
+
+    def _started(self, start: Start) -> AttemptStarted:
+        role = "reserve" if self.reserve and start.attempt >= STRIKES else "worker"
+        return AttemptStarted(start.task.id, start.attempt, model=role)
 
     def _cost(self, task: TaskId) -> Cost:
         ledger = self.state.ledger
@@ -394,10 +400,6 @@ class Supervisor:
         while (left := self._deadline - self.now) > 0:  # asked again: a person may have given the run more time
             await self.clock.sleep(left)
         await self._halt("minutes", f"{self._deadline / 60:.1f} minutes are over")
-
-
-def _started(start: Start) -> AttemptStarted:
-    return AttemptStarted(start.task.id, start.attempt, model="reserve" if start.attempt >= STRIKES else "worker")
 
 
 def _blocked(block: Block) -> AttemptEnded:

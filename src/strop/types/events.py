@@ -77,6 +77,7 @@ class AttemptStarted:
     task: TaskId
     attempt: int
     model: str
+    """The role that works on it: `worker`, or `reserve` where one stands by for the last attempt."""
 
 
 @dataclass(frozen=True, slots=True)
