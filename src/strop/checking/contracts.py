@@ -16,15 +16,13 @@ from pathlib import Path
 from strop.checking.opened import Opened, Sheet, open_file
 from strop.checking.quotes import as_number, normal
 from strop.types.trial import Finding, Severity
-from strop.types.work import Column, ColumnType, Count, Kind, Output
+from strop.types.work import TABLES, Column, ColumnType, Count, Kind, Output
 
 MARKER = "unverified"
 """The one column that may follow those asked for: it names the row's unverified cells."""
 SHOWN = 20
 """Findings of one kind and file that are told one by one."""
 
-_TABLES = (Kind.CSV, Kind.XLSX, Kind.JSON)
-_PICTURES = (Kind.PNG, Kind.SVG)
 _ANYWHERE = re.compile(r"lorem ipsum|\{\{[^{}\n]{0,200}\}\}", re.IGNORECASE)
 _WORD = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b")
 _ANY = Count(least=1)
@@ -80,7 +78,7 @@ def _file(
         return
     if opened.blank:
         yield _broken(name, "file", "something to see", "nothing", f"{name} is not blank")
-    if output.kind in _TABLES:
+    if output.kind in TABLES:
         yield from _table(output, opened, name, rows, empty)
     yield from _pages(output, opened, name)
     yield from _sections(output, opened, name)
@@ -205,7 +203,7 @@ def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
 def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
     """Text that somebody forgot. In tables `TODO` and the like count only as a whole cell."""
     rule = f"{name} holds no placeholder text"
-    if kind in _TABLES and opened.sheets:
+    if kind in TABLES and opened.sheets:
         for sheet in opened.sheets:
             for number, row in enumerate(sheet.rows, start=1):
                 for column, cell in zip(sheet.names, row, strict=False):

@@ -7,13 +7,15 @@ an order for money, so whatever could be read two ways is refused with its line 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 
 import yaml
 
 from strop.errors import SpecRefused
+
+T = TypeVar("T")
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 8
@@ -141,3 +143,64 @@ def known(fields: Mapping[str, Node], allowed: Sequence[str], *, of: str) -> Non
             near = difflib.get_close_matches(name, allowed, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(allowed)}"
             raise SpecRefused(f"unknown key {name!r} in {of}", line=node.line, fix=hint)
+
+
+# ---------------------------------------------------------------- leaves
+
+
+def get(fields: Mapping[str, Node], name: str, read: Callable[[Node], T], default: T) -> T:
+    """What a reader makes of the value under `name`; `default` where there is none."""
+    return read(fields[name]) if name in fields else default
+
+
+def flag(node: Node) -> bool:
+    """True or false.
+
+    Raises:
+        SpecRefused: it is none.
+    """
+    if not isinstance(node.value, bool):
+        raise SpecRefused(f"{node.value!r} is neither true nor false", line=node.line, fix="Write true or false")
+    return node.value
+
+
+def text(node: Node) -> str:
+    """A text, or a number as it is written; nothing else.
+
+    Raises:
+        SpecRefused: it is none.
+    """
+    if isinstance(node.value, list | dict) or node.value is None or not str(node.value).strip():
+        raise SpecRefused("expected a text here", line=node.line, fix="Write one word or a quoted text")
+    return str(node.value)
+
+
+def texts(node: Node) -> tuple[str, ...]:
+    """A list of texts.
+
+    Raises:
+        SpecRefused: it is none.
+    """
+    return tuple(text(child) for child in listed(node, "this list"))
+
+
+def listed(node: Node, what: str) -> list[Node]:
+    """The members of a list.
+
+    Raises:
+        SpecRefused: it is none.
+    """
+    if not isinstance(node.value, list):
+        raise SpecRefused(f"{what} must be a list", line=node.line, fix="Write [first, second]")
+    return node.value
+
+
+def mapped(node: Node, what: str) -> dict[str, Node]:
+    """The members of a mapping.
+
+    Raises:
+        SpecRefused: it is none.
+    """
+    if not isinstance(node.value, dict):
+        raise SpecRefused(f"{what} must be keys and values", line=node.line, fix="Write {key: value}")
+    return node.value

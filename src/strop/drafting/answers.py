@@ -33,7 +33,7 @@ def reading_schema(columns: Sequence[Column]) -> Object:
     """
     fields: list[Field] = []
     for column in columns:
-        if column.compute is None:
+        if column.read:
             fields.append(Field(column.name, value_schema(column)))
             fields.append(Field(column.name + PLACE, Integer(1, 10_000, nullable=True)))
     return Object(tuple(fields))

@@ -330,7 +330,7 @@ def _claims(spec: Spec, tasks: Sequence[Task]) -> int:
     """Values that a refuting model is likely to be shown."""
     if spec.each is not None:
         units = sum(len(task.units) for task in tasks if task.reader == 1)
-        return units * sum(column.compute is None for column in spec.table)
+        return units * sum(column.read for column in spec.table)
     return sum(_claims_of(output) for output in spec.outputs)
 
 
@@ -380,7 +380,7 @@ def _advice(spec: Spec, load: Load, tokens: float, minutes: float, grounds: Grou
     points = (parts > 5) + (tokens > 50_000) + (minutes > 10)
     if parts <= 5 or (points < 2 and chain > 0.5):
         return "single agent", reasons
-    unproved = [column for column in spec.table if column.compute is None and column.recompute is None]
+    unproved = [column for column in spec.table if column.read and column.recompute is None]
     strong = grounds.binding("verifier") is not None
     if unproved and not strong:
         fields = ", ".join(column.name for column in unproved[:4])

@@ -30,7 +30,7 @@ from strop.seams import Renderer
 from strop.types.content import Chart, Content, Part
 from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
-from strop.types.work import Kind, Output, Spec, UnitKey
+from strop.types.work import PICTURES, TABLES, Kind, Output, Spec, UnitKey, kind_of
 
 CLAIMS = "claims.csv"
 """Beside the ordered files: every value with its standing, source and quote."""
@@ -88,7 +88,7 @@ def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Fin
         path = folder if "*" in output.file else folder / output.file
         below = "" if spec.each is not None else f"{keys[output.file]}."
         findings += contract(output, path, empty=_may_be_empty(output, verdict, below))
-        if output.kind in (Kind.CSV, Kind.XLSX, Kind.JSON) and output.columns and path.is_file():
+        if output.kind in TABLES and output.columns and path.is_file():
             tables.append(output)
     for first, second in pairwise(tables):
         # Rows of planned prose may differ from table to table; only the same heads are the same table.
@@ -124,7 +124,7 @@ def parts(run: Run, *, verdict: Verdict) -> tuple[Part, ...]:
 def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     spec = run.plan.spec
     rows = tuple(dict.fromkeys(unit.key for task in run.plan.tasks for unit in task.units))
-    pictured = [output for output in spec.outputs if output.kind in (Kind.PNG, Kind.SVG)]
+    pictured = [output for output in spec.outputs if output.kind in PICTURES]
     wanted = max((output.count.least or 1 if output.count else 1 for output in pictured), default=3)
     figures = charts(columns=spec.table, rows=rows, values=values, count=wanted)
     made: list[Part] = []
@@ -132,7 +132,7 @@ def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
         match output.kind:
             case Kind.PNG | Kind.SVG:
                 made += _pictures(output, figures)
-            case Kind.PDF | Kind.MARKDOWN | Kind.HTML:
+            case Kind.PDF | Kind.DOCX | Kind.MARKDOWN | Kind.HTML:
                 content = document(
                     run.plan, verdict=verdict, rows=rows, values=values, figures=figures, sections=output.sections
                 )
@@ -199,7 +199,7 @@ def _pictures(output: Output, figures: Sequence[Chart]) -> list[Part]:
 
 
 def _renderer(file: str, renderers: Mapping[Kind, Renderer]) -> Renderer:
-    kind = Kind(file.rsplit(".", 1)[-1].lower())
+    kind = kind_of(file)
     if kind not in renderers:
         raise MissingPart(f"{file}: no renderer writes {kind.value} files here; ask for {', '.join(sorted(renderers))}")
     return renderers[kind]

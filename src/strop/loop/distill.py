@@ -227,7 +227,7 @@ def worked(
     columns: Sequence[Column], verdict: Verdict, sources: Mapping[str, str], *, most: int
 ) -> tuple[Exemplar, ...]:
     """At most `most` exemplars: fully proved units, least corrected first, then the shortest, spread over answers."""
-    fields = [column.name for column in columns if column.compute is None]
+    fields = [column.name for column in columns if column.read]
     by_row: dict[UnitKey, dict[str, Value]] = {}
     for value in verdict.values:
         by_row.setdefault(value.row, {})[value.field] = value
@@ -251,7 +251,7 @@ def accepted_only(
 
     The control arm of the measurement in `examples/catalogue`; skills are made by `worked`.
     """
-    fields = [column.name for column in columns if column.compute is None]
+    fields = [column.name for column in columns if column.read]
     by_row: dict[UnitKey, list[Value]] = {}
     for value in verdict.values:
         if value.field in fields and value.standing is Standing.ACCEPTED:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from strop.errors import BadInput, MissingPart
 from strop.types.content import (
+    Block,
     Bullets,
     Cell,
     Chart,
+    Code,
     Content,
+    Deck,
     Document,
     Figure,
     Paragraph,
@@ -112,8 +115,27 @@ def tables_of(content: Content) -> tuple[Table, ...]:
     """The tables that stand in `content`, itself included."""
     if isinstance(content, Table):
         return (content,)
-    blocks = content.blocks if isinstance(content, Document) else ()
+    match content:
+        case Document():
+            blocks = content.blocks
+        case Deck():
+            blocks = tuple(block for slide in content.slides for block in slide.blocks)
+        case _:
+            blocks = ()
     return tuple(block for block in blocks if isinstance(block, Table))
+
+
+def pages(part: Part) -> tuple[Table | Chart | Document, ...]:
+    """The contents of a part for formats that are read page by page, after the look of `checked`.
+
+    Raises:
+        BadInput: slides or code among them, or what `checked` refuses.
+    """
+    contents = checked(part)
+    for content in contents:
+        if isinstance(content, Deck | Code):
+            raise BadInput(f"{part.file}: slides and code have files of their own. Ask for a PPTX or a source file")
+    return cast("tuple[Table | Chart | Document, ...]", contents)
 
 
 def standings(table: Table) -> frozenset[Standing]:
@@ -145,12 +167,15 @@ def _cells(content: Content) -> Iterator[tuple[str, Cell]]:
             yield f"chart {content.name!r}, point {number}", point.y
             if isinstance(point.x, float):
                 yield f"chart {content.name!r}, x of point {number}", Cell(point.x)
-    else:
-        yield from _document_cells(content)
+    elif isinstance(content, Document):
+        yield from _block_cells(content.blocks)
+    elif isinstance(content, Deck):
+        for slide in content.slides:
+            yield from _block_cells((*slide.blocks, Paragraph(slide.notes)))
 
 
-def _document_cells(document: Document) -> Iterator[tuple[str, Cell]]:
-    for block in document.blocks:
+def _block_cells(blocks: tuple[Block, ...]) -> Iterator[tuple[str, Cell]]:
+    for block in blocks:
         if isinstance(block, Table):
             yield from _cells(block)
         elif isinstance(block, Figure):

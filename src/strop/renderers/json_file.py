@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from strop.errors import BadInput
-from strop.renderers.cells import Json, checked, clean
+from strop.renderers.cells import Json, clean, pages
 from strop.types.content import (
     Block,
     Bullets,
@@ -57,7 +57,7 @@ class JsonFile:
         Raises:
             BadInput: two columns of one name, a number that is not finite, or one of 20 digits.
         """
-        contents = checked(part)
+        contents = pages(part)
         held: dict[str, Json] = {
             "tables": [_table(one, part.file) for one in contents if isinstance(one, Table)],
             "charts": [_chart(one) for one in contents if isinstance(one, Chart)],

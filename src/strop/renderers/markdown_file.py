@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, checked, shown, standings, visible
+from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, pages, shown, standings, visible
 from strop.types.content import (
     Block,
     Bullets,
     Callout,
     Cell,
     Chart,
-    Content,
     Document,
     Figure,
     Head,
@@ -55,7 +54,7 @@ class MarkdownFile:
             BadInput: nothing to write, or a number that is not finite.
         """
         writing = _Writing()
-        blocks = [text for content in checked(part) for text in writing.content(content)]
+        blocks = [text for content in pages(part) for text in writing.content(content)]
         text = "\n\n".join([*blocks, *writing.footnotes()]) + "\n"
         to.write_text(text, encoding="utf-8", newline="\n")
 
@@ -80,7 +79,7 @@ class _Writing:
     def __init__(self) -> None:
         self._notes: dict[str, int] = {}
 
-    def content(self, content: Content) -> list[str]:
+    def content(self, content: Table | Chart | Document) -> list[str]:
         if isinstance(content, Document):
             subtitle = [escaped(content.subtitle)] if content.subtitle else []
             return [

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from strop.errors import BadInput, StropError
-from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, Json, checked, cut, missing, visible
+from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, Json, cut, missing, pages, visible
 from strop.renderers.chart_file import draw_pdf
 from strop.renderers.grid import lay_out
 from strop.renderers.theme import Theme, load_theme
@@ -30,7 +30,6 @@ from strop.types.content import (
     Callout,
     Cell,
     Chart,
-    Content,
     Document,
     Figure,
     Heading,
@@ -137,7 +136,7 @@ class _Setting:
         self._figures = 0
 
     def document(self, part: Part) -> dict[str, Json]:
-        contents = checked(part)
+        contents = pages(part)
         first = next((one for one in contents if isinstance(one, Document)), None)
         title = visible(first.title) if first else Path(part.file).stem.replace("_", " ").capitalize()
         blocks = [self._block(block) for block in _blocks(contents, first)]
@@ -227,7 +226,7 @@ class _Setting:
         }
 
 
-def _blocks(contents: tuple[Content, ...], first: Document | None) -> Iterator[Block]:
+def _blocks(contents: tuple[Table | Chart | Document, ...], first: Document | None) -> Iterator[Block]:
     for content in contents:
         if isinstance(content, Document):
             if content is not first:

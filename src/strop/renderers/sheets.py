@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from strop.renderers.cells import clean, grouped
 from strop.types.content import Cell, Scalar, Table
@@ -98,7 +99,7 @@ def _places(value: Scalar) -> int:
 def widths(table: Table) -> tuple[int, ...]:
     """Letters each column is wide, by its longest line."""
     found = [len(head.name) + 4 for head in table.heads]
-    for row in table.rows[:_SAMPLE]:
+    for row in islice(table.rows, _SAMPLE):
         for column, cell in enumerate(row):
             lines = grouped(cell.value).split("\n", 8)
             found[column] = max(found[column], *(len(line) + 2 for line in lines))

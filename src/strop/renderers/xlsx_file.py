@@ -19,7 +19,7 @@ from strop.errors import BadInput
 from strop.renderers.cells import LEGEND, NO_ROWS, checked, clean, cut, missing, said
 from strop.renderers.sheets import Place, sheet_names, typed, widths
 from strop.renderers.theme import Theme, load_theme
-from strop.types.content import Cell, Chart, ChartKind, Content, Document, Part, Standing, Table
+from strop.types.content import Cell, Chart, ChartKind, Content, Part, Standing, Table
 from strop.types.work import Kind
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class XlsxFile:
 
 
 def _check(content: Content, file: str) -> None:
-    if isinstance(content, Document):
+    if not isinstance(content, Table | Chart):
         raise BadInput(f"{file}: an XLSX holds tables and charts, no prose. Ask for a PDF or Markdown")
     if not isinstance(content, Table):
         return

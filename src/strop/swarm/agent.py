@@ -108,7 +108,7 @@ class _Attempt:
     async def read_units(self) -> Result:
         """One conversation a unit; a unit that fails is listed and the next one goes on."""
         task, loop = self.assignment.task, self.loop
-        columns = tuple(column for column in loop.columns if column.compute is None)
+        columns = tuple(column for column in loop.columns if column.read)
         head = reading_head(loop.prompts, task=task, columns=columns, assignment=self.assignment)
         rows: list[Json] = []
         claims: list[Claim] = []

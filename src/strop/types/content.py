@@ -6,9 +6,10 @@ gate judged it. No markup anywhere: text is data.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from strop.types.work import ColumnType
 
@@ -40,12 +41,32 @@ class Cell:
     source: str = ""
     """Where it stands: path and locator, for footnotes and the Sources sheet."""
     quote: str = ""
+    formula: str = ""
+    """How it was computed from the claims it rests on (`mean(c1, c2)`); empty where it was read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     name: str
     type: ColumnType = ColumnType.TEXT
+    formula: str = ""
+    """How a cell follows from the others of its row (`[area] * [price]`); empty where it does not."""
+
+
+class Rows(Protocol):
+    """Rows that can be walked through again and again; a long table makes them as they are asked for."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[Cell, ...]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One figure over a whole column: `function` is `sum`, `mean`, `median`, `min`, `max` or `count`."""
+
+    head: str
+    function: str
+    cell: Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +75,10 @@ class Table:
 
     name: str
     heads: tuple[Head, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: Rows
     caption: str = ""
+    totals: tuple[Total, ...] = ()
+    """Shown below the rows where people read them; a workbook computes them on a sheet of its own."""
 
 
 class ChartKind(StrEnum):
@@ -133,13 +156,40 @@ class Document:
     title: str
     subtitle: str
     blocks: tuple[Block, ...]
+    nav: tuple[tuple[str, str], ...] = ()
+    """(title, file beside this one) of every page of a site, this one included."""
 
     @property
     def sections(self) -> tuple[str, ...]:
         return tuple(block.text for block in self.blocks if isinstance(block, Heading) and block.level == 1)
 
 
-Content: TypeAlias = Table | Chart | Document
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """One slide: few blocks that people see, and what a speaker says with it."""
+
+    title: str
+    blocks: tuple[Block, ...] = ()
+    notes: tuple[Sentence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deck:
+    """Slides behind a title slide; the renderer adds the slide of sources from the cells."""
+
+    title: str
+    subtitle: str
+    slides: tuple[Slide, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A program's source, as it stands."""
+
+    text: str
+
+
+Content: TypeAlias = Table | Chart | Document | Deck | Code
 
 
 @dataclass(frozen=True, slots=True)

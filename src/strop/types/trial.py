@@ -30,11 +30,17 @@ class Claim:
     """Deterministic tools: the call that made it (`table:rows(data/affairs.csv)`)."""
     reader: int = 0
     label: Label = Label()
+    formula: str = ""
+    """Derived values: how it follows from `rests`, `mean(c1, c2)` where c1 is the first of them; recomputed."""
+    rests: tuple[str, ...] = ()
+    """Ids of the claims it is derived from, or that a sentence cites."""
 
     @property
     def id(self) -> str:
         """Hash of task, row and field, value, source and span: equal claims have equal ids."""
-        return digest([self.task, self.row, self.field, self.value, self.source_hash, self.span, self.locator])[:16]
+        said = [self.task, self.row, self.field, self.value, self.source_hash, self.span, self.locator]
+        derived = [self.formula, self.rests] if self.rests else []
+        return digest([*said, *derived])[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,38 @@ class Kind(StrEnum):
     """The file kinds a spec may ask for."""
 
     CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
     XLSX = "xlsx"
     PDF = "pdf"
+    DOCX = "docx"
+    PPTX = "pptx"
     PNG = "png"
     SVG = "svg"
     HTML = "html"
+    """A page of its own, or a site where the entry is a pattern (`site/*.html`)."""
     JSON = "json"
     MARKDOWN = "md"
+    CODE = "code"
+    """A program's source; `SUFFIXES` has the endings."""
+
+
+SUFFIXES = frozenset("py js ts sql sh r rs go java c h cpp rb toml yaml yml".split())
+"""Endings of files that are code."""
+
+TABLES = (Kind.CSV, Kind.JSONL, Kind.PARQUET, Kind.XLSX, Kind.JSON)
+DOCUMENTS = (Kind.PDF, Kind.DOCX, Kind.HTML, Kind.MARKDOWN)
+PICTURES = (Kind.PNG, Kind.SVG)
+
+
+def kind_of(file: str) -> Kind:
+    """The kind of a file by its name's ending.
+
+    Raises:
+        ValueError: no kind has this ending.
+    """
+    suffix = file.rsplit("/", 1)[-1].rpartition(".")[2].lower()
+    return Kind.CODE if suffix in SUFFIXES else Kind(suffix)
 
 
 class ColumnType(StrEnum):
@@ -60,6 +85,13 @@ class Column:
     """The value comes from the companion table by a tool call, not from a model."""
     ask: str = ""
     """What the column means, said to the model."""
+    formula: str | None = None
+    """The value follows from the row's other columns, by the harness: `[area] * [price]` (checking/formulas.py)."""
+
+    @property
+    def read(self) -> bool:
+        """Whether an agent has to say it."""
+        return self.compute is None and self.formula is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +124,17 @@ class Output:
     rows: Count | None = None
     pages: Count | None = None
     sections: tuple[str, ...] = ()
+    """Headings of a document, titles of slides, pages of a site."""
     count: Count | None = None
+    """How many files a pattern stands for."""
+    slides: Count | None = None
+    charts: Count | None = None
+    """Native charts of a workbook or deck, figures of a document."""
+    sheets: Count | None = None
+    totals: tuple[tuple[str, str], ...] = ()
+    """(column, function) below a table: `sum`, `mean`, `median`, `min`, `max`, `count`."""
+    taken: str = ""
+    """A table whose rows go over as they are, by a tool and not by agents (`from:` in the spec)."""
 
 
 class Conflict(StrEnum):
