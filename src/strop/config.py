@@ -138,6 +138,9 @@ class LimitSettings(BaseModel):
     hang_floor: float = Field(default=_LIMITS.hang_floor, gt=0, le=3_600)
     hang_first: float = Field(default=_LIMITS.hang_first, gt=0, le=3_600)
     hang_most: float = Field(default=_LIMITS.hang_most, gt=0, le=86_400)
+    hedge: float = Field(default=_LIMITS.hedge, ge=0, le=1)
+    hedge_multiple: float = Field(default=_LIMITS.hedge_multiple, ge=1.5, le=100)
+    hedge_floor: float = Field(default=_LIMITS.hedge_floor, gt=0, le=3_600)
     warm_first: bool = _LIMITS.warm_first
     warm_wait: float = Field(default=_LIMITS.warm_wait, gt=0, le=3_600)
     warm_least: int = Field(default=_LIMITS.warm_least, ge=0, le=10_000_000)

@@ -100,6 +100,7 @@ def run_json(
         "retries": tally.retries,
         "lost": {"calls": tally.lost, "nanos": tally.lost_nanos},
         "paid_twice": tally.twice,
+        "hedges": {"calls": tally.hedges, "won": tally.hedges_won, "nanos": tally.outrun_nanos},
         "tools": tally.tools,
         "values": {str(standing): len(turn.verdict.standing(standing)) for standing in Standing},
         "findings": turn.verdict.findings,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from strop.types.content import Part
 from strop.types.events import Body, Event, ToolCall
@@ -114,6 +114,26 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Watchful(Protocol):
+    """Ability of a model: knows how long its calls take, and can ask a late one a second time."""
+
+    async def answer_watched(
+        self, request: Request, *, late: Callable[[int], None], notice: Callable[[int], None] | None = None
+    ) -> Answer:
+        """As `Model.answer`. `late` hears when the call takes far longer than its like and a second one has room.
+
+        It hears it at most once, while the call is open, and is told the number of the endpoint that the call is at.
+        """
+        ...
+
+    async def answer_beside(
+        self, request: Request, *, endpoint: int, notice: Callable[[int], None] | None = None
+    ) -> Answer:
+        """As `Model.answer`, for a request that is open at that endpoint: elsewhere, where there is an elsewhere."""
+        ...
 
 
 # ---------------------------------------------------------------- tools

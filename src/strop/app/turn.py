@@ -38,6 +38,7 @@ from strop.swarm.agent import AgentLoop
 from strop.swarm.context import Policy
 from strop.swarm.endpoints.pool import Pool
 from strop.swarm.fold import RunFold, fold
+from strop.swarm.guards.hedge import Hedging
 from strop.swarm.guards.outlier import Siblings
 from strop.swarm.spending import Spending
 from strop.swarm.supervise import Supervisor
@@ -296,7 +297,7 @@ class _Floor:
             minder.watch(event)
             self.screen.watch(event)
 
-        factor = self.project.config.settings.outlier
+        settings = self.project.config.settings
         return Supervisor(
             self.journal,
             self.state,
@@ -304,7 +305,8 @@ class _Floor:
             self.clock,
             self.chance,
             watch=watch,
-            siblings=Siblings(factor),
+            siblings=Siblings(settings.outlier),
+            hedging=Hedging(settings.limits.hedge),
             reserve=self.cast.reserve is not None,
         )
 

@@ -115,6 +115,13 @@ def show_ended(console: Console, ended: Ended) -> None:
         console.print(
             f"  {lost.lost} calls of unknown outcome, booked at {dollars(lost.lost_nanos)}; {lost.twice} asked again"
         )
+    if turn.run.tally.hedges:
+        hedged = turn.run.tally
+        console.print(
+            f"  {hedged.hedges} late calls were asked a second time, {hedged.hedges_won} answered first; "
+            f"those that lost are booked at {dollars(hedged.outrun_nanos)}",
+            highlight=False,
+        )
     if ended.compared is not None:
         show_comparison(console, ended.compared)
     if turn.skill is not None:

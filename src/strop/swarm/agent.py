@@ -25,6 +25,7 @@ from strop.swarm.claims import claim_of_table, claims_of_reading, claims_of_work
 from strop.swarm.context import Policy
 from strop.swarm.conversation import Conversation, Flawed, Means, Outdated, Stalled
 from strop.swarm.prompting import bullets, narrowed, reading_head, render, working
+from strop.swarm.race import watching
 from strop.types.events import ToolCall
 from strop.types.fingerprint import canonical, digest, digest_bytes
 from strop.types.label import Integrity, Label
@@ -78,7 +79,7 @@ class AgentLoop:
             model, price = self.reserve
         means = Means(
             model, price, self.prompts, self.clock, self.chance, self.tools, self.policy, self.keep, self.notice,
-            self._shared,
+            self._shared, watching(model),
         )  # fmt: skip
         founded = assignment.task.kind is not TaskKind.READ
         return Conversation(means, assignment, desk, self._unfounded if founded else _nothing)

@@ -8,17 +8,19 @@ next intent, where the tools are prompt; else at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import orjson
 
 from strop.errors import ModelFailure, RateLimited, StropError, ToolFailure, boundary
-from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Request, Tool, ToolOutput
+from strop.seams import Answer, Assignment, Chance, Clock, Desk, Message, Model, Request, Tool, ToolOutput, Watchful
 from strop.swarm.context import Context, Policy, shortened
 from strop.swarm.guards.backoff import delay
 from strop.swarm.guards.stall import Progress
 from strop.swarm.prompting import bullets, render
+from strop.swarm.race import Asking, Race
 from strop.types.events import Body, CallAnswered, CallFailed, CallIntended, CallLost, Compacted, ToolCall, ToolEnded
 from strop.types.fingerprint import digest
 from strop.types.money import Price, cost, worst_case
@@ -64,6 +66,8 @@ class Means:
     notice: Callable[[str, int], None]
     shared: dict[str, str]
     """Recent tool results: what several agents read is held once."""
+    watchful: Watchful | None = None
+    """The model, where its late calls may be asked a second time."""
     tool_seconds: float = TOOL_SECONDS
 
 
@@ -168,14 +172,13 @@ class Conversation:
                 return body
         begun = {body.tries for body in recorded if isinstance(body, CallIntended)}
         ended = {body.tries for body in recorded if isinstance(body, CallFailed | CallLost)}
-        tries = max(begun, default=0)
+        tries = count(max(begun, default=0) + 1)
         request = context.request
         spent = paced = 0
         while True:
-            tries += 1
-            intent = self._intent(context, work_key, tries)
+            intent = self._intent(context, work_key, next(tries))
             try:
-                return await self._call(request, intent, sequel=bool(begun - ended))
+                return await self._call(request, intent, tries, sequel=bool(begun - ended))
             except ModelFailure as caught:
                 for_pace = isinstance(caught, RateLimited)  # unpaid, and no fault of this step
                 spent, paced = spent + (not for_pace), paced + for_pace
@@ -191,35 +194,41 @@ class Conversation:
         place = (task, self.assignment.attempt, self.step, tries)
         return CallIntended(*place, context.fingerprint, work_key, nanos, tokens, output)
 
-    async def _call(self, request: Request, intent: CallIntended, *, sequel: bool) -> CallAnswered:
-        """Record the intent, ask, record how it ended. A cancelled call stays open: its outcome is unknown."""
+    async def _call(
+        self, request: Request, intent: CallIntended, tries: Iterator[int], *, sequel: bool
+    ) -> CallAnswered:
+        """Record the intent, ask, record how it ended. A cancelled call stays open: its outcome is unknown.
+
+        `tries` numbers further calls of this step: where this one is late a second may run beside it.
+        """
         before, self.pending = self.pending, []
         await self.desk.record(*before, intent)
-        clock = self.means.clock
-        began = clock.now()
+        means = self.means
+        race = Race(
+            means.model, means.watchful, request, self.desk, means.clock, tries,
+            lambda characters: means.notice(intent.task, characters),
+        )  # fmt: skip
+        await race.run(intent)
+        self.pending += [self._unused(asking) for asking in race.asked if asking is not race.won]
+        if race.won is None:
+            await self.flush()
+            raise _failure_of(race)
+        answered = self._answered(race.won, sequel=sequel)
+        self.pending.append(answered)
+        if race.fault is not None:
+            raise race.fault
+        if not answered.calls or not all(self._prompt(call) for call in answered.calls):
+            await self.flush()
+        return answered
 
-        def notice(characters: int) -> None:
-            nonlocal began
-            if characters == 0:  # the request goes out now: until here it stood in a queue
-                began = clock.now()
-            self.means.notice(intent.task, characters)
-
-        place = (intent.task, intent.attempt, intent.step, intent.tries)
-        try:
-            answer = await self.means.model.answer(request, notice=notice)
-        except StropError as caught:
-            said = f"{type(caught).__name__}: {caught}"
-            if isinstance(caught, ModelFailure) and caught.billed:
-                await self.desk.record(CallLost(*place, said, intent.nanos, intent.tokens))
-            else:
-                await self.desk.record(CallFailed(*place, said, round(clock.now() - began, 6)))
-            raise
-        except Exception as caught:
-            # A defect below us: whether the provider billed is not known, and nothing may stay reserved for ever.
-            await self.desk.record(CallLost(*place, f"{type(caught).__name__}: {caught}", intent.nanos, intent.tokens))
-            raise
-        answered = CallAnswered(
-            *place,
+    def _answered(self, asking: Asking, *, sequel: bool) -> CallAnswered:
+        intent, answer = asking.intent, asking.ended
+        assert isinstance(answer, Answer), "who has won has answered"
+        return CallAnswered(
+            intent.task,
+            intent.attempt,
+            intent.step,
+            intent.tries,
             request=intent.request,
             text=answer.text,
             calls=answer.calls,
@@ -227,13 +236,27 @@ class Conversation:
             finish=answer.finish,
             usage=answer.usage,
             nanos=cost(answer.usage, self.means.price),
-            seconds=round(clock.now() - began, 6),
+            seconds=asking.seconds,
             sequel=sequel,
         )
-        self.pending.append(answered)
-        if not answer.calls or not all(self._prompt(call) for call in answer.calls):
-            await self.flush()
-        return answered
+
+    def _unused(self, asking: Asking) -> CallFailed | CallLost:
+        """How a call that left no answer goes on record."""
+        intent = asking.intent
+        place = (intent.task, intent.attempt, intent.step, intent.tries)
+        match asking.ended:
+            case Answer(usage=usage):
+                nanos = cost(usage, self.means.price)
+                return CallLost(*place, "answered second", nanos, usage.total, outrun=True, usage=usage)
+            case None if asking.sent:
+                return CallLost(*place, "cut off: the other call answered", intent.nanos, intent.tokens, outrun=True)
+            case None:
+                return CallFailed(*place, "not sent: the other call answered", asking.seconds)
+            case StropError() as caught if not (isinstance(caught, ModelFailure) and caught.billed):
+                return CallFailed(*place, _said(caught), asking.seconds)
+            case caught:
+                # Also a defect below us: whether it was billed is not known, and nothing may stay reserved for ever.
+                return CallLost(*place, _said(caught), intent.nanos, intent.tokens)
 
     def _judged(self, answered: CallAnswered, schema: Schema) -> tuple[Json, list[str]]:
         """The parsed answer, and what is wrong with it."""
@@ -336,3 +359,14 @@ class Conversation:
         before, self.pending = self.pending, []
         if before:
             await self.desk.record(*before)
+
+
+def _failure_of(race: Race) -> Exception:
+    """What a step without an answer fails with."""
+    failure = race.asked[0].ended
+    assert isinstance(failure, Exception), "only an answer of another call cuts one off"
+    return failure
+
+
+def _said(caught: Exception) -> str:
+    return f"{type(caught).__name__}: {caught}"

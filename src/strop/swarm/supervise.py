@@ -27,6 +27,7 @@ from strop.seams import Assignment, Chance, Clock, Journal, Worker
 from strop.swarm.conversation import Outdated
 from strop.swarm.fold import RunFold
 from strop.swarm.guards.backoff import delay
+from strop.swarm.guards.hedge import Hedged, Hedging
 from strop.swarm.guards.outlier import Cost, Siblings
 from strop.swarm.schedule import Block, Finish, Start, Wake
 from strop.types.events import (
@@ -83,6 +84,7 @@ class Supervisor:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every commit: a reservation may have settled."""
     siblings: Siblings = field(default_factory=Siblings)
+    hedging: Hedging = field(default_factory=Hedging)
     reserve: bool = False
     """Another model stands by for the last attempt."""
     _queue: list[_Entry] = field(default_factory=list[_Entry])
@@ -113,7 +115,8 @@ class Supervisor:
     async def record(self, *facts: Body) -> None:
         """See `seams.Desk`. What does not fit a cap is left out, the rest is committed, then it raises.
 
-        A call that only the reservations of others keep out waits until they settle: they are worst cases.
+        A call that only the reservations of others keep out waits until they settle: they are worst cases. A
+        hedge waits for nothing.
         """
         held: list[CallIntended] = []
         refusal: StropError | None = None
@@ -124,7 +127,7 @@ class Supervisor:
                 if refusal is not None and fitting:  # before queueing, or what it holds would block the queue
                     await self._commit(fitting, held)
                     fitting, held = [], []
-                if refusal is not None:
+                if refusal is not None and not fact.hedge:
                     refusal = await self._room_for(fact)
                 if refusal is not None:
                     break
@@ -159,8 +162,16 @@ class Supervisor:
             said = self.siblings.outlier(task, self._cost(task.id))
             if said:
                 return AgentPaused(said)
-        said = self.state.ledger.refusal(intent)
+        said = self.state.ledger.refusal(intent) or (self._no_hedge(intent) if intent.hedge else "")
         return BudgetExhausted(said) if said else None
+
+    def _no_hedge(self, intent: CallIntended) -> str:
+        """Why this second call may not be made; empty where it may."""
+        if self._door.locked():
+            return "other calls wait for room"
+        ledger = self.state.ledger
+        so_far = Hedged(ledger.calls, ledger.hedges, ledger.hedge_nanos)
+        return self.hedging.refusal(so_far, nanos=intent.nanos, nanos_cap=ledger.nanos_cap)
 
     async def _commit(self, facts: Sequence[Body], held: Sequence[CallIntended] = ()) -> None:
         """Commit and apply; together with what others record in this turn of the loop, where agents run."""

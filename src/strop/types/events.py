@@ -107,6 +107,8 @@ class CallIntended:
     """Worst case, reserved: read and written."""
     output: int = 0
     """Of these, written."""
+    hedge: bool = False
+    """A second asking beside one that is late and still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,10 @@ class CallLost:
     failure: str
     nanos: int
     tokens: int
+    outrun: bool = False
+    """The other of two calls for the same step answered first, and this one was cut off."""
+    usage: Usage | None = None
+    """Where it answered all the same, too late to be used: then the outcome is known, and booked is what it cost."""
 
 
 @dataclass(frozen=True, slots=True)

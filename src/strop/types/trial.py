@@ -173,6 +173,12 @@ class Tally:
     lost_nanos: int = 0
     twice: int = 0
     """Answers paid twice: lost to a process death and asked again."""
+    hedges: int = 0
+    """Calls that were asked a second time while the first was late and still open."""
+    hedges_won: int = 0
+    """Of those, the ones whose answer came first."""
+    outrun_nanos: int = 0
+    """Part of `lost_nanos`: what the losers of hedges are booked at."""
     tools: int = 0
     critical_steps: int = 0
     seconds: float = 0.0
