@@ -130,10 +130,15 @@ class Ledger:
             self._held_nanos += intent.nanos
             self._held_tokens += intent.tokens
             self._held_output += intent.output
+            if intent.hedge:  # here, or several that are committed together would each be the one that is still allowed
+                self.hedges += 1
+                self.hedge_nanos += intent.nanos
 
     def release(self, intent: CallIntended) -> None:
         """Give back a hold whose fact could not be committed."""
-        self._drop(_key(intent))
+        if self._drop(_key(intent)) is not None and intent.hedge:
+            self.hedges -= 1
+            self.hedge_nanos -= intent.nanos
 
     def apply(self, body: Body) -> None:
         match body:
@@ -156,9 +161,6 @@ class Ledger:
                 self._stages.ask(body)
                 self.calls += 1
                 self.retries += body.tries > 1 and not body.hedge
-                if body.hedge:
-                    self.hedges += 1
-                    self.hedge_nanos += body.nanos
             case CallAnswered():
                 self._settle(body)
             case CallFailed():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from strop.swarm.fold import fold
+from strop.swarm.guards.hedge import SHARE
 from strop.testing.world_model import Purchase
 from strop.types.events import (
     Asked,
@@ -195,6 +196,38 @@ def caps_hold(story: Story) -> Iterator[str]:
         yield f"the bill is {billed:,}, the cap {books.nanos_cap:,}"
 
 
+def hedges_within(story: Story) -> Iterator[str]:
+    """A call is hedged while it is open, once; hedges are a share of the calls plus one, and of the money."""
+    calls = hedges = nanos = cap = 0
+    open_now: dict[tuple[TaskId, int, int], int] = {}
+    for event in story.events:
+        match event.body:
+            case RunOpened(budget=budget):
+                cap = budget.nanos
+            case BudgetRaised():
+                cap = event.body.nanos
+            case RunReopened():
+                open_now.clear()
+            case CallIntended(task, attempt, step):
+                step_key = task, attempt, step
+                open_now[step_key] = open_now.get(step_key, 0) + 1
+                if event.body.hedge:
+                    if open_now[step_key] != 2:
+                        yield f"event {event.seq} is call {open_now[step_key]} of its step, and called a hedge"
+                    if hedges > SHARE * calls:
+                        yield f"event {event.seq} is hedge {hedges + 1} after {calls} calls"
+                    hedges, nanos = hedges + 1, nanos + event.body.nanos
+                    if nanos > SHARE * cap:
+                        yield f"event {event.seq}: {nanos:,} held for hedges, the cap is {cap:,}"
+                elif open_now[step_key] != 1:
+                    yield f"event {event.seq} asks again while its step is open, and is no hedge"
+                calls += 1
+            case CallAnswered(task, attempt, step) | CallFailed(task, attempt, step) | CallLost(task, attempt, step):
+                open_now[task, attempt, step] -= 1
+            case _:
+                pass
+
+
 def given_back_once(story: Story) -> Iterator[str]:
     """Every reservation ends exactly once: with an answer, a failure, as lost, or when its process is gone."""
     books = Books()
@@ -310,8 +343,9 @@ def agents_within(story: Story) -> Iterator[str]:
                 running.clear()
             case _:
                 pass
-    if story.most_open > agents * story.writers:
-        yield f"{story.most_open} calls were open at once, {agents} agents are allowed"
+    hedges = sum(isinstance(event.body, CallIntended) and event.body.hedge for event in story.events)
+    if story.most_open > agents * story.writers + hedges:
+        yield f"{story.most_open} calls were open at once, {agents} agents and {hedges} hedges are allowed"
 
 
 def steps_within(story: Story) -> Iterator[str]:
@@ -369,6 +403,7 @@ def _above(task: Task, tasks: dict[TaskId, Task]) -> set[TaskId]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     caps_hold,
+    hedges_within,
     given_back_once,
     bill_is_covered,
     nothing_bought_twice,
