@@ -196,34 +196,40 @@ def caps_hold(story: Story) -> Iterator[str]:
         yield f"the bill is {billed:,}, the cap {books.nanos_cap:,}"
 
 
+def hedged_while_open(story: Story) -> Iterator[str]:
+    """A step has one call open, or two of which the second is a hedge."""
+    open_now: Counter[tuple[TaskId, int, int]] = Counter()
+    for event in story.events:
+        match event.body:
+            case CallIntended(task, attempt, step, hedge=hedge):
+                open_now[task, attempt, step] += 1
+                if open_now[task, attempt, step] != 1 + hedge:
+                    yield f"event {event.seq} is call {open_now[task, attempt, step]} of its step, hedge: {hedge}"
+            case CallAnswered(task, attempt, step) | CallFailed(task, attempt, step) | CallLost(task, attempt, step):
+                open_now[task, attempt, step] -= 1
+            case RunReopened():
+                open_now.clear()
+            case _:
+                pass
+
+
 def hedges_within(story: Story) -> Iterator[str]:
-    """A call is hedged while it is open, once; hedges are a share of the calls plus one, and of the money."""
+    """Hedges are at most a share of the calls before them, plus one, and at their worst a share of the money."""
     calls = hedges = nanos = cap = 0
-    open_now: dict[tuple[TaskId, int, int], int] = {}
     for event in story.events:
         match event.body:
             case RunOpened(budget=budget):
                 cap = budget.nanos
-            case BudgetRaised():
-                cap = event.body.nanos
-            case RunReopened():
-                open_now.clear()
-            case CallIntended(task, attempt, step):
-                step_key = task, attempt, step
-                open_now[step_key] = open_now.get(step_key, 0) + 1
-                if event.body.hedge:
-                    if open_now[step_key] != 2:
-                        yield f"event {event.seq} is call {open_now[step_key]} of its step, and called a hedge"
-                    if hedges > SHARE * calls:
-                        yield f"event {event.seq} is hedge {hedges + 1} after {calls} calls"
-                    hedges, nanos = hedges + 1, nanos + event.body.nanos
-                    if nanos > SHARE * cap:
-                        yield f"event {event.seq}: {nanos:,} held for hedges, the cap is {cap:,}"
-                elif open_now[step_key] != 1:
-                    yield f"event {event.seq} asks again while its step is open, and is no hedge"
+            case BudgetRaised(nanos=raised):
+                cap = raised
+            case CallIntended(hedge=True):
+                if hedges > SHARE * calls:
+                    yield f"event {event.seq} is hedge {hedges + 1} after {calls} calls"
+                calls, hedges, nanos = calls + 1, hedges + 1, nanos + event.body.nanos
+                if nanos > SHARE * cap:
+                    yield f"event {event.seq}: {nanos:,} held for hedges, the cap is {cap:,}"
+            case CallIntended():
                 calls += 1
-            case CallAnswered(task, attempt, step) | CallFailed(task, attempt, step) | CallLost(task, attempt, step):
-                open_now[task, attempt, step] -= 1
             case _:
                 pass
 
@@ -403,6 +409,7 @@ def _above(task: Task, tasks: dict[TaskId, Task]) -> set[TaskId]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     caps_hold,
+    hedged_while_open,
     hedges_within,
     given_back_once,
     bill_is_covered,
