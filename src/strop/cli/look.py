@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from strop.cli.show import show_figures, show_plan
+from strop.cli.show import show_figures, show_hedges, show_plan
 from strop.errors import BadInput
 from strop.stores.project import RunRow
 from strop.swarm.fold import RunFold
@@ -76,6 +76,7 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
     how = state.outcome or f"unfinished; go on with: strop run --resume {ran.id}"
     console.print(f"\nrun {ran.id}: {how}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing", highlight=False)
     show_figures(console, state.trace.figures())
+    show_hedges(console, ran.tally)
     if values:
         console.print()
     for value in values[:MOST]:

@@ -18,7 +18,7 @@ from strop.reporting import classes, measures, percent, quoted, wave_name
 from strop.swarm.figures import Figures
 from strop.types.content import Standing
 from strop.types.money import dollars
-from strop.types.trial import Finding, Outcome, Severity, Value
+from strop.types.trial import Finding, Outcome, Severity, Tally, Value
 from strop.types.work import Plan
 
 INDENT = (0, 0, 0, 2)
@@ -115,13 +115,7 @@ def show_ended(console: Console, ended: Ended) -> None:
         console.print(
             f"  {lost.lost} calls of unknown outcome, booked at {dollars(lost.lost_nanos)}; {lost.twice} asked again"
         )
-    if turn.run.tally.hedges:
-        hedged = turn.run.tally
-        console.print(
-            f"  {hedged.hedges} late calls were asked a second time, {hedged.hedges_won} answered first; "
-            f"those that lost are booked at {dollars(hedged.outrun_nanos)}",
-            highlight=False,
-        )
+    show_hedges(console, turn.run.tally)
     if ended.compared is not None:
         show_comparison(console, ended.compared)
     if turn.skill is not None:
@@ -132,6 +126,17 @@ def show_ended(console: Console, ended: Ended) -> None:
         console.print(f"  strop replay {turn.skill.name} --inputs FOLDER", highlight=False)
     for rule in turn.rules:
         console.print(f"New rule {rule.id}: {escape(rule.text)} ({escape(rule.check)})")
+
+
+def show_hedges(console: Console, tally: Tally) -> None:
+    """Calls that were asked a second time, where there were any."""
+    if tally.hedges:
+        calls = "late call was" if tally.hedges == 1 else "late calls were"
+        console.print(
+            f"  {tally.hedges:,} {calls} asked a second time, {tally.hedges_won:,} answered first; "
+            f"what lost is booked at {dollars(tally.outrun_nanos)}",
+            highlight=False,
+        )
 
 
 def show_comparison(console: Console, compared: Comparison) -> None:
