@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,14 @@ def latency() -> float:
 
 
 def answer(asked: Asked) -> Reply:
-    """The script: a plan, a tool call a round, an answer, a summary; with faults where they are asked for."""
+    """The script, with a share of calls ten times slower where that is asked for: by (prompt, how often it came)."""
+    reply = scripted(asked)
+    slow = random.Random(f"slow/{asked.prompt}/{asked.nth}").random() < float(os.environ.get("SWARM_SLOW", "0"))
+    return replace(reply, latency=10 * reply.latency) if slow else reply
+
+
+def scripted(asked: Asked) -> Reply:
+    """A plan, a tool call a round, an answer, a summary; with faults where they are asked for."""
     if "SWARM_FAULTS" in os.environ and (fault := faulty(asked)) is not None:
         return fault
     messages = asked.body["messages"]
@@ -118,11 +125,14 @@ def planned(agents: int) -> str:
 
 
 @contextmanager
-def server(*, agents: int, seconds: float, faults: bool = False, log: Path | None = None) -> Generator[str, None, None]:
+def server(
+    *, agents: int, seconds: float, faults: bool = False, slow: float = 0.0, log: Path | None = None
+) -> Generator[str, None, None]:
     """The test server in a process of its own; gives its base URL."""
     command = [sys.executable, "-m", "strop.testing.server", "--script", "swarm:answer"]
     command += ["--log", str(log)] if log is not None else []
-    place = {"SWARM_LATENCY": str(seconds), "SWARM_AGENTS": str(agents)} | ({"SWARM_FAULTS": "1"} if faults else {})
+    place = {"SWARM_LATENCY": str(seconds), "SWARM_AGENTS": str(agents), "SWARM_SLOW": str(slow)}
+    place |= {"SWARM_FAULTS": "1"} if faults else {}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent, env=os.environ | place
     )
@@ -155,6 +165,10 @@ class Measured:
     """Seconds of the whole run, files and gate included."""
     journal: float = 0.0
     """CPU seconds inside the journal."""
+    hedges: int = 0
+    """Late calls that were asked a second time."""
+    steps: int = 0
+    """Answers that were used."""
 
 
 def resident() -> float:
@@ -210,9 +224,10 @@ async def ours(base: str, folder: Path, agents: int) -> Measured:
     wall, cpu = (after - before for before, after in zip(marks["began"], marks["ended"], strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     state = (ended.folder / "journal.db").stat().st_size
-    calls = ended.turn.run.tally.calls
+    tally = ended.turn.run.tally
+    landed &= {f"s{n:05}" for n in range(agents)}
     return Measured(
-        wall, cpu, calls, resting[0], peak, len(landed & {f"s{n:05}" for n in range(agents)}), state, whole, sum(spent)
+        wall, cpu, tally.calls, resting[0], peak, len(landed), state, whole, sum(spent), tally.hedges, tally.steps
     )
 
 
@@ -286,6 +301,8 @@ def measured(kind: str, base: str, agents: int) -> Measured:
         return asyncio.run(warm(base, agents))
     with tempfile.TemporaryDirectory() as folder:
         project(Path(folder), agents)
+        if kind == "waiting":
+            (Path(folder) / "strop.toml").write_text("[limits]\nhedge = 0\n")
         from strop.app import run
 
         return run(ours(base, Path(folder), agents))
@@ -366,6 +383,25 @@ def under_faults() -> Iterator[Figure]:
     yield Figure("faults: 300 agents landed", rough.landed, "", "300", rough.landed == 300)
     yield at_most("faults: wall over the clean run", rough.wall / calm.wall, "x", 5)
     yield Figure("faults: calls beyond the clean run's", rough.calls - calm.calls, "")
+
+
+def stragglers() -> Iterator[Figure]:
+    """100 agents, 500 ms, 2 % of calls ten times slower: with hedging, without it, and the bare loop, which waits.
+
+    Without hedging the cut for silence asks again too, but at five medians, and only then.
+    """
+    walls: dict[str, Measured] = {}
+    for kind in ("ours", "waiting", "bare"):
+        with server(agents=100, seconds=0.5, slow=0.02) as base:
+            walls[kind] = child(kind, base, 100)
+    hedged, waiting, floor = walls["ours"], walls["waiting"], walls["bare"]
+    yield Figure("2 % of calls 10x slower: wall over critical path", hedged.wall / 7.5, "x")
+    yield Figure("the same: hedging off", waiting.wall / 7.5, "x")
+    yield Figure("the same: the bare loop", floor.wall / 7.5, "x")
+    yield Figure("the same: agents landed", hedged.landed, "", "100", hedged.landed == 100)
+    yield Figure("the same: calls beyond one a step", hedged.calls - hedged.steps, "")
+    yield Figure("the same: these with hedging off", waiting.calls - waiting.steps, "")
+    yield at_most("the same: hedges, share of calls", 100 * hedged.hedges / hedged.calls, "%", 5)
 
 
 def killed() -> Iterator[Figure]:
@@ -477,6 +513,7 @@ CELLS: dict[str, Callable[[], Iterator[Figure]]] = {
     "1000@500": lambda: cell(1_000, 500, 2.0),
     "3000@500": crowd,
     "faults": under_faults,
+    "stragglers": stragglers,
     "kill": killed,
     "prefix": prefixes,
     "start": start,
