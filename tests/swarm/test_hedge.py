@@ -308,6 +308,42 @@ def test_a_hedge_that_the_ledger_refuses_is_not_made_and_nobody_hears_of_it(
     assert state.ledger.reserved == 0
 
 
+@dataclass
+class Unequal(Played):
+    """The calls of t0 are late; those of the others are answered at once."""
+
+    async def answer_watched(
+        self, request: Request, *, late: Callable[[int], None], notice: Callable[[int], None] | None = None
+    ) -> Answer:
+        if "goal 0" not in request.messages[-1].text:
+            return await _played(Play(0.1, FIRST), notice)
+        return await Played.answer_watched(self, request, late=late, notice=notice)
+
+
+@pytest.mark.parametrize(("others", "hedges"), [(3.5, 0), (6.0, 1)], ids=["one waits for room", "there is room"])
+def test_a_hedge_does_not_push_in_before_others_that_wait_for_room(others: float, hedges: int) -> None:
+    """It would fit, and the long task's call, which came first, does not yet."""
+
+    async def main() -> RunFold:
+        clock, chance, journal = LoopClock(), SeededChance(1), MemoryJournal()
+        state = fold(())
+        loop = AgentLoop(Unequal(Play(10, FIRST), Play(2, SECOND)), PRICE, PROMPTS, lambda path: "", clock, chance)
+        desk = Supervisor(journal, state, loop, clock, chance, hedging=Hedging(1.0))
+        plan = fan_out(3, budget=Budget(agents=3, nanos=int(others * WORST)))
+        late, quick, long = (replace(task, tools=()) for task in plan.tasks)
+        long = replace(long, goal="long " * (WORST // 3_000), needs=(quick.id,))  # so its call comes after that of t0
+        plan = replace(plan, tasks=(late, quick, long))
+        await desk.record(RunOpened("sim", "", "0", plan.spec.budget), PlanProposed(plan), PlanApproved("", "test"))
+        await desk.carry_out(deadline=1e6)
+        held = [event.body.nanos for event in journal.read() if isinstance(event.body, CallIntended)]
+        assert 2.5 * WORST < max(held) < 3.5 * WORST
+        return state
+
+    state = simulate(main(), seed=1)
+    assert state.run().tally.hedges == hedges
+    assert not state.run().missing
+
+
 def test_a_model_that_answers_one_at_a_time_is_not_hedged() -> None:
     """The embedded one: a second call would wait behind the first."""
     office = Office(Played(Play(60, FIRST), Play(2, SECOND), local=True))
