@@ -72,9 +72,10 @@ async def test_a_late_call_is_asked_again_and_the_second_answer_is_used(survey: 
     assert "1 late call was asked a second time, 1 answered first" in " ".join(told.out.split())
 
 
-async def test_with_hedging_off_the_first_call_is_waited_for(survey: Survey) -> None:
-    """`hedge = 0`: one request, one booking, whatever it takes."""
-    survey.lay_out(hedge=0.0)
+@pytest.mark.parametrize("share", [0.0, 0.0001], ids=["off", "half a cent"])
+async def test_where_it_is_not_hedged_the_first_call_is_waited_for(survey: Survey, share: float) -> None:
+    """Off, or a share of the cap of 50 dollars that is less than a call may cost: one request, one booking."""
+    survey.lay_out(hedge=share)
     bent = bent_once(survey, lambda asked: replace(answered(asked), latency=1.5))
     ended = await survey.run()
 

@@ -591,11 +591,11 @@ async def watched(pool: Pool, *, until: float) -> list[tuple[float, int]]:
     ("limits", "heard"),
     [
         ({}, [(6.0, 0)]),
-        ({"hedge_multiple": 2.0}, [(4.0, 0)]),
+        ({"hedge_multiple": 2.15}, [(4.3, 0)]),
         ({"hedge_floor": 9.0}, [(9.0, 0)]),
         ({"hedge": 0.0}, []),
     ],
-    ids=["three medians", "two", "the floor", "off"],
+    ids=["three medians", "as set", "the floor", "off"],
 )
 def test_a_late_call_is_said_to_be_late_once(limits: dict[str, float], heard: list[tuple[float, int]]) -> None:
     """Also where looking at it for silence comes much later or earlier."""
