@@ -610,6 +610,24 @@ def test_a_late_call_is_said_to_be_late_once(limits: dict[str, float], heard: li
     simulate(main(), seed=1)
 
 
+def test_a_late_call_that_is_refused_and_goes_elsewhere_is_not_said_to_be_late_again() -> None:
+    """It has its second one already."""
+
+    async def refusing(stage: Stage) -> None:
+        await asyncio.sleep(10.0)
+        raise RateLimited("429")
+
+    async def main() -> None:
+        pool = pool_of(Fake(takes(2.0)), Fake(takes(2.0), host="b:1"), hang_multiple=50.0)
+        await all_of(pool, [asked()] * 16)
+        for lane, play in zip(pool._lanes, (refusing, takes(100.0)), strict=True):
+            lane.model.play = play  # type: ignore[attr-defined]  # both are fakes
+        assert await watched(pool, until=200.0) == [(6.0, 0)]
+        assert [each.refusals for each in pool.stats()] == [1, 0]
+
+    simulate(main(), seed=1)
+
+
 def test_a_call_is_not_said_to_be_late_while_a_second_one_would_have_to_queue() -> None:
     """A full window: it is told as soon as there is room, and a call that landed in time never."""
 

@@ -139,6 +139,7 @@ class Pool:
                 tried.add(lane.at)
                 if not self._elsewhere(caught, tried):
                     raise
+                late = None if call.warned else late
                 failure = caught
             except BaseException as caught:
                 call.broken(caught)
@@ -305,8 +306,8 @@ class _Call:
         "_slot",
         "_timer",
         "_warms",
-        "_warned",
         "_when",
+        "warned",
     )
 
     def __init__(
@@ -326,7 +327,7 @@ class _Call:
         self._kind = kind
         self._notice = notice
         self._late = late
-        self._warned = False
+        self.warned = False
         self._number = pool.number()
         self._warms = warms and pool.warms(prompt)
         self._leads = self._holds = False
@@ -457,7 +458,7 @@ class _Call:
             return
         late = self._pool.patience.late(self._kind, began=self._began, now=now)
         if late is not None and late <= now and self._pool.has_room(now):
-            say, self._late, self._warned = self._late, None, True
+            say, self._late, self.warned = self._late, None, True
             say(self._lane.at)
 
     def _lead_lost(self, blamed: bool) -> None:
@@ -491,7 +492,7 @@ class _Call:
         self._stop_looking()
         self._stop_waiting()
         if self._deadline is not None:
-            if self._cut or self._warned:  # also one that lost to its hedge would have taken longer still
+            if self._cut or self.warned:  # also one that lost to its hedge would have taken longer still
                 pool.patience.cut(self._kind, self._number, seconds=pool.clock.now() - self._began)
             else:
                 pool.patience.dropped(self._kind, self._number)
