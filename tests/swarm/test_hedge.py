@@ -184,8 +184,8 @@ class Office:
 
     def ends(self) -> dict[int, CallAnswered | CallFailed | CallLost]:
         """How each call ended, by its try."""
-        kinds = CallAnswered | CallFailed | CallLost
-        return {event.body.tries: event.body for event in self.journal.read() if isinstance(event.body, kinds)}
+        bodies = (event.body for event in self.journal.read())
+        return {body.tries: body for body in bodies if isinstance(body, CallAnswered | CallFailed | CallLost)}
 
 
 @dataclass(frozen=True, slots=True)

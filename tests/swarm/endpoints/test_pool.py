@@ -602,7 +602,7 @@ def test_a_late_call_is_said_to_be_late_once(limits: dict[str, float], heard: li
 
     async def main() -> None:
         for floor in (0.5, 60.0):
-            pool = pool_of(Fake(after_eight(takes(1e9))), hang_floor=floor, hang_multiple=50.0, **limits)
+            pool = pool_of(Fake(after_eight(takes(1e9))), caches=False, hang_floor=floor, hang_multiple=50.0, **limits)
             await all_of(pool, [asked()] * 8)
             assert await watched(pool, until=30.0) == heard
             assert settled(pool)
