@@ -7,16 +7,15 @@ too few rows, a column missing or of the wrong type, pages, sections, placeholde
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from strop.checking.forms import has_form
 from strop.checking.opened import Opened, Sheet, open_file
 from strop.checking.quotes import as_number, normal
 from strop.types.trial import Finding, Severity
-from strop.types.work import TABLES, Column, ColumnType, Count, Kind, Output
+from strop.types.work import TABLES, Column, Count, Kind, Output
 
 MARKER = "unverified"
 """The one column that may follow those asked for: it names the row's unverified cells."""
@@ -140,44 +139,12 @@ def _cells(
                 if (number, column.name) in empty:
                     continue
                 observed = "nothing"
-            elif _FORMS[column.type](cell):
+            elif has_form(column.type, cell):
                 continue
             else:
                 observed = cell
             place = f"row {number}, {column.name}"
             yield _broken(name, place, f"{column.type.value} value", observed, f"{column.name} is {column.type.value}")
-
-
-def _finite(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell)) and "_" not in cell
-    except ValueError:
-        return False
-
-
-def _date(cell: str) -> bool:
-    for form in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            form(cell)
-        except ValueError:
-            continue
-        return True
-    return False
-
-
-def _filled(cell: str) -> bool:
-    return bool(cell.strip())
-
-
-_FORMS: Mapping[ColumnType, Callable[[str], bool]] = {
-    ColumnType.TEXT: _filled,
-    ColumnType.QUOTE: _filled,
-    ColumnType.INTEGER: lambda cell: re.fullmatch(r"-?[0-9]+", cell) is not None,
-    ColumnType.NUMBER: _finite,
-    ColumnType.DECIMAL: lambda cell: re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None,
-    ColumnType.DATE: _date,
-    ColumnType.BOOLEAN: lambda cell: cell.lower() in ("true", "false"),
-}
 
 
 # ---------------------------------------------------------------- documents
@@ -191,13 +158,16 @@ def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
 
 
 def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
-    """A section is there when a heading of its own says it, with or without a number before it."""
-    headings = {normal(re.sub(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)", "", heading)) for heading in opened.headings}
-    headings |= {normal(heading) for heading in opened.headings}
     for section in output.sections:
-        if normal(section) not in headings:
+        if not has_heading(opened, section):
             observed = "no such heading" if section in opened.text else "nowhere in the text"
             yield _broken(name, f"section {section}", "a heading", observed, f"{name} has the section {section}")
+
+
+def has_heading(opened: Opened, section: str) -> bool:
+    """A section is there when a heading of its own says it, with or without a number before it."""
+    headings = {normal(re.sub(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)", "", heading)) for heading in opened.headings}
+    return normal(section) in headings | {normal(heading) for heading in opened.headings}
 
 
 def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
@@ -221,29 +191,40 @@ def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
 
 
 def _differences(first: Path, second: Path, kinds: tuple[Kind, Kind]) -> Iterator[Finding]:
-    sheets: list[Sheet] = []
+    found: list[Opened] = []
     for path, kind in zip((first, second), kinds, strict=True):
         opened = open_file(path, kind=kind)
-        names = sheets[0].names if sheets else ()
-        wanted = tuple(name for name in names if name != MARKER)
-        sheet = opened if isinstance(opened, str) else _sheet_with(opened.sheets, wanted)
-        if not isinstance(sheet, Sheet):
-            yield _broken(path.name, "file", "a table", sheet or "none", f"{path.name} holds a table")
+        if isinstance(opened, str):
+            yield _broken(path.name, "file", "a table", opened, f"{path.name} holds a table")
             return
-        sheets.append(sheet)
-    one, other = sheets
-    rule = f"{second.name} says what {first.name} says"
+        found.append(opened)
+    yield from differences(found[0], found[1], names=(first.name, second.name))
+
+
+def differences(first: Opened, second: Opened, *, names: tuple[str, str]) -> Iterator[Finding]:
+    """Where the second of two opened files tells another table than the first, in columns of the same name."""
+    one = _sheet_with(first.sheets, ())
+    wanted = tuple(name for name in one.names if name != MARKER) if one else ()
+    other = _sheet_with(second.sheets, wanted)
+    for name, sheet in zip(names, (one, other), strict=True):
+        if sheet is None:
+            yield _broken(name, "file", "a table", "none", f"{name} holds a table")
+    if one is not None and other is not None:
+        yield from _unequal(one, other, names[1], f"{names[1]} says what {names[0]} says")
+
+
+def _unequal(one: Sheet, other: Sheet, second: str, rule: str) -> Iterator[Finding]:
     if len(one.rows) != len(other.rows):
-        yield _broken(second.name, "rows", str(len(one.rows)), str(len(other.rows)), rule)
+        yield _broken(second, "rows", str(len(one.rows)), str(len(other.rows)), rule)
         return
     shared = [name for name in one.names if name in other.names]
     if not shared:
-        yield _broken(second.name, "columns", ", ".join(one.names), ", ".join(other.names), rule)
+        yield _broken(second, "columns", ", ".join(one.names), ", ".join(other.names), rule)
     for name in shared:
         here, there = one.names.index(name), other.names.index(name)
         for number, (row, twin) in enumerate(zip(one.rows, other.rows, strict=True), start=1):
             if not _equal(row[here], twin[there]):
-                yield _broken(second.name, f"row {number}, {name}", row[here], twin[there], rule)
+                yield _broken(second, f"row {number}, {name}", row[here], twin[there], rule)
 
 
 def _equal(one: str, other: str) -> bool:

@@ -197,7 +197,7 @@ def _pdf(body: bytes) -> Opened:
             with closing(page), closing(page.get_textpage()) as words:
                 texts.append(words.get_text_bounded().replace("\r\n", "\n"))
         outline = tuple(mark.get_title() for mark in document.get_toc())
-    text = "\n".join(texts)
+    text = "\f".join(texts)  # a form feed between two pages
     return Opened((), text, (*outline, *(line.strip() for line in text.splitlines())), pages=len(texts))
 
 

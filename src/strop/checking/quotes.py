@@ -95,7 +95,7 @@ def states(value: Scalar, quote: str) -> bool:
     """
     figure = as_number(value)
     if figure is not None:
-        return figure in set(_numbers(quote))
+        return any(figure == found for found, _, _ in figures(quote))
     return isinstance(value, str) and _says_text(value, quote)
 
 
@@ -240,15 +240,16 @@ _LARGE = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
 _MULTIPLIER = re.compile(rf"[\s-]+({'|'.join(_LARGE)})\b", re.IGNORECASE)
 
 
-def _numbers(quote: str) -> Iterator[Decimal]:
-    """Every number that the quote says, exact."""
+def figures(quote: str) -> Iterator[tuple[Decimal, str, str]]:
+    """Every number that the quote says, exact, with the words before it and those behind it."""
     text = re.sub(r"[^\S\u00a0\u2009\u202f]+", " ", _digits(quote)).translate(_ALIKE)
     for pattern in (_NUMBER, _TIMES):
         for found in pattern.finditer(text):
-            figure = Decimal(_bare(found.group()))
-            yield figure * _multiplier(text, found.end())
+            factor, end = _multiplier(text, found.end())
+            yield Decimal(_bare(found.group())) * factor, text[: found.start()], text[end:]
     for found in _WORD.finditer(text):
-        yield Decimal(_WORDS.get(found.group().lower(), 1)) * _multiplier(text, found.end())
+        factor, end = _multiplier(text, found.end())
+        yield Decimal(_WORDS.get(found.group().lower(), 1)) * factor, text[: found.start()], text[end:]
 
 
 def _digits(text: str) -> str:
@@ -256,12 +257,13 @@ def _digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(character)) if character.isdecimal() else character for character in text)
 
 
-def _multiplier(text: str, end: int) -> int:
+def _multiplier(text: str, end: int) -> tuple[int, int]:
+    """What the words at `end` multiply by, and where they end."""
     factor = 1
     while found := _MULTIPLIER.match(text, end):
         factor *= _LARGE[found[1].lower()]
         end = found.end()
-    return factor
+    return factor, end
 
 
 def _bare(figure: str) -> str:

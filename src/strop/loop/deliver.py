@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from strop.checking.contracts import contract, same_tables
+from strop.checking.faithful import faithful
+from strop.checking.opened import open_file
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
 from strop.drafting.documents import document
@@ -95,6 +97,34 @@ def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Fin
         if spec.each is not None or first.columns == second.columns:
             findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
     return tuple(findings)
+
+
+def inspected(
+    spec: Spec, folder: Path, *, parts: Sequence[Part], verdict: Verdict, redraw: Callable[[Part], bytes] | None = None
+) -> tuple[Finding, ...]:
+    """What the bytes under `folder` fall short of, and where they say something else than the judged values.
+
+    `parts` is what the values say now. `redraw` draws a picture again, to be compared byte for byte; left
+    out where the picture was drawn a moment ago.
+    """
+    findings = list(held_to_contract(spec, folder, verdict=verdict))
+    broken = {finding.artefact for finding in findings if finding.locator == "file"}
+    for part in parts:
+        path = folder / part.file
+        opened = open_file(path, kind=kind_of(part.file))
+        if isinstance(opened, str):
+            findings += [_unwritten(part.file, opened)] if part.file not in broken else []
+        elif kind_of(part.file) in PICTURES and redraw is not None:
+            if redraw(part) != path.read_bytes():
+                findings.append(_not_drawn(part.file))
+        else:
+            findings += faithful(part, opened)
+    return tuple(findings)
+
+
+def _not_drawn(file: str) -> Finding:
+    rule = f"{file} says what the gate left"
+    return Finding("unfaithful", file, "picture", "the judged values", "something else drawn", rule, Severity.FATAL)
 
 
 def _may_be_empty(output: Output, verdict: Verdict, below: str) -> tuple[tuple[int, str], ...]:
