@@ -79,6 +79,7 @@ def _file(
         yield _broken(name, "file", "something to see", "nothing", f"{name} is not blank")
     if output.kind in TABLES:
         yield from _table(output, opened, name, rows, empty)
+    yield from _counts(output, opened, name)
     yield from _pages(output, opened, name)
     yield from _sections(output, opened, name)
     yield from _several(_placeholders(opened, output.kind, name), name)
@@ -106,6 +107,7 @@ def _table(
         yield _broken(name, "rows", str(rows), str(number), f"{name}: every row that was made is in the file")
     if wanted:
         yield from _heads(sheet, wanted, name)
+        yield from _types(sheet, output, name)
         yield from _several(_cells(sheet, output.columns, name, empty), name)
 
 
@@ -124,6 +126,39 @@ def _heads(sheet: Sheet, wanted: tuple[str, ...], name: str) -> Iterator[Finding
     if extra and not (extra == [MARKER] and sheet.names[-1] == MARKER):
         rule = f"{name} has only the columns asked for"
         yield _broken(name, "columns", ", ".join(wanted), f"also {', '.join(extra)}", rule)
+
+
+_DECLARED: Mapping[Kind, Mapping[ColumnType, str]] = {
+    Kind.PARQUET: {
+        ColumnType.INTEGER: "BIGINT",
+        ColumnType.NUMBER: "DOUBLE",
+        ColumnType.DECIMAL: r"DECIMAL\(\d+,\d+\)",
+        ColumnType.DATE: "DATE",
+        ColumnType.BOOLEAN: "BOOLEAN",
+    },
+    Kind.JSONL: {
+        ColumnType.INTEGER: "(number)?",
+        ColumnType.NUMBER: "(number)?",
+        ColumnType.DECIMAL: "(number|text)?",
+        ColumnType.BOOLEAN: "(truth)?",
+    },
+}
+"""What the file itself must say of a column; text where nothing is named here."""
+_TEXTS = {Kind.PARQUET: "VARCHAR", Kind.JSONL: "(text)?"}
+
+
+def _types(sheet: Sheet, output: Output, name: str) -> Iterator[Finding]:
+    """Where a format has types of its own, a column has the one that was asked for."""
+    if output.kind not in _DECLARED or not sheet.types:
+        return
+    for column in output.columns:
+        if sheet.names.count(column.name) == 1:
+            declared = sheet.types[sheet.names.index(column.name)]
+            if not re.fullmatch(_DECLARED[output.kind].get(column.type, _TEXTS[output.kind]), declared):
+                expected = f"a column of type {column.type.value}"
+                yield _broken(
+                    name, f"column {column.name}", expected, declared, f"{column.name} is {column.type.value}"
+                )
 
 
 def _cells(
@@ -148,6 +183,14 @@ def _cells(
 
 
 # ---------------------------------------------------------------- documents
+
+
+def _counts(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
+    """Sheets of a workbook and native charts, as the bytes have them."""
+    if output.sheets is not None and not output.sheets.holds(len(opened.sheets)):
+        yield _broken(name, "sheets", str(output.sheets), str(len(opened.sheets)), f"{name}: {output.sheets} sheets")
+    if output.charts is not None and opened.charts is not None and not output.charts.holds(opened.charts):
+        yield _broken(name, "charts", str(output.charts), str(opened.charts), f"{name}: {output.charts} charts")
 
 
 def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:

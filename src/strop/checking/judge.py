@@ -104,7 +104,7 @@ def judge(
     rows: tuple[UnitKey, ...],
     conflict: Conflict = Conflict.FLAG,
 ) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Judge every cell, row by row in the order of `columns`."""
+    """Judge every cell, row by row in the order of `columns`; what a formula fills is none."""
     held: dict[tuple[UnitKey, str], list[Claim]] = {}
     read: dict[UnitKey, list[Claim]] = {}
     for claim in evidence.claims:
@@ -115,6 +115,8 @@ def judge(
     findings: list[Finding] = []
     for row in rows:
         for column in columns:
+            if column.formula is not None:  # it follows from what is judged here
+                continue
             claims = tuple(held.get((row, column.name), ()))
             cell = _Cell(row, column, claims, tuple(read.get(row, ())), evidence, conflict)
             value, finding = _computed(cell) if column.compute is not None else _read(cell)

@@ -16,6 +16,7 @@ from strop.checking.faithful import faithful
 from strop.checking.opened import open_file
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
+from strop.drafting.derived import with_derived
 from strop.drafting.documents import document
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
 from strop.drafting.works import (
@@ -156,7 +157,9 @@ def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     rows = tuple(dict.fromkeys(unit.key for task in run.plan.tasks for unit in task.units))
     pictured = [output for output in spec.outputs if output.kind in PICTURES]
     wanted = max((output.count.least or 1 if output.count else 1 for output in pictured), default=3)
-    figures = charts(columns=spec.table, rows=rows, values=values, count=wanted)
+    figures = charts(
+        columns=spec.table, rows=rows, values=with_derived(values, wanted=spec.table, rows=rows), count=wanted
+    )
     made: list[Part] = []
     for output in spec.outputs:
         match output.kind:
@@ -176,7 +179,7 @@ def _tables(
     output: Output, rows: Sequence[UnitKey], values: Grid, verdict: Verdict, figures: Sequence[Chart]
 ) -> tuple[Content, ...]:
     name = Path(output.file).stem
-    table = ordered_table(name, columns=output.columns, rows=rows, values=values)
+    table = ordered_table(name, columns=output.columns, rows=rows, values=values, wanted=output.totals)
     if output.kind is not Kind.XLSX:
         return (table,)
     return (table, findings_table(verdict.findings), *figures)
