@@ -32,13 +32,18 @@ from strop.checking.mutants.readings import CONSISTENT, break_claims
 from strop.checking.mutants.record import Form, Record
 from strop.loop.deliver import inspected, parts
 from strop.loop.verify import Proofs, verify
+from strop.seams import Renderer
 from strop.testing.bundles import DAY, Case, reading, writing, wrote
 from strop.types.content import Part, Standing
 from strop.types.trial import Finding, Severity, Verdict
-from strop.types.work import kind_of
+from strop.types.work import Kind, kind_of
 
 LATE = frozenset[str]()
 """Kinds written after the checks were frozen; no rule was ever made from them."""
+
+
+Key = tuple[str, Form, bool]
+"""Kind, form, and whether only a reader can find it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ def rendered(part: Part) -> bytes:
 
 
 @cache
-def _renderers():  # type: ignore[no-untyped-def]  # the seam's own mapping
+def _renderers() -> Mapping[Kind, Renderer]:
     return renderers()
 
 
@@ -191,8 +196,8 @@ def alarms(bundles: int) -> tuple[int, list[float]]:
 # ---------------------------------------------------------------- the table
 
 
-def counted(flaws: Iterator[tuple[Record, tuple[Finding, ...]]]) -> dict[tuple[str, Form, bool], Tally]:
-    tallies: dict[tuple[str, Form, bool], Tally] = {}
+def counted(flaws: Iterator[tuple[Record, tuple[Finding, ...]]]) -> dict[Key, Tally]:
+    tallies: dict[Key, Tally] = {}
     for record, findings in flaws:
         tallies.setdefault((record.kind, record.form, record.model), Tally()).note(record, findings)
     return tallies
@@ -208,7 +213,7 @@ def figures(bundles: int, mutants: int) -> Iterator[Figure]:
     yield Figure("one look at 40 rows and 5 files, median", median, "ms", "< 100", median < 100)
 
 
-def _by_kind(tallies: Mapping[tuple[str, Form, bool], Tally]) -> Iterator[Figure]:
+def _by_kind(tallies: Mapping[Key, Tally]) -> Iterator[Figure]:
     for (kind, form, model), tally in sorted(tallies.items()):
         low, high = wilson(tally.found, tally.made)
         mark = " (for readers)" if model else " (late)" if kind in LATE else ""
@@ -221,17 +226,18 @@ def _by_kind(tallies: Mapping[tuple[str, Form, bool], Tally]) -> Iterator[Figure
             print(f"    missed: {record.artefact} {record.locator}: {record.before[:60]!r} -> {record.after[:60]!r}")
 
 
-def _overall(tallies: Mapping[tuple[str, Form, bool], Tally]) -> Iterator[Figure]:
+def _overall(tallies: Mapping[Key, Tally]) -> Iterator[Figure]:
 
-    def seen(chosen: Callable[[tuple[str, Form, bool]], bool]) -> tuple[int, int, int]:
+    def seen(chosen: Callable[[Key], bool]) -> tuple[int, int, int]:
         held = [tally for key, tally in tallies.items() if not key[2] and chosen(key)]
         return sum(each.found for each in held), sum(each.made for each in held), sum(each.placed for each in held)
 
-    for name, chosen, goal in (
+    groups: tuple[tuple[str, Callable[[Key], bool], float | None], ...] = (
         ("all kinds for the deterministic layer", lambda key: True, 85.0),
         ("consistent forms", lambda key: key[1] is Form.CONSISTENT, 70.0),
         ("late kinds", lambda key: key[0] in LATE, None),
-    ):
+    )
+    for name, chosen, goal in groups:
         found, made, placed = seen(chosen)
         if made:
             share = 100 * found / made

@@ -8,14 +8,14 @@ too few rows, a column missing or of the wrong type, pages, sections, placeholde
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from strop.checking.forms import has_form
 from strop.checking.opened import Opened, Sheet, open_file
 from strop.checking.quotes import as_number, normal
 from strop.types.trial import Finding, Severity
-from strop.types.work import TABLES, Column, Count, Kind, Output
+from strop.types.work import TABLES, Column, ColumnType, Count, Kind, Output
 
 MARKER = "unverified"
 """The one column that may follow those asked for: it names the row's unverified cells."""

@@ -18,11 +18,11 @@ from strop.checking.bundle import Bundle
 from strop.checking.checks import Check, CheckName
 from strop.checking.contracts import differences, has_heading
 from strop.checking.forms import has_form
-from strop.checking.formulas import evaluate, parse
 from strop.checking.judge import same
 from strop.checking.patterns import matches
 from strop.checking.quotes import as_number, figures, normal, states
 from strop.types.content import Scalar, Standing
+from strop.types.formulas import Call, ColumnOf, Reference, columns, evaluate, fold, parse, settled
 from strop.types.trial import Finding, Severity, Value
 from strop.types.work import ColumnType, UnitKey
 
@@ -152,14 +152,19 @@ def _newer(check: Check, bundle: Bundle) -> Iterator[Finding]:
 def _formula(check: Check, bundle: Bundle) -> Iterator[Finding]:
     """What the formula gives from the judged values, to the digits that are stated."""
     expression = parse(check.text)
-    grid = {(value.row, value.field): value.value for value in bundle.values}
-    columns: dict[str, tuple[Decimal | None, ...]] = {
-        name: tuple(as_number(value.value) for value in bundle.values if value.field == name)
-        for name in expression.columns
-    }
+    grid = _columns(bundle, tuple(columns(expression)))
+
+    def whole(call: Call) -> Decimal | None:
+        held = (as_number(value) for (_, name), value in grid.items() if name == call.whole)
+        return fold(call.function, [figure for figure in held if figure is not None])
+
+    once = settled(expression, whole)
     for value, shown in _of(check, bundle):
-        row = {name: as_number(grid.get((value.row, name))) for name in expression.columns}
-        wanted = evaluate(expression, row=row, columns=columns)
+
+        def figure(leaf: ColumnOf | Reference, row: UnitKey = value.row) -> Decimal | None:
+            return as_number(grid.get((row, leaf.name)))
+
+        wanted = evaluate(once, figure)
         if wanted is None:
             continue
         stated = as_number(shown)

@@ -287,23 +287,20 @@ def _row(one: Harbour, columns: tuple[Column, ...]) -> Json:
 def _report(found: tuple[Harbour, ...]) -> Json:
     largest = max(found, key=lambda one: one.tonnes)
     oldest = min(found, key=lambda one: one.opened)
-    told = [
+    told: list[Json] = [
         _leaf(largest, "tonnes", f"{largest.name} handled about {largest.tonnes:,} tonnes, unless ice closed it."),
         _leaf(oldest, "opened", f"{oldest.name} was opened in {oldest.opened}."),
     ]
-    bullets = [_leaf(one, "fee", f"A berth in {one.name} costs {one.fee} EUR a day.") for one in found[:5]]
-    each = [[_leaf(one, "berths", f"{one.name} has {one.berths} berths.")] for one in found[5:10]]
-    return {
-        "sections": [
-            {"heading": "Summary", "paragraphs": [told], "bullets": []},
-            {"heading": "Findings", "paragraphs": each, "bullets": bullets},
-        ]
-    }
+    bullets: list[Json] = [_leaf(one, "fee", f"A berth in {one.name} costs {one.fee} EUR a day.") for one in found[:5]]
+    each: list[Json] = [[_leaf(one, "berths", f"{one.name} has {one.berths} berths.")] for one in found[5:10]]
+    summary: dict[str, Json] = {"heading": "Summary", "paragraphs": [told], "bullets": []}
+    findings: dict[str, Json] = {"heading": "Findings", "paragraphs": each, "bullets": bullets}
+    return {"sections": [summary, findings]}
 
 
 def _chart(found: tuple[Harbour, ...]) -> Json:
-    points = [{"x": one.name, "y": _leaf(one, "tonnes", one.tonnes)} for one in found]
-    chart = {
+    points: list[Json] = [{"x": one.name, "y": _leaf(one, "tonnes", one.tonnes)} for one in found]
+    chart: dict[str, Json] = {
         "name": "tonnes",
         "kind": "bar",
         "title": "Tonnes handled",

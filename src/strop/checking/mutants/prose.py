@@ -19,7 +19,7 @@ OfLeaf = Callable[[Leaf, Sequence[Leaf], random.Random], "Json | None"]
 
 def break_prose(kind: str, answers: Mapping[str, Json], *, seed: int) -> tuple[dict[str, Json], Record] | None:
     """The answers with one leaf's value changed, its source and quote as they were; None where none can be."""
-    after = cast("dict[str, Json]", copy.deepcopy(dict(answers)))
+    after = copy.deepcopy(dict(answers))
     leaves = list(_leaves(after, ""))
     chance = random.Random(f"{kind}/{seed}")
     others = [leaf for _, leaf in leaves]
