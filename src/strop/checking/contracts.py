@@ -23,6 +23,7 @@ SHOWN = 20
 """Findings of one kind and file that are told one by one."""
 
 _ANYWHERE = re.compile(r"lorem ipsum|\{\{[^{}\n]{0,200}\}\}", re.IGNORECASE)
+_NUMBERED = re.compile(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)")
 _WORD = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b")
 _ANY = Count(least=1)
 
@@ -209,8 +210,9 @@ def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
 
 def has_heading(opened: Opened, section: str) -> bool:
     """A section is there when a heading of its own says it, with or without a number before it."""
-    headings = {normal(re.sub(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)", "", heading)) for heading in opened.headings}
-    return normal(section) in headings | {normal(heading) for heading in opened.headings}
+    wanted, last = normal(section), section.split()[-1].casefold() if section.split() else ""
+    near = (heading for heading in opened.headings if last in heading.casefold() or not heading.isascii())
+    return any(wanted in (normal(heading), normal(_NUMBERED.sub("", heading))) for heading in near)
 
 
 def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
@@ -226,8 +228,14 @@ def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
         return
     for pattern in (_WORD, _ANYWHERE):
         for found in pattern.finditer(opened.text):
-            line = opened.text.count("\n", 0, found.start()) + 1
-            yield _broken(name, f"line {line}", "text", found.group(), rule)
+            yield _broken(name, _line(opened.text, found.start()), "text", found.group(), rule)
+
+
+def _line(text: str, at: int) -> str:
+    """Where a character stands: line of a text, page and line of pages (a form feed is between two)."""
+    page = text.rfind("\f", 0, at) + 1
+    line = f"line {text.count(chr(10), page, at) + 1}"
+    return f"page {text.count(chr(12), 0, at) + 1}, {line}" if "\f" in text else line
 
 
 # ---------------------------------------------------------------- two files

@@ -20,7 +20,7 @@ from strop.types.trial import Finding, Severity, Value
 LEAST = 8
 """Quotes of a column before what they share means anything."""
 SHARED = 0.9
-"""Share of a column's quotes that must hold a word."""
+"""Share of the other quotes of a column that must hold a word."""
 KEPT = 0.5
 """A quote with less than this share of the shared words is of another kind."""
 
@@ -43,7 +43,7 @@ def _odd(column: list[Value]) -> Iterable[tuple[Value, tuple[str, ...]]]:
         return
     words = [_words(value.claims[0].quote) for value in column]
     counted = Counter(word for each in words for word in each)
-    shared = tuple(sorted(word for word, count in counted.items() if count >= SHARED * len(column)))
+    shared = tuple(sorted(word for word, count in counted.items() if count >= SHARED * (len(column) - 1)))
     for value, own in zip(column, words, strict=True):
         if shared and sum(word in own for word in shared) < KEPT * len(shared):
             yield value, shared
