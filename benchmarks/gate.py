@@ -25,6 +25,7 @@ from functools import cache
 from pathlib import Path
 
 from strop.app.parts import renderers
+from strop.checking.mutants import late
 from strop.checking.mutants.bodies import BODIES, break_body
 from strop.checking.mutants.parts import PARTS, break_part
 from strop.checking.mutants.prose import PROSE, break_prose
@@ -37,10 +38,6 @@ from strop.testing.bundles import DAY, Case, reading, writing, wrote
 from strop.types.content import Part, Standing
 from strop.types.trial import Finding, Severity, Verdict
 from strop.types.work import Kind, kind_of
-
-LATE = frozenset[str]()
-"""Kinds written after the checks were frozen; no rule was ever made from them."""
-
 
 Key = tuple[str, Form, bool]
 """Kind, form, and whether only a reader can find it."""
@@ -149,16 +146,16 @@ def consistent(mutants: int) -> Iterator[tuple[Record, tuple[Finding, ...]]]:
     """Flaws of workers: judged as values, before any file is written."""
     for seed in range(mutants):
         case = reading(seed, rows=12)
-        for kind in CONSISTENT:
-            if made := break_claims(kind, case.claims, case.sources, seed=seed):
+        for broken in (*CONSISTENT.values(), *late.READINGS.values()):
+            if made := break_claims(broken, case.claims, case.sources, seed=seed):
                 claims, sources, record = made
                 first = replace(case.run.results[0], claims=claims)
                 others = (replace(each, claims=()) for each in case.run.results[1:])
                 run = replace(case.run, results=(first, *others))
                 yield record, loud(judged(replace(case, run=run, sources=sources)))
         written = writing(seed)
-        for kind in PROSE:
-            if wrong := break_prose(kind, written.answers, seed=seed):
+        for kind, wrong_leaf in {**PROSE, **late.PROSE}.items():
+            if wrong := break_prose(kind, wrong_leaf, written.answers, seed=seed):
                 answers, record = wrong
                 yield record, loud(judged(wrote(written.run.plan.spec, answers, written.sources)))
 
@@ -169,13 +166,13 @@ def inconsistent(mutants: int) -> Iterator[tuple[Record, tuple[Finding, ...]]]:
         for case in (reading(seed, rows=12), writing(seed)):
             one = delivered(case)
             for part in one.parts:
-                for kind in PARTS:
-                    if made := break_part(kind, part, seed=seed):
+                for kind, of_content in {**PARTS, **late.PARTS}.items():
+                    if made := break_part(kind, of_content, part, seed=seed):
                         flawed, record = made
                         if (body := rendered(flawed)) != one.bodies[part.file]:
                             yield record, looked_at(one, {**one.bodies, part.file: body})
-                for kind in BODIES:
-                    if broken := break_body(kind, part.file, one.bodies[part.file], seed=seed):
+                for kind, of_bytes in {**BODIES, **late.BODIES}.items():
+                    if broken := break_body(kind, of_bytes, part.file, one.bodies[part.file], seed=seed):
                         body, record = broken
                         yield record, looked_at(one, {**one.bodies, part.file: body})
 
@@ -216,7 +213,7 @@ def figures(bundles: int, mutants: int) -> Iterator[Figure]:
 def _by_kind(tallies: Mapping[Key, Tally]) -> Iterator[Figure]:
     for (kind, form, model), tally in sorted(tallies.items()):
         low, high = wilson(tally.found, tally.made)
-        mark = " (for readers)" if model else " (late)" if kind in LATE else ""
+        mark = " (for readers)" if model else " (late)" if kind in late.LATE else ""
         yield Figure(
             f"{kind}, {form}{mark}: {tally.found} of {tally.made}, placed {tally.placed}, {low:.2f} to {high:.2f}",
             100 * tally.found / tally.made,
@@ -235,7 +232,7 @@ def _overall(tallies: Mapping[Key, Tally]) -> Iterator[Figure]:
     groups: tuple[tuple[str, Callable[[Key], bool], float | None], ...] = (
         ("all kinds for the deterministic layer", lambda key: True, 85.0),
         ("consistent forms", lambda key: key[1] is Form.CONSISTENT, 70.0),
-        ("late kinds", lambda key: key[0] in LATE, None),
+        ("late kinds", lambda key: key[0] in late.LATE, None),
     )
     for name, chosen, goal in groups:
         found, made, placed = seen(chosen)

@@ -63,7 +63,9 @@ def _deliver(folder: Path, bodies: dict[str, bytes]) -> None:
 async def test_a_flaw_of_readings_is_found_at_its_place(kind: str) -> None:
     """Said by every reader alike, and refuted by the source, the count, a sibling or a rule of the order."""
     case = reading(7, rows=9)
-    made = next(found for seed in range(20) if (found := break_claims(kind, case.claims, case.sources, seed=seed)))
+    made = next(
+        found for seed in range(20) if (found := break_claims(CONSISTENT[kind], case.claims, case.sources, seed=seed))
+    )
     claims, sources, record = made
     first, *others = case.run.results
     run = replace(case.run, results=(replace(first, claims=claims), *(replace(one, claims=()) for one in others)))
@@ -75,7 +77,7 @@ async def test_a_flaw_of_readings_is_found_at_its_place(kind: str) -> None:
 async def test_a_flaw_of_prose_is_found_at_its_place(kind: str) -> None:
     """A sentence, cell or point that its own quote does not say."""
     case = writing(7)
-    made = break_prose(kind, case.answers, seed=1)
+    made = break_prose(kind, PROSE[kind], case.answers, seed=1)
     assert made is not None
     answers, record = made
     found = loud(await judged(wrote(case.run.plan.spec, answers, case.sources)))
@@ -87,13 +89,16 @@ async def test_the_same_seed_breaks_the_same(tmp_path: Path) -> None:
     case = reading(3, rows=6)
     made = parts(case.run, verdict=await judged(case))
     for kind in CONSISTENT:
-        twice = [break_claims(kind, case.claims, case.sources, seed=5) for _ in range(2)]
+        twice = [break_claims(CONSISTENT[kind], case.claims, case.sources, seed=5) for _ in range(2)]
         assert twice[0] == twice[1]
     for part in made:
         for kind in PARTS:
-            assert break_part(kind, part, seed=5) == break_part(kind, part, seed=5)
+            assert break_part(kind, PARTS[kind], part, seed=5) == break_part(kind, PARTS[kind], part, seed=5)
     body = written(made[0], tmp_path)
-    assert all(break_body(kind, "a.csv", body, seed=5) == break_body(kind, "a.csv", body, seed=5) for kind in BODIES)
+    assert all(
+        break_body(kind, BODIES[kind], "a.csv", body, seed=5) == break_body(kind, BODIES[kind], "a.csv", body, seed=5)
+        for kind in BODIES
+    )
 
 
 async def test_a_file_that_says_something_else_is_found(tmp_path: Path) -> None:
@@ -104,7 +109,7 @@ async def test_a_file_that_says_something_else_is_found(tmp_path: Path) -> None:
     bodies = {part.file: written(part, tmp_path) for part in made}
     report = next(part for part in made if part.file == "report.pdf")
     for kind in ("wrong number", "wrong unit", "dropped sentence", "missing section", "dropped caveat"):
-        broken = break_part(kind, report, seed=2)
+        broken = break_part(kind, PARTS[kind], report, seed=2)
         assert broken is not None, kind
         _deliver(tmp_path, {**bodies, "report.pdf": written(broken[0], tmp_path)})
         found = inspected(case.run.plan.spec, tmp_path / "files", parts=made, verdict=verdict)

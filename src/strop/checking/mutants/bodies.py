@@ -19,9 +19,9 @@ OfBytes = Callable[[bytes, Kind, random.Random], "tuple[bytes, str, str, str] | 
 _ZIPPED = (Kind.XLSX, Kind.PPTX, Kind.DOCX)
 
 
-def break_body(kind: str, file: str, body: bytes, *, seed: int) -> tuple[bytes, Record] | None:
+def break_body(kind: str, broken: OfBytes, file: str, body: bytes, *, seed: int) -> tuple[bytes, Record] | None:
     """The file's bytes with one flaw of this kind; None where such a file cannot have it."""
-    made = BODIES[kind](body, kind_of(file), random.Random(f"{kind}/{file}/{seed}"))
+    made = broken(body, kind_of(file), random.Random(f"{kind}/{file}/{seed}"))
     if made is None or made[0] == body:
         return None
     after, place, before, now = made

@@ -30,11 +30,11 @@ OfContent = Callable[[Content, random.Random], "tuple[Content, str, str, str] | 
 """(content, chance) -> (flawed content, place, before, after)."""
 
 
-def break_part(kind: str, part: Part, *, seed: int) -> tuple[Part, Record] | None:
+def break_part(kind: str, broken: OfContent, part: Part, *, seed: int) -> tuple[Part, Record] | None:
     """The file's content with one flaw of this kind; None where it holds nothing to break so."""
     chance = random.Random(f"{kind}/{part.file}/{seed}")
     for index, content in enumerate(part.content):
-        made = PARTS[kind](content, chance)
+        made = broken(content, chance)
         if made is None or made[0] == content:
             continue
         after, place, before, now = made

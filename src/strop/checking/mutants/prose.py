@@ -17,14 +17,16 @@ OfLeaf = Callable[[Leaf, Sequence[Leaf], random.Random], "Json | None"]
 """(leaf, all leaves, chance) -> the leaf's other value."""
 
 
-def break_prose(kind: str, answers: Mapping[str, Json], *, seed: int) -> tuple[dict[str, Json], Record] | None:
+def break_prose(
+    kind: str, broken: OfLeaf, answers: Mapping[str, Json], *, seed: int
+) -> tuple[dict[str, Json], Record] | None:
     """The answers with one leaf's value changed, its source and quote as they were; None where none can be."""
     after = copy.deepcopy(dict(answers))
     leaves = list(_leaves(after, ""))
     chance = random.Random(f"{kind}/{seed}")
     others = [leaf for _, leaf in leaves]
     for place, leaf in chance.sample(leaves, len(leaves)):
-        value = PROSE[kind](leaf, others, chance)
+        value = broken(leaf, others, chance)
         if value is not None and value != leaf["value"]:
             before, leaf["value"] = str(leaf["value"]), value
             record = Record(kind, Form.CONSISTENT, "claims", place, before, str(value), model=kind in FOR_READERS)

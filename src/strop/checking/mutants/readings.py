@@ -17,9 +17,11 @@ Sources = Mapping[str, str]
 OfClaims = Callable[[Claims, Sources, random.Random], "tuple[Claims, Sources, Record] | None"]
 
 
-def break_claims(kind: str, claims: Claims, sources: Sources, *, seed: int) -> tuple[Claims, Sources, Record] | None:
+def break_claims(
+    broken: OfClaims, claims: Claims, sources: Sources, *, seed: int
+) -> tuple[Claims, Sources, Record] | None:
     """The claims of a run over units with one consistent flaw; None where there is nothing to break so."""
-    made = CONSISTENT[kind](claims, sources, random.Random(f"{kind}/{seed}"))
+    made = broken(claims, sources, random.Random(seed))
     if made is None:
         return None
     after, texts, record = made
