@@ -157,3 +157,10 @@ def test_a_sentence_states_exactly_its_number(number: int, other: int) -> None:
     for text in (f"It has {number} rows.", f"It has {number:,} rows."):
         assert states(number, text)
         assert states(other, text) == (number == other)
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=60))
+def test_plain_text_has_the_form_of_all_text(text: str) -> None:
+    """The quick way for ASCII gives what the long way gives: a mark that folds away sends it there."""
+    assert normal(text) == normal(text + "\u200b")
+    assert states("ab-c d", text) == states("ab-c d", text + "\u200b")

@@ -180,11 +180,14 @@ def renderers() -> dict[Kind, Renderer]:
     from strop.renderers.chart_file import PngFile, SvgFile
     from strop.renderers.csv_file import CsvFile
     from strop.renderers.json_file import JsonFile
+    from strop.renderers.jsonl_file import JsonlFile
     from strop.renderers.markdown_file import MarkdownFile
+    from strop.renderers.parquet_file import ParquetFile
     from strop.renderers.pdf_file import PdfFile
     from strop.renderers.xlsx_file import XlsxFile
 
-    made: tuple[Renderer, ...] = (CsvFile(), XlsxFile(), PdfFile(), PngFile(), SvgFile(), JsonFile(), MarkdownFile())
+    tables = (CsvFile(), JsonlFile(), ParquetFile(), XlsxFile(), JsonFile())
+    made: tuple[Renderer, ...] = (*tables, PdfFile(), PngFile(), SvgFile(), MarkdownFile())
     return {each.kind: each for each in made}
 
 

@@ -7,12 +7,11 @@ too few rows, a column missing or of the wrong type, pages, sections, placeholde
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from strop.checking.forms import has_form
 from strop.checking.opened import Opened, Sheet, open_file
 from strop.checking.quotes import as_number, normal
 from strop.types.trial import Finding, Severity
@@ -24,6 +23,7 @@ SHOWN = 20
 """Findings of one kind and file that are told one by one."""
 
 _ANYWHERE = re.compile(r"lorem ipsum|\{\{[^{}\n]{0,200}\}\}", re.IGNORECASE)
+_NUMBERED = re.compile(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)")
 _WORD = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b")
 _ANY = Count(least=1)
 
@@ -80,6 +80,7 @@ def _file(
         yield _broken(name, "file", "something to see", "nothing", f"{name} is not blank")
     if output.kind in TABLES:
         yield from _table(output, opened, name, rows, empty)
+    yield from _counts(output, opened, name)
     yield from _pages(output, opened, name)
     yield from _sections(output, opened, name)
     yield from _several(_placeholders(opened, output.kind, name), name)
@@ -107,6 +108,7 @@ def _table(
         yield _broken(name, "rows", str(rows), str(number), f"{name}: every row that was made is in the file")
     if wanted:
         yield from _heads(sheet, wanted, name)
+        yield from _types(sheet, output, name)
         yield from _several(_cells(sheet, output.columns, name, empty), name)
 
 
@@ -127,6 +129,39 @@ def _heads(sheet: Sheet, wanted: tuple[str, ...], name: str) -> Iterator[Finding
         yield _broken(name, "columns", ", ".join(wanted), f"also {', '.join(extra)}", rule)
 
 
+_DECLARED: Mapping[Kind, Mapping[ColumnType, str]] = {
+    Kind.PARQUET: {
+        ColumnType.INTEGER: "BIGINT",
+        ColumnType.NUMBER: "DOUBLE",
+        ColumnType.DECIMAL: r"DECIMAL\(\d+,\d+\)",
+        ColumnType.DATE: "DATE",
+        ColumnType.BOOLEAN: "BOOLEAN",
+    },
+    Kind.JSONL: {
+        ColumnType.INTEGER: "(number)?",
+        ColumnType.NUMBER: "(number)?",
+        ColumnType.DECIMAL: "(number|text)?",
+        ColumnType.BOOLEAN: "(truth)?",
+    },
+}
+"""What the file itself must say of a column; text where nothing is named here."""
+_TEXTS = {Kind.PARQUET: "VARCHAR", Kind.JSONL: "(text)?"}
+
+
+def _types(sheet: Sheet, output: Output, name: str) -> Iterator[Finding]:
+    """Where a format has types of its own, a column has the one that was asked for."""
+    if output.kind not in _DECLARED or not sheet.types:
+        return
+    for column in output.columns:
+        if sheet.names.count(column.name) == 1:
+            declared = sheet.types[sheet.names.index(column.name)]
+            if not re.fullmatch(_DECLARED[output.kind].get(column.type, _TEXTS[output.kind]), declared):
+                expected = f"a column of type {column.type.value}"
+                yield _broken(
+                    name, f"column {column.name}", expected, declared, f"{column.name} is {column.type.value}"
+                )
+
+
 def _cells(
     sheet: Sheet, columns: tuple[Column, ...], name: str, empty: Collection[tuple[int, str]]
 ) -> Iterator[Finding]:
@@ -140,7 +175,7 @@ def _cells(
                 if (number, column.name) in empty:
                     continue
                 observed = "nothing"
-            elif _FORMS[column.type](cell):
+            elif has_form(column.type, cell):
                 continue
             else:
                 observed = cell
@@ -148,39 +183,15 @@ def _cells(
             yield _broken(name, place, f"{column.type.value} value", observed, f"{column.name} is {column.type.value}")
 
 
-def _finite(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell)) and "_" not in cell
-    except ValueError:
-        return False
-
-
-def _date(cell: str) -> bool:
-    for form in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            form(cell)
-        except ValueError:
-            continue
-        return True
-    return False
-
-
-def _filled(cell: str) -> bool:
-    return bool(cell.strip())
-
-
-_FORMS: Mapping[ColumnType, Callable[[str], bool]] = {
-    ColumnType.TEXT: _filled,
-    ColumnType.QUOTE: _filled,
-    ColumnType.INTEGER: lambda cell: re.fullmatch(r"-?[0-9]+", cell) is not None,
-    ColumnType.NUMBER: _finite,
-    ColumnType.DECIMAL: lambda cell: re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None,
-    ColumnType.DATE: _date,
-    ColumnType.BOOLEAN: lambda cell: cell.lower() in ("true", "false"),
-}
-
-
 # ---------------------------------------------------------------- documents
+
+
+def _counts(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
+    """Sheets of a workbook and native charts, as the bytes have them."""
+    if output.sheets is not None and not output.sheets.holds(len(opened.sheets)):
+        yield _broken(name, "sheets", str(output.sheets), str(len(opened.sheets)), f"{name}: {output.sheets} sheets")
+    if output.charts is not None and opened.charts is not None and not output.charts.holds(opened.charts):
+        yield _broken(name, "charts", str(output.charts), str(opened.charts), f"{name}: {output.charts} charts")
 
 
 def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
@@ -191,13 +202,17 @@ def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
 
 
 def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
-    """A section is there when a heading of its own says it, with or without a number before it."""
-    headings = {normal(re.sub(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)", "", heading)) for heading in opened.headings}
-    headings |= {normal(heading) for heading in opened.headings}
     for section in output.sections:
-        if normal(section) not in headings:
+        if not has_heading(opened, section):
             observed = "no such heading" if section in opened.text else "nowhere in the text"
             yield _broken(name, f"section {section}", "a heading", observed, f"{name} has the section {section}")
+
+
+def has_heading(opened: Opened, section: str) -> bool:
+    """A section is there when a heading of its own says it, with or without a number before it."""
+    wanted, last = normal(section), section.split()[-1].casefold() if section.split() else ""
+    near = (heading for heading in opened.headings if last in heading.casefold() or not heading.isascii())
+    return any(wanted in (normal(heading), normal(_NUMBERED.sub("", heading))) for heading in near)
 
 
 def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
@@ -213,37 +228,54 @@ def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
         return
     for pattern in (_WORD, _ANYWHERE):
         for found in pattern.finditer(opened.text):
-            line = opened.text.count("\n", 0, found.start()) + 1
-            yield _broken(name, f"line {line}", "text", found.group(), rule)
+            yield _broken(name, _line(opened.text, found.start()), "text", found.group(), rule)
+
+
+def _line(text: str, at: int) -> str:
+    """Where a character stands: line of a text, page and line of pages (a form feed is between two)."""
+    page = text.rfind("\f", 0, at) + 1
+    line = f"line {text.count(chr(10), page, at) + 1}"
+    return f"page {text.count(chr(12), 0, at) + 1}, {line}" if "\f" in text else line
 
 
 # ---------------------------------------------------------------- two files
 
 
 def _differences(first: Path, second: Path, kinds: tuple[Kind, Kind]) -> Iterator[Finding]:
-    sheets: list[Sheet] = []
+    found: list[Opened] = []
     for path, kind in zip((first, second), kinds, strict=True):
         opened = open_file(path, kind=kind)
-        names = sheets[0].names if sheets else ()
-        wanted = tuple(name for name in names if name != MARKER)
-        sheet = opened if isinstance(opened, str) else _sheet_with(opened.sheets, wanted)
-        if not isinstance(sheet, Sheet):
-            yield _broken(path.name, "file", "a table", sheet or "none", f"{path.name} holds a table")
+        if isinstance(opened, str):
+            yield _broken(path.name, "file", "a table", opened, f"{path.name} holds a table")
             return
-        sheets.append(sheet)
-    one, other = sheets
-    rule = f"{second.name} says what {first.name} says"
+        found.append(opened)
+    yield from differences(found[0], found[1], names=(first.name, second.name))
+
+
+def differences(first: Opened, second: Opened, *, names: tuple[str, str]) -> Iterator[Finding]:
+    """Where the second of two opened files tells another table than the first, in columns of the same name."""
+    one = _sheet_with(first.sheets, ())
+    wanted = tuple(name for name in one.names if name != MARKER) if one else ()
+    other = _sheet_with(second.sheets, wanted)
+    for name, sheet in zip(names, (one, other), strict=True):
+        if sheet is None:
+            yield _broken(name, "file", "a table", "none", f"{name} holds a table")
+    if one is not None and other is not None:
+        yield from _unequal(one, other, names[1], f"{names[1]} says what {names[0]} says")
+
+
+def _unequal(one: Sheet, other: Sheet, second: str, rule: str) -> Iterator[Finding]:
     if len(one.rows) != len(other.rows):
-        yield _broken(second.name, "rows", str(len(one.rows)), str(len(other.rows)), rule)
+        yield _broken(second, "rows", str(len(one.rows)), str(len(other.rows)), rule)
         return
     shared = [name for name in one.names if name in other.names]
     if not shared:
-        yield _broken(second.name, "columns", ", ".join(one.names), ", ".join(other.names), rule)
+        yield _broken(second, "columns", ", ".join(one.names), ", ".join(other.names), rule)
     for name in shared:
         here, there = one.names.index(name), other.names.index(name)
         for number, (row, twin) in enumerate(zip(one.rows, other.rows, strict=True), start=1):
             if not _equal(row[here], twin[there]):
-                yield _broken(second.name, f"row {number}, {name}", row[here], twin[there], rule)
+                yield _broken(second, f"row {number}, {name}", row[here], twin[there], rule)
 
 
 def _equal(one: str, other: str) -> bool:

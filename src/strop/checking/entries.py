@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from strop.checking.frontmatter import Node, flag, get, known, mapped, text, texts
-from strop.errors import SpecRefused
+from strop.drafting.derived import NUMERIC, in_order
+from strop.errors import BadInput, SpecRefused
+from strop.types.formulas import parse, references
 from strop.types.work import PLACE, SUFFIXES, TABLES, Column, ColumnType, Count, Kind, Output, kind_of
 
 OUTPUT_KEYS = (
@@ -88,12 +90,23 @@ def entry(node: Node, asks: Callable[[str], object]) -> Output:
         raise SpecRefused(f"{file} is a pattern without count", line=node.line, fix="Add count: 3")
     if kind in (Kind.CSV, Kind.JSONL, Kind.PARQUET) and not output.columns and not output.taken:
         raise SpecRefused(f"{file} has no columns", line=node.line, fix="Add columns: {name: text}")
-    strange = [name for name, _ in output.totals if name not in {column.name for column in output.columns}]
-    if strange:
-        raise SpecRefused(
-            f"{file}: totals names {strange[0]}, which is no column", line=node.line, fix="Name one of its columns"
-        )
+    _total_what_is_there(output, line=node.line)
     return output
+
+
+def _total_what_is_there(output: Output, *, line: int) -> None:
+    types = {column.name: column.type for column in output.columns}
+    for name, function in output.totals:
+        if name not in types:
+            raise SpecRefused(
+                f"{output.file}: totals names {name}, which is no column", line=line, fix="Name one of its columns"
+            )
+        if function != "count" and types[name] not in NUMERIC:
+            raise SpecRefused(
+                f"{output.file}: totals asks for the {function} of {name}, which is {types[name].value} and no number",
+                line=line,
+                fix=f"Write {{{name}: count}}, or name a column of numbers",
+            )
 
 
 def _totals(node: Node) -> tuple[tuple[str, str], ...]:
@@ -174,7 +187,40 @@ def _columns(node: Node, asks: Callable[[str], object]) -> tuple[Column, ...]:
             )
     if len(set(names)) != len(names):
         raise SpecRefused("two columns have the same name", line=node.line, fix="Name each column once")
+    _check_formulas(columns, mapped(node, "columns"))
     return columns
+
+
+def _check_formulas(columns: tuple[Column, ...], nodes: Mapping[str, Node]) -> None:
+    for column in columns:
+        if column.formula is None:
+            continue
+        line = nodes[column.name].line
+        if column.type not in NUMERIC:
+            raise SpecRefused(
+                f"column {column.name} has a formula, and is {column.type.value}", line=line, fix="Add type: number"
+            )
+        if column.compute or column.recompute or column.quote:
+            raise SpecRefused(
+                f"column {column.name} follows from a formula, and is asked for elsewhere too",
+                line=line,
+                fix="Leave compute, recompute and quote out",
+            )
+        try:
+            named = references(parse(column.formula))
+        except BadInput as caught:
+            raise SpecRefused(f"column {column.name}: {caught}", line=line, fix="Write [area] * [price]") from caught
+        if named:
+            name = min(named)
+            raise SpecRefused(
+                f"the formula of {column.name} names {name!r}, which is no function", line=line, fix=f"Write [{name}]"
+            )
+    first = next((nodes[column.name].line for column in columns if column.formula is not None), 0)
+    try:
+        in_order(columns)
+    except BadInput as caught:
+        where = next((nodes[c.name].line for c in columns if f"formula of {c.name} " in str(caught)), first)
+        raise SpecRefused(str(caught), line=where, fix="Name other columns of the same table") from caught
 
 
 def _column(name: str, node: Node, asks: Callable[[str], object]) -> Column:

@@ -1,6 +1,6 @@
 """A delivered file as an independent reader sees it: tables, pages, text and headings, from the bytes.
 
-Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, PDF by pdfium, PNG by our own decoder
+Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium, PNG by our own decoder
 of the header and the scan lines, SVG and HTML by the standard library. What cannot be opened is a
 word about why, not an exception: that is what the contract wants to know. The heavy readers are
 imported where they are used.
@@ -15,19 +15,20 @@ import io
 import json
 import re
 import struct
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, TypeGuard, cast
 from xml.etree import ElementTree
+from zipfile import ZipFile
 
+from strop.checking.lines import missing, read_lines, restored, said
 from strop.errors import MissingPart
 from strop.types.work import Kind
 
-_RUNS = re.compile("'+[=+\\-@\uff1d\uff0b\uff0d\uff20\t\n]")
 _NO_ROWS = "no rows"
 """What a workbook shows under the header of an empty table."""
 
@@ -39,6 +40,8 @@ class Sheet:
     name: str
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    types: tuple[str, ...] = ()
+    """By column, where the file says so: what a Parquet declares, what kinds of values a JSONL holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Opened:
     """All its words, for sections and placeholders."""
     headings: tuple[str, ...] = ()
     pages: int | None = None
+    charts: int | None = None
+    """Native charts, where the format has them."""
     blank: bool = False
     """A picture of one colour, or without anything drawn."""
 
@@ -82,7 +87,7 @@ def open_file(path: Path, *, kind: Kind) -> Opened | str:
 def _csv(body: bytes) -> Opened:
     text = body.decode("utf-8-sig")
     lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
-    lines = [[_restored(cell) for cell in line] for line in lines]
+    lines = [[restored(cell) for cell in line] for line in lines]
     names = tuple(lines[0]) if lines else ()
     for number, line in enumerate(lines[1:], start=1):
         if len(line) != len(names):
@@ -90,24 +95,33 @@ def _csv(body: bytes) -> Opened:
     return Opened((Sheet("", names, tuple(map(tuple, lines[1:]))),), text)
 
 
-def _restored(cell: str) -> str:
-    """Without the apostrophe that keeps spreadsheets from running a text."""
-    return cell[1:] if _RUNS.match(cell) else cell
+def _lined(body: bytes, kind: Kind) -> Opened:
+    """A table that `lines` reads."""
+    with tempfile.TemporaryDirectory(prefix="strop-opened-") as folder:
+        path = Path(folder) / "table"
+        path.write_bytes(body)
+        with read_lines(path, kind=kind) as found:
+            rows = tuple(found.lines)
+            types = found.types or tuple("/".join(sorted(kinds - {""})) for kinds in found.seen)
+    words = (cell for row in (found.names, *rows) for cell in row if cell)
+    return Opened((Sheet("", found.names, rows, types),), "\n".join(words))
 
 
 def _xlsx(body: bytes) -> Opened:
     try:
         from openpyxl import load_workbook
     except ImportError as absent:
-        raise _missing("openpyxl") from absent
+        raise missing("openpyxl") from absent
     with closing(load_workbook(io.BytesIO(body), read_only=True, data_only=True)) as book:
         sheets = tuple(_sheet(each.title, _cells(each.iter_rows(values_only=True))) for each in book.worksheets)
     words = (cell for sheet in sheets for row in (sheet.names, *sheet.rows) for cell in row if cell)
-    return Opened(sheets, "\n".join(words))
+    with ZipFile(io.BytesIO(body)) as parts:
+        charts = sum(1 for name in parts.namelist() if re.fullmatch(r"xl/charts/chart\d+\.xml", name))
+    return Opened(sheets, "\n".join(words), charts=charts)
 
 
 def _cells(rows: Iterator[tuple[object, ...]]) -> list[tuple[str, ...]]:
-    return [tuple(_said(value) for value in row) for row in rows]
+    return [tuple(said(value) for value in row) for row in rows]
 
 
 def _sheet(name: str, lines: list[tuple[str, ...]]) -> Sheet:
@@ -120,22 +134,6 @@ def _sheet(name: str, lines: list[tuple[str, ...]]) -> Sheet:
     if len(rows) == 1 and [cell for cell in rows[0] if cell] == [_NO_ROWS]:
         rows = ()
     return Sheet(name, names, rows)
-
-
-def _said(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < 2**53:
-            return str(int(value))
-        case datetime() if value.time() == datetime.min.time():
-            return value.date().isoformat()
-        case datetime() | date():
-            return value.isoformat()
-        case _:
-            return str(value)
 
 
 def _json(body: bytes) -> Opened:
@@ -158,7 +156,7 @@ def _records(rows: list[object]) -> Sheet | None:
         return None
     records = [cast("Mapping[str, object]", row) for row in rows]
     names = tuple(dict.fromkeys(name for record in records for name in record))
-    return Sheet("", names, tuple(tuple(_said(record.get(name)) for name in names) for record in records))
+    return Sheet("", names, tuple(tuple(said(record.get(name)) for name in names) for record in records))
 
 
 # ---------------------------------------------------------------- documents
@@ -190,14 +188,14 @@ def _pdf(body: bytes) -> Opened:
     try:
         library = importlib.import_module("pypdfium2")
     except ImportError as absent:
-        raise _missing("pypdfium2") from absent
+        raise missing("pypdfium2") from absent
     with closing(cast("_PdfDocument", library.PdfDocument(body))) as document:
         texts: list[str] = []
         for page in document:
             with closing(page), closing(page.get_textpage()) as words:
                 texts.append(words.get_text_bounded().replace("\r\n", "\n"))
         outline = tuple(mark.get_title() for mark in document.get_toc())
-    text = "\n".join(texts)
+    text = "\f".join(texts)  # a form feed between two pages
     return Opened((), text, (*outline, *(line.strip() for line in text.splitlines())), pages=len(texts))
 
 
@@ -347,14 +345,10 @@ def _filtered(line: bytes, above: bytes, kind: int, pixel: int) -> bytes:
     )
 
 
-def _missing(library: str) -> MissingPart:
-    return MissingPart(
-        f"{library} is not installed, and delivered files are checked with it: pip install 'strop[files]'"
-    )
-
-
 _OPENERS: Mapping[Kind, Callable[[bytes], Opened]] = {
     Kind.CSV: _csv,
+    Kind.JSONL: lambda body: _lined(body, Kind.JSONL),
+    Kind.PARQUET: lambda body: _lined(body, Kind.PARQUET),
     Kind.XLSX: _xlsx,
     Kind.JSON: _json,
     Kind.PDF: _pdf,

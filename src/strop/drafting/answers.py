@@ -60,7 +60,7 @@ def value_schema(column: Column) -> Schema:
 
 def rows_schema(columns: Sequence[Column]) -> Object:
     """Rows whose cells carry their source and quote."""
-    cells = tuple(Field(column.name, sourced(value_schema(column))) for column in columns)
+    cells = tuple(Field(column.name, sourced(value_schema(column))) for column in columns if column.read)
     return Object((Field("rows", Array(Object(cells), max_items=MOST_ROWS)),))
 
 
@@ -135,7 +135,7 @@ def _contract(output: Output, key: str) -> str:
         case Kind.PNG | Kind.SVG:
             form = f"{output.count or 1} charts" if "*" in output.file else "one chart"
         case _ if output.columns:
-            names = ", ".join(f"{column.name} ({column.type})" for column in output.columns)
+            names = ", ".join(f"{column.name} ({column.type})" for column in output.columns if column.read)
             form = f"a table with the columns {names}" + (f" and {output.rows} rows" if output.rows else "")
         case _:
             written = [name for name in output.sections if not is_ours(name)]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+from strop.drafting.derived import Grid, totals, with_derived
 from strop.types.content import Cell, Head, Scalar, Standing, Table
 from strop.types.trial import Finding, Value
 from strop.types.work import Column, ColumnType, UnitKey
 
 UNVERIFIED = "unverified"
 """Last column of a delivered table: names the fields of the row that nothing proved."""
-
-Grid = Mapping[tuple[UnitKey, str], Value]
 
 
 def grid(values: Iterable[Value]) -> Grid:
@@ -31,17 +30,25 @@ def cell(value: Value | None) -> Cell:
     return Cell(
         value=shown,
         standing=value.standing,
-        claims=tuple(each.id for each in value.claims),
+        claims=claim.rests if claim and claim.formula else tuple(each.id for each in value.claims),
         source=place,
         quote=claim.quote if claim else "",
+        formula=claim.formula if claim else "",
     )
 
 
 def ordered_table(
-    name: str, *, columns: Sequence[Column], rows: Sequence[UnitKey], values: Grid, caption: str = ""
+    name: str,
+    *,
+    columns: Sequence[Column],
+    rows: Sequence[UnitKey],
+    values: Grid,
+    wanted: Sequence[tuple[str, str]] = (),
+    caption: str = "",
 ) -> Table:
-    """The table a spec ordered. A row without a single value left is taken out."""
-    heads = tuple(Head(column.name, column.type) for column in columns)
+    """The table a spec ordered, formulas and `wanted` totals computed. A row without a single value is taken out."""
+    heads = tuple(Head(column.name, column.type, column.formula or "") for column in columns)
+    values = with_derived(values, wanted=columns, rows=rows)
     body: list[tuple[Cell, ...]] = []
     for row in rows:
         cells = tuple(cell(values.get((row, column.name))) for column in columns)
@@ -51,7 +58,8 @@ def ordered_table(
             column.name for column, each in zip(columns, cells, strict=True) if each.standing is Standing.UNVERIFIED
         ]
         body.append((*cells, Cell("; ".join(open_fields))))
-    return Table(name, (*heads, Head(UNVERIFIED)), tuple(body), caption=caption)
+    heads = (*heads, Head(UNVERIFIED))
+    return Table(name, heads, tuple(body), caption=caption, totals=totals(heads, tuple(body), wanted))
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:

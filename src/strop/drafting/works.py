@@ -13,16 +13,14 @@ from typing import cast
 import orjson
 
 from strop.drafting.answers import is_ours
-from strop.drafting.tables import UNVERIFIED, Grid, cell
+from strop.drafting.tables import Grid, cell, ordered_table
 from strop.types.content import (
     Block,
     Bullets,
     Callout,
-    Cell,
     Chart,
     ChartKind,
     Document,
-    Head,
     Heading,
     Paragraph,
     Point,
@@ -74,17 +72,7 @@ def made_table(output: Output, *, key: str, answer: Json, values: Grid) -> Table
 
 
 def _table(output: Output, rows: Sequence[UnitKey], values: Grid) -> Table:
-    heads = tuple(Head(column.name, column.type) for column in output.columns)
-    body: list[tuple[Cell, ...]] = []
-    for row in rows:
-        cells = tuple(cell(values.get((row, column.name))) for column in output.columns)
-        if all(each.value is None for each in cells):
-            continue
-        unproved = [
-            c.name for c, each in zip(output.columns, cells, strict=True) if each.standing is Standing.UNVERIFIED
-        ]
-        body.append((*cells, Cell("; ".join(unproved))))
-    return Table(_stem(output.file), (*heads, Head(UNVERIFIED)), tuple(body))
+    return ordered_table(_stem(output.file), columns=output.columns, rows=rows, values=values, wanted=output.totals)
 
 
 def made_document(output: Output, *, key: str, title: str, answer: Json, values: Grid, verdict: Verdict) -> Document:

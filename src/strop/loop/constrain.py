@@ -13,7 +13,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from strop.checking.bounds import HELD
-from strop.checking.checks import Check, CheckName, run_check
+from strop.checking.bundle import Bundle
+from strop.checking.checks import Check, CheckName
+from strop.checking.primitives import run_check
 from strop.types.content import Standing
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
@@ -64,9 +66,9 @@ def _first_that_bites(
     for check, words in _candidates(column, flawed, proved):
         if not left:
             return
-        if str(check) in held or run_check(check, tuple(proved)):
+        if str(check) in held or run_check(check, Bundle(tuple(proved))):
             continue
-        caught = {finding.locator for finding in run_check(check, tuple(left))}
+        caught = {finding.locator for finding in run_check(check, Bundle(tuple(left)))}
         if caught:
             left = [value for value in left if f"{value.row}.{value.field}" not in caught]
             count = len(caught)

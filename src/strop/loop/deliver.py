@@ -12,8 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from strop.checking.contracts import contract, same_tables
+from strop.checking.faithful import faithful
+from strop.checking.opened import open_file
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
+from strop.drafting.derived import with_derived
 from strop.drafting.documents import document
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
 from strop.drafting.works import (
@@ -97,6 +100,34 @@ def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Fin
     return tuple(findings)
 
 
+def inspected(
+    spec: Spec, folder: Path, *, parts: Sequence[Part], verdict: Verdict, redraw: Callable[[Part], bytes] | None = None
+) -> tuple[Finding, ...]:
+    """What the bytes under `folder` fall short of, and where they say something else than the judged values.
+
+    `parts` is what the values say now. `redraw` draws a picture again, to be compared byte for byte; left
+    out where the picture was drawn a moment ago.
+    """
+    findings = list(held_to_contract(spec, folder, verdict=verdict))
+    broken = {finding.artefact for finding in findings if finding.locator == "file"}
+    for part in parts:
+        path = folder / part.file
+        opened = open_file(path, kind=kind_of(part.file))
+        if isinstance(opened, str):
+            findings += [_unwritten(part.file, opened)] if part.file not in broken else []
+        elif kind_of(part.file) in PICTURES and redraw is not None:
+            if redraw(part) != path.read_bytes():
+                findings.append(_not_drawn(part.file))
+        else:
+            findings += faithful(part, opened)
+    return tuple(findings)
+
+
+def _not_drawn(file: str) -> Finding:
+    rule = f"{file} says what the gate left"
+    return Finding("unfaithful", file, "picture", "the judged values", "something else drawn", rule, Severity.FATAL)
+
+
 def _may_be_empty(output: Output, verdict: Verdict, below: str) -> tuple[tuple[int, str], ...]:
     """Cells (row from 1, column) whose value the gate took out; rows that lost everything are not there.
 
@@ -126,7 +157,9 @@ def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     rows = tuple(dict.fromkeys(unit.key for task in run.plan.tasks for unit in task.units))
     pictured = [output for output in spec.outputs if output.kind in PICTURES]
     wanted = max((output.count.least or 1 if output.count else 1 for output in pictured), default=3)
-    figures = charts(columns=spec.table, rows=rows, values=values, count=wanted)
+    figures = charts(
+        columns=spec.table, rows=rows, values=with_derived(values, wanted=spec.table, rows=rows), count=wanted
+    )
     made: list[Part] = []
     for output in spec.outputs:
         match output.kind:
@@ -146,7 +179,7 @@ def _tables(
     output: Output, rows: Sequence[UnitKey], values: Grid, verdict: Verdict, figures: Sequence[Chart]
 ) -> tuple[Content, ...]:
     name = Path(output.file).stem
-    table = ordered_table(name, columns=output.columns, rows=rows, values=values)
+    table = ordered_table(name, columns=output.columns, rows=rows, values=values, wanted=output.totals)
     if output.kind is not Kind.XLSX:
         return (table,)
     return (table, findings_table(verdict.findings), *figures)

@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import cast
 
-from strop.checking.checks import parse_check, run_check
+from strop.checking.bundle import Bundle
+from strop.checking.checks import OF_FILES, Check, is_check, parse_check
 from strop.checking.judge import Evidence, Failure, judge
+from strop.checking.primitives import run_check
+from strop.checking.prose import unsaid
 from strop.checking.quotes import locate, states
+from strop.checking.siblings import outliers
 from strop.drafting.answers import answer_keys
 from strop.drafting.works import answers_of, left_over
 from strop.errors import BadStream, JournalFault, StropError
@@ -44,6 +49,8 @@ class Proofs:
     recounted: tuple[Claim, ...] = ()
     """Every table claim of the run, made again by calling the tool a second time."""
     rules: tuple[Constraint, ...] = ()
+    today: date | None = None
+    """The day that the ages of dates are counted from."""
     refuter: str = ""
     """Name of the refuting model; empty when none is configured."""
 
@@ -62,8 +69,11 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
             sources=proofs.sources,
             readers=run.plan.spec.readers,
             failures=_failures(run),
+            places={unit.key: unit.source for task in run.plan.tasks for unit in task.units},
         )
         values, findings = judge(evidence, columns=run.plan.spec.table, rows=units, conflict=run.plan.spec.conflict)
+        values, odd = outliers(values)
+        findings = (*findings, *odd)
     else:
         values, findings = _judge_made(run, proofs)
     findings = (*findings, *_missing(run), *_unread(run))
@@ -72,7 +82,7 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         await hearing.hold(values, refute)
         values, more = hearing.weighed(values)
         findings = (*findings, *more)
-    values, broken = _ruled(values, proofs.rules)
+    values, broken = _ruled(values, (*_ordered(run.plan.spec), *_learned(proofs.rules)), proofs.today)
     findings = (*findings, *broken)
     return Verdict(
         passed=not any(finding.severity is Severity.FATAL for finding in findings),
@@ -141,6 +151,12 @@ def _made(claim: Claim, column: Column | None, proofs: Proofs) -> tuple[Value | 
             "quote", claim.task, place, f"a quote that says {claim.value!r}", claim.quote, rule, claims=(claim.id,)
         )
         return Value(row, name, None, Standing.REFUTED, (claim,), ("its quote says otherwise",), claim.value), finding
+    said = unsaid(str(claim.value), quotes=[claim.quote], sources=[proofs.sources[claim.source]])
+    if column is None and isinstance(claim.value, str) and said:
+        rule = "a sentence says no more than the words it rests on"
+        observed = f"{claim.value[:300]} ({', '.join(said)})"
+        finding = Finding("unsaid", claim.task, place, claim.quote[:300], observed, rule, claims=(claim.id,))
+        return Value(row, name, None, Standing.REFUTED, (claim,), ("says more than its quote",), claim.value), finding
     return Value(row, name, claim.value, Standing.UNVERIFIED, (claim,), ("quote stands",)), None
 
 
@@ -341,18 +357,25 @@ def _disputed(value: Value) -> bool:
 # ---------------------------------------------------------------- rules and what is left
 
 
-def _ruled(values: Sequence[Value], rules: Sequence[Constraint]) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Compiled rules on what nothing else proved: a value that breaks one is taken out.
+def _ordered(spec: Spec) -> tuple[Check, ...]:
+    """Lines of `valid:` in the check language, of values; those of files are held when they are delivered."""
+    checks = (parse_check(line) for line in spec.valid if is_check(line))
+    return tuple(check for check in checks if check.name not in OF_FILES)
+
+
+def _learned(rules: Sequence[Constraint]) -> tuple[Check, ...]:
+    return tuple(parse_check(rule.check) for rule in rules if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR))
+
+
+def _ruled(
+    values: Sequence[Value], checks: Sequence[Check], today: date | None
+) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+    """Checks on what nothing else proved: a value that breaks one is taken out.
 
     What the data prove outranks a shape that was learned from few; the rule's finding is then a note on the rule.
     """
     standing = tuple(value for value in values if value.standing is not Standing.REFUTED)
-    findings = [
-        finding
-        for rule in rules
-        if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR)
-        for finding in run_check(parse_check(rule.check), standing)
-    ]
+    findings = [finding for check in checks for finding in run_check(check, Bundle(standing, today=today))]
     counted = {f"{value.row}.{value.field}" for value in standing if _counted(value)}
     findings = [replace(f, severity=Severity.NOTE) if f.locator in counted else f for f in findings]
     broken = {finding.locator for finding in findings} - counted
@@ -402,4 +425,4 @@ def _kinship(run: Run) -> list[str]:
 
 def _is_known(line: str) -> bool:
     """Lines of `valid:` that the deterministic gate does by itself."""
-    return "quote" in line.lower() and "source" in line.lower()
+    return is_check(line) or ("quote" in line.lower() and "source" in line.lower())

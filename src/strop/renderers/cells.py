@@ -104,11 +104,30 @@ def checked(part: Part) -> tuple[Content, ...]:
         raise BadInput(f"{part.file}: there is nothing to write into it")
     for content in part.content:
         for table in tables_of(content):
-            _check_rows(table, part.file)
+            for _ in checked_rows(table, part.file):
+                pass
         for where, cell in _cells(content):
-            if isinstance(cell.value, float) and not math.isfinite(cell.value):
-                raise BadInput(f"{part.file}: {where} is {cell.value}, which is no number a file can hold")
+            _check_finite(cell, where, part.file)
     return part.content
+
+
+def checked_rows(table: Table, file: str) -> Iterator[tuple[Cell, ...]]:
+    """The rows of a table, each looked at on its way: a long table is walked once.
+
+    Raises:
+        BadInput: no columns, a number that is not finite, or a row that does not fit the heads.
+    """
+    count = len(table.heads)
+    if not count:
+        raise BadInput(f"{file}: table {table.name!r} has no columns")
+    for number, row in enumerate(table.rows, start=1):
+        if len(row) != count:
+            wrong = f"row {number} has {len(row)} cells under {count} heads"
+            raise BadInput(f"{file}: table {table.name!r}, {wrong}")
+        for head, cell in zip(table.heads, row, strict=True):
+            if cell.value.__class__ is float:
+                _check_finite(cell, f"row {number}, column {head.name!r}", file)
+        yield row
 
 
 def tables_of(content: Content) -> tuple[Table, ...]:
@@ -148,21 +167,14 @@ def missing(library: str) -> MissingPart:
     return MissingPart(f"writing this file needs {library}. Install it with: pip install 'strop[files]'")
 
 
-def _check_rows(table: Table, file: str) -> None:
-    if not table.heads:
-        raise BadInput(f"{file}: table {table.name!r} has no columns")
-    for number, row in enumerate(table.rows, start=1):
-        if len(row) != len(table.heads):
-            wrong = f"row {number} has {len(row)} cells under {len(table.heads)} heads"
-            raise BadInput(f"{file}: table {table.name!r}, {wrong}")
+def _check_finite(cell: Cell, where: str, file: str) -> None:
+    if isinstance(cell.value, float) and not math.isfinite(cell.value):
+        raise BadInput(f"{file}: {where} is {cell.value}, which is no number a file can hold")
 
 
 def _cells(content: Content) -> Iterator[tuple[str, Cell]]:
-    if isinstance(content, Table):
-        for number, row in enumerate(content.rows, start=1):
-            for head, cell in zip(content.heads, row, strict=True):
-                yield f"row {number}, column {head.name!r}", cell
-    elif isinstance(content, Chart):
+    """Cells outside of tables."""
+    if isinstance(content, Chart):
         for number, point in enumerate(content.points, start=1):
             yield f"chart {content.name!r}, point {number}", point.y
             if isinstance(point.x, float):
@@ -176,9 +188,7 @@ def _cells(content: Content) -> Iterator[tuple[str, Cell]]:
 
 def _block_cells(blocks: tuple[Block, ...]) -> Iterator[tuple[str, Cell]]:
     for block in blocks:
-        if isinstance(block, Table):
-            yield from _cells(block)
-        elif isinstance(block, Figure):
+        if isinstance(block, Figure):
             yield from _cells(block.chart)
         elif isinstance(block, Paragraph | Bullets):
             sentences = block.sentences if isinstance(block, Paragraph) else block.items

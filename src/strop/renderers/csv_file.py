@@ -13,12 +13,13 @@ Two rules beyond the RFC, because people open these files in spreadsheets:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.errors import BadInput
-from strop.renderers.cells import checked, clean, said
+from strop.renderers.cells import checked_rows, clean, said
+from strop.renderers.streamed import only_table, written
 from strop.types.content import Part, Scalar, Table
 from strop.types.work import Kind
 
@@ -41,17 +42,20 @@ class CsvFile:
         Raises:
             BadInput: the part is not exactly one table, or a number is not finite.
         """
-        contents = checked(part)
-        if len(contents) != 1 or not isinstance(contents[0], Table):
-            raise BadInput(f"{part.file}: a CSV holds exactly one table. Ask for an XLSX, or one CSV a table")
-        to.write_bytes(_text(contents[0]).encode("utf-8"))
+        table = only_table(part, form="CSV")
+        with written(to) as file:
+            file.writelines(line.encode() for line in _lines(table, part.file))
 
 
-def _text(table: Table) -> str:
-    header = ",".join(_field(head.name) for head in table.heads)
-    lines = [header, *(",".join(_field(cell.value) for cell in row) for row in table.rows)]
+def _lines(table: Table, file: str) -> Iterator[str]:
+    yield _line([head.name for head in table.heads])
+    for row in checked_rows(table, file):
+        yield _line([cell.value for cell in row])
+
+
+def _line(values: Sequence[Scalar]) -> str:
     # A line without a character would be no row at all for most readers.
-    return "".join((line or '""') + "\r\n" for line in lines)
+    return (",".join(map(_field, values)) or '""') + "\r\n"
 
 
 def _field(value: Scalar) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from strop.renderers.cells import clean, grouped
-from strop.types.content import Cell, Scalar, Table
+from strop.types.content import Head, Scalar
 from strop.types.work import ColumnType
 
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 _NAME = 31
 """Characters of a sheet's name."""
-_OURS = ("sources", "charts", "history")
+_OURS = ("sources", "charts", "totals", "history")
 """Taken by us, or by the format."""
+_FIGURE = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _SAMPLE = 500
 _NARROW, _WIDE = 9, 60
 """Letters."""
@@ -32,23 +32,26 @@ class Place:
     @property
     def name(self) -> str:
         """As people write it: `B12`."""
-        letters, left = "", self.column + 1
-        while left:
-            left, rest = divmod(left - 1, 26)
-            letters = chr(ord("A") + rest) + letters
-        return f"{letters}{self.row + 1}"
+        return f"{letters(self.column)}{self.row + 1}"
 
     @property
     def link(self) -> str:
-        quoted = self.sheet.replace("'", "''")
-        return f"internal:'{quoted}'!{self.name}"
+        return f"internal:{self.quoted}!{self.name}"
+
+    @property
+    def quoted(self) -> str:
+        """The sheet's name as it stands in formulas and links."""
+        doubled = self.sheet.replace("'", "''")
+        return f"'{doubled}'"
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """How a column's values are written: a number format, `text` or `General`."""
-
-    format: str
+def letters(column: int) -> str:
+    """A column, counted from 0, as people write it: `AB`."""
+    found, left = "", column + 1
+    while left:
+        left, rest = divmod(left - 1, 26)
+        found = chr(ord("A") + rest) + found
+    return found
 
 
 def sheet_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -66,26 +69,58 @@ def sheet_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def typed(table: Table) -> tuple[Typed, ...]:
-    """The number format of each column; digits are grouped where a number has five or more."""
-    columns = zip(*table.rows, strict=True) if table.rows else iter(() for _ in table.heads)
-    return tuple(_typed(head.type, cells) for head, cells in zip(table.heads, columns, strict=True))
+class Survey:
+    """What one walk over a table tells of a column: how wide it is, and how its numbers look."""
+
+    def __init__(self, head: Head) -> None:
+        self.kind = head.type
+        self._derived = bool(head.formula)
+        self.numeric = head.type in (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL)
+        self.pure = True
+        """Every cell is nothing, or a number that a sheet holds to the last digit."""
+        self._wide = len(head.name) + 4
+        self._large = False
+        self._places = 0
+        self._sampled = 0
+
+    def see(self, value: Scalar) -> None:
+        """One more cell, from above."""
+        if self._sampled < _SAMPLE:
+            self._sampled += 1
+            self._wide = max(self._wide, *(len(line) + 2 for line in grouped(value).split("\n", 8)))
+        if self.numeric and value is not None:
+            self._large = self._large or (not isinstance(value, str) and abs(value) >= 10_000)
+            self._places = max(self._places, _places(value))
+            self.pure = self.pure and is_number(value)
+
+    @property
+    def width(self) -> int:
+        """Letters."""
+        return min(max(self._wide, _NARROW), _WIDE)
+
+    @property
+    def format(self) -> str:
+        """A number format; digits are grouped where a number has five or more."""
+        if self.kind is ColumnType.DATE:
+            return "yyyy-mm-dd"
+        exact = self.kind is not ColumnType.NUMBER and not self._derived
+        if not self.numeric or (self._places > 6 and not exact):
+            return "General"
+        whole = "#,##0" if self._large else "0"
+        return whole + ("." + "0" * self._places if self._places else "")
 
 
-def _typed(kind: ColumnType, cells: Sequence[Cell]) -> Typed:
-    if kind is ColumnType.DATE:
-        return Typed("yyyy-mm-dd")
-    if kind not in (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL):
-        return Typed("General")
-    whole = "#,##0" if any(_size(cell.value) >= 10_000 for cell in cells) else "0"
-    places = max((_places(cell.value) for cell in cells), default=0)
-    if kind is ColumnType.NUMBER and places > 6:
-        return Typed("General")
-    return Typed(whole + ("." + "0" * places if places else ""))
+def is_number(value: Scalar) -> bool:
+    """Whether a sheet can hold the value as a number without losing a digit."""
+    if isinstance(value, bool) or value is None:
+        return False
+    if isinstance(value, int):
+        return abs(value) < 10**15
+    return isinstance(value, float) or (_FIGURE.fullmatch(value) is not None and _digits(value) <= 15)
 
 
-def _size(value: Scalar) -> float:
-    return abs(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+def _digits(text: str) -> int:
+    return len(text.strip("-").replace(".", ""))
 
 
 def _places(value: Scalar) -> int:
@@ -94,13 +129,3 @@ def _places(value: Scalar) -> int:
     text = repr(value) if isinstance(value, float) else value
     found = re.fullmatch(r"-?\d+\.(\d+)", text)
     return 0 if found is None or (isinstance(value, float) and value.is_integer()) else min(len(found[1]), 12)
-
-
-def widths(table: Table) -> tuple[int, ...]:
-    """Letters each column is wide, by its longest line."""
-    found = [len(head.name) + 4 for head in table.heads]
-    for row in islice(table.rows, _SAMPLE):
-        for column, cell in enumerate(row):
-            lines = grouped(cell.value).split("\n", 8)
-            found[column] = max(found[column], *(len(line) + 2 for line in lines))
-    return tuple(min(max(width, _NARROW), _WIDE) for width in found)

@@ -1,26 +1,33 @@
 """XLSX by xlsxwriter: one sheet a table, native charts, and a sheet that says where values stand.
 
-Text is text: never a formula, never a link. A value that was not verified or was corrected is
-tinted and carries a comment. The sheet `Sources` lists every cell that rests on a claim, with a
-link to the cell. The file holds no date of its own making, so equal parts give equal bytes.
+Text is text: never a formula, never a link. A column with a formula is one in the sheet too, with
+the computed figure beside it in the file, so that readers which compute nothing show it; where a
+figure has more digits than a sheet holds, its column stays text and nothing is computed from it.
+Totals stand on a sheet of their own. A value that was not verified or was corrected is tinted and
+carries a comment. The sheet `Sources` lists every cell that rests on a claim, with the claim and a
+link to the cell; of rows that were taken from a file as they are it names the file once.
+
+Rows stream: a table is walked once to be looked at and once to be written. The file holds no date
+of its own making, so equal parts give equal bytes.
 """
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from strop.errors import BadInput
-from strop.renderers.cells import LEGEND, NO_ROWS, checked, clean, cut, missing, said
-from strop.renderers.sheets import Place, sheet_names, typed, widths
+from strop.renderers.cells import LEGEND, NO_ROWS, checked, checked_rows, clean, cut, missing, said
+from strop.renderers.sheets import Place, Survey, is_number, letters, sheet_names
 from strop.renderers.theme import Theme, load_theme
-from strop.types.content import Cell, Chart, ChartKind, Content, Part, Standing, Table
-from strop.types.work import Kind
+from strop.types.content import Cell, Chart, ChartKind, Content, Part, Scalar, Standing, Table, Total
+from strop.types.formulas import Call, ColumnOf, Expression, columns, parse, to_excel
+from strop.types.work import ColumnType, Kind
 
 if TYPE_CHECKING:
     from xlsxwriter.chart import Chart as XlsxChart
@@ -44,7 +51,20 @@ _OPTIONS = {
     "strings_to_numbers": False,
     "nan_inf_to_errors": False,
 }
-_SOURCES = (("Sheet", 18), ("Cell", 8), ("Column", 20), ("Value", 24), ("Standing", 12), ("Source", 42), ("Quote", 80))
+_SOURCES = (
+    ("Sheet", 18),
+    ("Cell", 8),
+    ("Column", 20),
+    ("Value", 24),
+    ("Standing", 12),
+    ("Source", 42),
+    ("Quote", 80),
+    ("Claim", 20),
+)
+_TOTALS = (("Table", 24), ("Column", 24), ("Figure", 12), ("Value", 20))
+_TOTALS_SHEET = "Totals"
+_ROW = "\0"
+"""Stands for the row's number in a formula until it is written."""
 _CHARTS = "Charts"
 _CHART_ROWS = 22
 """Rows of a sheet that a chart covers."""
@@ -68,9 +88,9 @@ class XlsxFile:
             BadInput: prose among the contents, a number that is not finite, or more rows, columns
                 or characters than the format holds.
         """
-        contents = checked(part)
-        for content in contents:
-            _check(content, part.file)
+        if not part.content or not all(isinstance(content, Table) for content in part.content):
+            checked(Part(part.file, tuple(each for each in part.content if not isinstance(each, Table))))
+        looked = [_look_at(content, part.file) for content in part.content]
         try:
             from xlsxwriter import Workbook
         except ImportError as absent:
@@ -80,24 +100,71 @@ class XlsxFile:
             tempfile.TemporaryDirectory(prefix="strop-xlsx-") as folder,
             Workbook(body, _OPTIONS | {"tmpdir": folder}) as book,
         ):
-            _Writing(cast("_Book", book), self.theme).write(contents)
+            _Writing(cast("_Book", book), self.theme).write(looked)
         to.write_bytes(body.getvalue())
 
 
-def _check(content: Content, file: str) -> None:
-    if not isinstance(content, Table | Chart):
-        raise BadInput(f"{file}: an XLSX holds tables and charts, no prose. Ask for a PDF or Markdown")
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A table with what a first walk over it told."""
+
+    table: Table
+    surveys: tuple[Survey, ...]
+    count: int
+
+    def column(self, name: str) -> int:
+        names = [head.name for head in self.table.heads]
+        if name not in names:
+            raise BadInput(f"table {self.table.name!r}: a formula names {name!r}, which is no column")
+        return names.index(name)
+
+    def computes(self, expression: Expression) -> bool:
+        """Whether a sheet comes to the same figure: all that it rests on is held as numbers."""
+        return all(self.surveys[self.column(name)].pure for name in columns(expression))
+
+    def whole(self, name: str) -> str:
+        """All cells of a column: `$B$2:$B$41`."""
+        letter = letters(self.column(name))
+        return f"${letter}$2:${letter}${self.count + 1}"
+
+    def formulas(self) -> tuple[str, ...]:
+        """Of each column, the formula with `_ROW` for its row; empty where there is none."""
+        found: list[str] = []
+        for head, survey in zip(self.table.heads, self.surveys, strict=True):
+            expression = parse(head.formula) if head.formula else None
+            if expression is None or not survey.pure or not self.computes(expression):
+                found.append("")
+                continue
+            found.append(
+                "=" + to_excel(expression, cell=lambda name: f"{letters(self.column(name))}{_ROW}", whole=self.whole)
+            )
+        return tuple(found)
+
+
+def _look_at(content: Content, file: str) -> _Looked | Chart:
+    """The first walk: what the format cannot hold is said before anything is written.
+
+    Raises:
+        BadInput: as `XlsxFile.render`.
+    """
+    if isinstance(content, Chart):
+        return content
     if not isinstance(content, Table):
-        return
+        raise BadInput(f"{file}: an XLSX holds tables and charts, no prose. Ask for a PDF or Markdown")
     if len(content.rows) >= _ROWS or len(content.heads) > _COLUMNS:
         size = f"{len(content.rows):,} rows and {len(content.heads):,} columns"
         raise BadInput(f"{file}: {size} are more than an XLSX holds ({_ROWS - 1:,} and {_COLUMNS:,}). Ask for a CSV")
-    for number, row in enumerate(content.rows, start=1):
-        for head, cell in zip(content.heads, row, strict=True):
+    surveys = tuple(Survey(head) for head in content.heads)
+    count = 0
+    for count, row in enumerate(checked_rows(content, file), start=1):
+        for survey, cell in zip(surveys, row, strict=True):
+            survey.see(cell.value)
             if isinstance(cell.value, str) and len(cell.value) > _LETTERS:
-                where = f"row {number}, column {cut(head.name, 40)!r}"
+                head = content.heads[surveys.index(survey)]
+                where = f"row {count}, column {cut(head.name, 40)!r}"
                 long = f"{len(cell.value):,} characters; an XLSX cell holds {_LETTERS:,}"
                 raise BadInput(f"{file}: {where} has {long}. Ask for a CSV")
+    return _Looked(content, surveys, count)
 
 
 class _Book(Protocol):
@@ -118,36 +185,70 @@ class _Writing:
         self._formats: dict[tuple[str, str], Format] = {}
         self._claims: list[tuple[Place, str, Cell]] = []
 
-    def write(self, contents: tuple[Content, ...]) -> None:
+    def write(self, contents: Sequence[_Looked | Chart]) -> None:
         self._book.set_properties({"created": _BORN, "author": "", "comments": ""})
-        tables = [content for content in contents if isinstance(content, Table)]
+        tables = [content for content in contents if isinstance(content, _Looked)]
         charts = [content for content in contents if isinstance(content, Chart)]
-        names = sheet_names([table.name for table in tables])
-        for name, table in zip(names, tables, strict=True):
-            self._table(name, table)
+        names = sheet_names([looked.table.name for looked in tables])
+        for name, looked in zip(names, tables, strict=True):
+            self._table(name, looked)
+        if any(looked.table.totals for looked in tables):
+            self._totals([(name, looked) for name, looked in zip(names, tables, strict=True) if looked.table.totals])
         if charts:
             self._charts(charts)
-        if self._claims:
-            self._sources()
+        origins = [(name, looked) for name, looked in zip(names, tables, strict=True) if looked.table.origin]
+        if self._claims or origins:
+            self._sources(origins)
 
     # ------------------------------------------------------------ tables
 
-    def _table(self, name: str, table: Table) -> None:
+    def _table(self, name: str, looked: _Looked) -> None:
+        table = looked.table
         sheet = self._book.add_worksheet(name)
-        last = len(table.heads) - 1
-        for column, width in enumerate(widths(table)):
-            sheet.set_column(column, column, width)
+        for column, survey in enumerate(looked.surveys):
+            sheet.set_column(column, column, survey.width)
         self._header(sheet, [head.name for head in table.heads])
-        formats = typed(table)
+        formulas = looked.formulas()
+        forms = [(survey.kind, survey.format) for survey in looked.surveys]
         for row, cells in enumerate(table.rows, start=1):
             for column, cell in enumerate(cells):
-                self._cell(sheet, row, column, cell, formats[column].format)
+                kind, number = forms[column]
+                formula = formulas[column].replace(_ROW, str(row + 1)) if formulas[column] else ""
+                self._cell(sheet, row, column, cell, kind, number, formula)
                 if cell.claims or cell.source:
                     self._claims.append((Place(name, row, column), table.heads[column].name, cell))
-        if not table.rows:
+        if not looked.count:
             sheet.write_string(1, 0, NO_ROWS, self._format("note", ""))
-        sheet.autofilter(0, 0, max(len(table.rows), 1), last)
+        sheet.autofilter(0, 0, max(looked.count, 1), len(table.heads) - 1)
         _print_well(sheet)
+
+    def _totals(self, tables: Sequence[tuple[str, _Looked]]) -> None:
+        sheet = self._book.add_worksheet(_TOTALS_SHEET)
+        for column, (_, width) in enumerate(_TOTALS):
+            sheet.set_column(column, column, width)
+        self._header(sheet, [name for name, _ in _TOTALS])
+        row, plain = 0, self._format("text", "")
+        for name, looked in tables:
+            for total in looked.table.totals:
+                row += 1
+                for column, text in enumerate((looked.table.name, total.head, total.function)):
+                    sheet.write_string(row, column, cut(clean(text), 255), plain)
+                self._total(sheet, row, name, looked, total)
+        sheet.autofilter(0, 0, row, len(_TOTALS) - 1)
+        _print_well(sheet)
+
+    def _total(self, sheet: Worksheet, row: int, name: str, looked: _Looked, total: Total) -> None:
+        survey = looked.surveys[looked.column(total.head)]
+        kind = survey.kind if survey.numeric else ColumnType.NUMBER
+        number = "0" if total.function == "count" else survey.format
+        where = Place(name, 0, 0).quoted
+        call = Call(total.function, (ColumnOf(total.head),))
+        text = to_excel(call, cell=str, whole=lambda column: f"{where}!{looked.whole(column)}")
+        computes = is_number(total.cell.value) and (total.function == "count" or looked.computes(call))
+        column = len(_TOTALS) - 1
+        self._cell(sheet, row, column, total.cell, kind, number, f"={text}" if computes else "")
+        if total.cell.claims:
+            self._claims.append((Place(_TOTALS_SHEET, row, column), total.head, total.cell))
 
     def _header(self, sheet: Worksheet, names: list[str]) -> None:
         sheet.set_row(0, 22)
@@ -155,11 +256,16 @@ class _Writing:
             sheet.write_string(0, column, cut(clean(name), 255), self._format("header", ""))
         sheet.freeze_panes(1, 0)
 
-    def _cell(self, sheet: Worksheet, row: int, column: int, cell: Cell, number: str) -> None:
+    def _cell(
+        self, sheet: Worksheet, row: int, column: int, cell: Cell, kind: ColumnType, number: str, formula: str = ""
+    ) -> None:
         tint = self._tint(cell.standing)
-        value = typed_value(cell, number)
+        value = typed_value(cell.value, kind)
         if value is None:
             sheet.write_blank(row, column, None, self._format("text", tint))
+        elif formula:
+            # The library writes whatever figure it is given, though it says it wants whole ones.
+            sheet.write_formula(row, column, formula, self._format(number, tint), cast("int", value))
         elif isinstance(value, bool):
             sheet.write_boolean(row, column, value, self._format("text", tint))
         elif isinstance(value, int | float):
@@ -176,25 +282,31 @@ class _Writing:
 
     # ------------------------------------------------------------ sources
 
-    def _sources(self) -> None:
+    def _sources(self, origins: Sequence[tuple[str, _Looked]]) -> None:
         sheet = self._book.add_worksheet("Sources")
         for column, (_, width) in enumerate(_SOURCES):
             sheet.set_column(column, column, width)
         self._header(sheet, [name for name, _ in _SOURCES])
-        if len(self._claims) >= _ROWS:
+        if len(self._claims) + len(origins) >= _ROWS:
             raise BadInput(f"{len(self._claims):,} sources are more than an XLSX sheet holds. Ask for a CSV or JSON")
-        plain, link = self._format("text", ""), self._format("link", "")
-        for row, (place, head, cell) in enumerate(self._claims, start=1):
-            sheet.write_string(row, 0, place.sheet, plain)
-            if row <= _LINKS:
-                sheet.write_url(row, 1, place.link, link, string=place.name)
-            else:
-                sheet.write_string(row, 1, place.name, plain)
-            texts = (cut(clean(head), 255), cut(said(cell.value), _QUOTE), cell.standing.value)
-            for column, text in enumerate((*texts, cut(clean(cell.source), _QUOTE), cut(clean(cell.quote), _QUOTE))):
-                sheet.write_string(row, column + 2, text, plain)
-        sheet.autofilter(0, 0, len(self._claims), len(_SOURCES) - 1)
+        for row, (name, looked) in enumerate(origins, start=1):
+            texts = _origin_texts(looked)
+            last = Place(name, looked.count, len(looked.table.heads) - 1)
+            self._source(sheet, row, Place(name, 1, 0), f"A2:{last.name}", texts)
+        for row, (place, head, cell) in enumerate(self._claims, start=1 + len(origins)):
+            self._source(sheet, row, place, place.name, _source_texts(head, cell))
+        sheet.autofilter(0, 0, len(self._claims) + len(origins), len(_SOURCES) - 1)
         _print_well(sheet)
+
+    def _source(self, sheet: Worksheet, row: int, place: Place, name: str, texts: Sequence[str]) -> None:
+        plain = self._format("text", "")
+        sheet.write_string(row, 0, place.sheet, plain)
+        if row <= _LINKS:
+            sheet.write_url(row, 1, place.link, self._format("link", ""), string=name)
+        else:
+            sheet.write_string(row, 1, name, plain)
+        for column, text in enumerate(texts, start=2):
+            sheet.write_string(row, column, cut(clean(text), _QUOTE), plain)
 
     # ------------------------------------------------------------ charts
 
@@ -216,10 +328,10 @@ class _Writing:
         for column, name in enumerate(series, start=1):
             sheet.write_string(top + 1, column, cut(clean(name or chart.y_title), 255), self._format("header", ""))
         for row, x in enumerate(places, start=top + 2):
-            self._cell(sheet, row, 0, Cell(x), "General")
+            self._cell(sheet, row, 0, Cell(x), ColumnType.TEXT, "General")
             for column, name in enumerate(series, start=1):
                 if (cell := held.get((x, name))) is not None:
-                    self._cell(sheet, row, column, cell, "General")
+                    self._cell(sheet, row, column, cell, ColumnType.NUMBER, "General")
         if places:
             self._draw(sheet, top, chart, tuple(series), len(places))
         return len(places) + 2
@@ -263,21 +375,33 @@ class _Writing:
         return made
 
 
-def typed_value(cell: Cell, number: str) -> None | bool | int | float | datetime | str:
+def _source_texts(head: str, cell: Cell) -> tuple[str, ...]:
+    """Column, value, standing, source, quote and claim, as the sheet `Sources` lists them."""
+    source = f"computed: {cell.formula}" if cell.formula else cell.source
+    claim = ", ".join(cell.claims) if cell.formula else "".join(cell.claims[:1])
+    return cut(clean(head), 255), said(cell.value), cell.standing.value, source, cell.quote, claim
+
+
+def _origin_texts(looked: _Looked) -> tuple[str, ...]:
+    origin = looked.table.origin
+    assert origin is not None, "only a table with an origin is listed by it"
+    plain = [head.name for head in looked.table.heads if not head.formula]
+    return ", ".join(plain), "", "taken as it is", f"{origin.path}, the same row and column", "", origin.digest
+
+
+def typed_value(value: Scalar, kind: ColumnType) -> None | bool | int | float | datetime | str:
     """The value as the format knows it: a decimal or date that came as text becomes one."""
-    value = cell.value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if value.__class__ is float:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
         # Beyond 15 digits the format would round; text keeps every digit.
-        return value if abs(value) < 10**15 or isinstance(value, float) else str(value)
+        return value if abs(value) < 10**15 else str(value)
     if not isinstance(value, str):
         return value
-    if number.startswith("yyyy"):
+    if kind is ColumnType.DATE:
         return _date(value) or clean(value)
-    if number not in ("text", "General") and value.isascii() and len(value.strip("-").replace(".", "")) <= 15:
-        try:
-            return float(value)
-        except ValueError:
-            return clean(value)
+    if kind in (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL) and is_number(value):
+        return float(value)
     return clean(value)
 
 

@@ -70,6 +70,16 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A file whose rows went over as they are: row N of column C stands there in row N of column C."""
+
+    path: str
+    """Project-relative."""
+    digest: str
+    """SHA-256 of the file as it was read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows of cells under typed heads; every row is as long as `heads`."""
 
@@ -79,6 +89,8 @@ class Table:
     caption: str = ""
     totals: tuple[Total, ...] = ()
     """Shown below the rows where people read them; a workbook computes them on a sheet of its own."""
+    origin: Origin | None = None
+    """Where every cell without a formula stands, in place of a source in each cell."""
 
 
 class ChartKind(StrEnum):

@@ -1,0 +1,262 @@
+"""Figures that the harness computes: columns with a formula, and totals. Pure; rows may be as many as they like.
+
+A derived value stands as weakly as the weakest value it rests on, and is nothing where one of them is.
+Rows are walked once for each formula that folds whole columns, and once to be written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from strop.errors import BadInput
+from strop.types.content import Cell, Head, Rows, Scalar, Standing, Total
+from strop.types.formulas import (
+    DIGITS,
+    Call,
+    ColumnOf,
+    Expression,
+    Reference,
+    columns,
+    evaluate,
+    figure,
+    fold,
+    folds,
+    held,
+    parse,
+    renamed,
+    settled,
+)
+from strop.types.trial import Claim, Value
+from strop.types.work import Column, ColumnType, TaskId, UnitKey
+
+NUMERIC = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL)
+_WEAKEST = (Standing.REFUTED, Standing.UNVERIFIED, Standing.CORRECTED, Standing.ACCEPTED, Standing.PLAIN)
+_LISTED = 100
+"""A fold over more claims than this names its column instead."""
+_GATE = TaskId("verify")
+
+Grid = Mapping[tuple[UnitKey, str], Value]
+Walk = Callable[[], Iterable[Sequence[Scalar]]]
+"""Begins a new walk over all rows; each is as long as the columns, nothing where a formula stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One formula column, ready to be computed row by row."""
+
+    index: int
+    type: ColumnType
+    expression: Expression
+    """Folds of whole columns are settled."""
+
+
+def in_order(wanted: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns with a formula, each behind those it needs.
+
+    Raises:
+        BadInput: a formula that cannot be read, names what is no column or no number, or goes in a circle.
+    """
+    types = {column.name: column.type for column in wanted}
+    left = {column.name: (column, columns(parse(column.formula or ""))) for column in wanted if column.formula}
+    for name, (_, needs) in left.items():
+        _check_names(name, needs, types)
+    ordered: list[Column] = []
+    while left:
+        ready = [name for name, (_, needs) in left.items() if not needs & left.keys()]
+        if not ready:
+            raise BadInput(f"the formulas of {', '.join(sorted(left))} go in a circle")
+        ordered += [left.pop(name)[0] for name in ready]
+    return tuple(ordered)
+
+
+def _check_names(name: str, needs: frozenset[str], types: Mapping[str, ColumnType]) -> None:
+    if name in needs:
+        raise BadInput(f"the formula of {name} names {name} itself")
+    if not needs:
+        raise BadInput(f"the formula of {name} names no column: write [price] for the column price")
+    for need in sorted(needs):
+        if need not in types:
+            raise BadInput(f"the formula of {name} names [{need}], which is no column of the table")
+        if types[need] not in NUMERIC:
+            raise BadInput(f"the formula of {name} names [{need}], which is {types[need].value} and no number")
+
+
+# ---------------------------------------------------------------- rows
+
+
+def steps(wanted: Sequence[Column], walk: Walk) -> tuple[Step, ...]:
+    """What to compute in each row, whole columns folded already.
+
+    Raises:
+        BadInput: as `in_order`.
+    """
+    names = [column.name for column in wanted]
+    made: list[Step] = []
+    for column in in_order(wanted):
+        expression = parse(column.formula or "")
+        calls = folds(expression)
+        if calls:
+            known = _folded(calls, names, made, walk)
+            expression = settled(expression, lambda call, known=known: known[call])
+        made.append(Step(names.index(column.name), column.type, expression))
+    return tuple(made)
+
+
+def _folded(
+    calls: Iterable[Call], names: Sequence[str], made: Sequence[Step], walk: Walk
+) -> dict[Call, Decimal | None]:
+    def figures(call: Call) -> Iterator[Decimal]:
+        index = names.index(call.whole)
+        for row in walk():
+            found = _counted(call, computed(row, made, names)[index])
+            if found is not None:
+                yield found
+
+    return {call: fold(call.function, figures(call)) for call in calls}
+
+
+def _counted(call: Call, value: Scalar) -> Decimal | None:
+    """What a cell gives to a fold; `count` counts whatever is there."""
+    if call.function == "count":
+        return None if value is None or value == "" else Decimal(1)
+    return figure(value)
+
+
+def computed(row: Sequence[Scalar], made: Sequence[Step], names: Sequence[str]) -> list[Scalar]:
+    """The row with its formulas filled in."""
+    filled = list(row)
+
+    def look(leaf: ColumnOf | Reference) -> Decimal | None:
+        return figure(filled[names.index(leaf.name)])
+
+    for step in made:
+        filled[step.index] = scalar(evaluate(step.expression, look), step.type)
+    return filled
+
+
+def scalar(value: Decimal | None, kind: ColumnType) -> Scalar:
+    """A computed figure as a column of that type holds it: whole numbers whole, decimals as text."""
+    cut = held(value)
+    if cut is None or abs(cut) >= Decimal("1e300"):
+        return None
+    whole = cut == cut.to_integral_value()
+    if kind is ColumnType.DECIMAL:
+        return format(cut.quantize(Decimal(1)) if whole and cut.adjusted() < 20 else cut.normalize(), "f")
+    if whole and (kind is ColumnType.INTEGER or abs(cut) < 10**DIGITS):
+        return int(cut)
+    found = float(cut)
+    return found if math.isfinite(found) else None
+
+
+# ---------------------------------------------------------------- judged values
+
+
+def with_derived(values: Grid, *, wanted: Sequence[Column], rows: Sequence[UnitKey]) -> Grid:
+    """The grid with a value for each cell that a formula fills."""
+    names = [column.name for column in wanted]
+    formulas = in_order(wanted)
+    if not formulas:
+        return values
+    filled = dict(values)
+
+    def walk() -> Iterator[list[Scalar]]:
+        return ([_value(filled.get((row, name))) for name in names] for row in rows)
+
+    made = steps(wanted, walk)
+    for column, step in zip(formulas, made, strict=True):
+        expression = parse(column.formula or "")
+        for row in rows:
+            filled[row, column.name] = _derived(column, step, expression, row, rows, filled)
+    return filled
+
+
+def _value(value: Value | None) -> Scalar:
+    return None if value is None or value.standing is Standing.REFUTED else value.value
+
+
+def _derived(
+    column: Column,
+    step: Step,
+    expression: Expression,
+    row: UnitKey,
+    rows: Sequence[UnitKey],
+    filled: Mapping[tuple[UnitKey, str], Value],
+) -> Value:
+    value = scalar(evaluate(step.expression, lambda leaf: figure(_value(filled.get((row, leaf.name))))), step.type)
+    whole = {call.whole for call in folds(expression)}
+    own = [filled.get((row, name)) for name in sorted(columns(expression) - whole)]
+    every = [filled[each, name] for name in sorted(whole) for each in rows if (each, name) in filled]
+    standing = weakest([each.standing if each else Standing.REFUTED for each in own] + _kept(every))
+    if value is None:
+        standing = Standing.REFUTED
+    names = _Names()
+    said = renamed(
+        expression,
+        leaf=lambda leaf: names.of(filled.get((row, leaf.name))),
+        whole=lambda call: [names.of(filled[each, call.whole]) for each in rows if _there(filled, each, call.whole)],
+    ) if len(every) <= _LISTED else column.formula or ""  # fmt: skip
+    claim = Claim(_GATE, row, column.name, value, "", "", formula=said, rests=tuple(names.ids))
+    return Value(row, column.name, value, standing, (claim,), ("computed",))
+
+
+def _there(filled: Mapping[tuple[UnitKey, str], Value], row: UnitKey, name: str) -> bool:
+    return _value(filled.get((row, name))) is not None
+
+
+def _kept(values: Iterable[Value]) -> list[Standing]:
+    """Whole columns pass over what was taken out."""
+    return [value.standing for value in values if value.standing is not Standing.REFUTED]
+
+
+class _Names:
+    """Claims by the names a formula gives them: c1 is the first."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def of(self, value: Value | None) -> str:
+        if value is None or not value.claims:
+            return "nothing"
+        name = value.claims[0].id
+        if name not in self.ids:
+            self.ids.append(name)
+        return f"c{self.ids.index(name) + 1}"
+
+
+def weakest(standings: Iterable[Standing]) -> Standing:
+    """The standing of what rests on all of these; ours where it rests on nothing."""
+    return min(standings, key=_WEAKEST.index, default=Standing.PLAIN)
+
+
+# ---------------------------------------------------------------- totals
+
+
+def totals(heads: Sequence[Head], rows: Rows, wanted: Sequence[tuple[str, str]]) -> tuple[Total, ...]:
+    """Figures over whole columns: (column, function) each. Rows are walked once a total."""
+    names = [head.name for head in heads]
+    return tuple(_total(name, function, names.index(name), heads, rows) for name, function in wanted)
+
+
+def _total(name: str, function: str, index: int, heads: Sequence[Head], rows: Rows) -> Total:
+    call = Call(function, (ColumnOf(name),))
+    ids: list[str] = []
+    weak = len(_WEAKEST) - 1
+
+    def figures() -> Iterator[Decimal]:
+        nonlocal weak
+        for row in rows:
+            cell = row[index]
+            each = _counted(call, cell.value)
+            if each is not None:
+                weak = min(weak, _WEAKEST.index(cell.standing))
+                ids.extend(cell.claims[:1] if len(ids) <= _LISTED else ())
+                yield each
+
+    kind = ColumnType.INTEGER if function == "count" else heads[index].type
+    value = scalar(fold(function, figures()), ColumnType.NUMBER if function == "mean" else kind)
+    told = ids if len(ids) <= _LISTED else []
+    said = f"{function}({', '.join(f'c{number}' for number in range(1, len(told) + 1)) or f'[{name}]'})"
+    return Total(name, function, Cell(value, _WEAKEST[weak], tuple(told), formula=said))
