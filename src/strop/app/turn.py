@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import cast
@@ -21,6 +22,7 @@ from strop.app.orders import Cast, Options, Order, Screen, as_planned, capped, c
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
+from strop.checking.conflicts import Dated, dated, keys_of
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
 from strop.learning.rules import add_rules
@@ -263,6 +265,9 @@ class _Floor:
             policy=Policy(self.project.config.settings.context),
             keep=self.project.blobs.put,
             reserve=(reserve, pinned(self.state, "reserve", reserve)) if reserve is not None else None,
+            wall=time.time,
+            conflict=self.order.spec.conflict,
+            keys=keys_of(self.order.spec.outputs),
         )
 
     def _crew(self, worker: AgentLoop) -> Crew:
@@ -443,7 +448,19 @@ def proofs_of(
         for claim in run.claims
         if claim.locator and (again := _again(project, claim, asks.get(claim.field))) is not None
     )
-    return Proofs(sources, recounted, rules, refuter=verifier)
+    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates_of(run, sources))
+
+
+def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
+    """When each source is from, for contradictions that the newest settles."""
+    reads = {read.path: read for read in run.sources}
+    found = {path: dated(path, text, read=reads.get(path), moment=moment) for path, text in sources.items()}
+    return {path: each for path, each in found.items() if each is not None}
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as date and time, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:

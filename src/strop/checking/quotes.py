@@ -240,15 +240,29 @@ _LARGE = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
 _MULTIPLIER = re.compile(rf"[\s-]+({'|'.join(_LARGE)})\b", re.IGNORECASE)
 
 
+def figures(text: str) -> tuple[Decimal, ...]:
+    """Every number that the text writes in digits, exact; number words are left to prose."""
+    return tuple(figure for figure, _ in _figures(_plain(text)))
+
+
 def _numbers(quote: str) -> Iterator[Decimal]:
     """Every number that the quote says, exact."""
-    text = re.sub(r"[^\S\u00a0\u2009\u202f]+", " ", _digits(quote)).translate(_ALIKE)
-    for pattern in (_NUMBER, _TIMES):
-        for found in pattern.finditer(text):
-            figure = Decimal(_bare(found.group()))
-            yield figure * _multiplier(text, found.end())
+    text = _plain(quote)
+    for figure, _ in _figures(text):
+        yield figure
     for found in _WORD.finditer(text):
         yield Decimal(_WORDS.get(found.group().lower(), 1)) * _multiplier(text, found.end())
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\S\u00a0\u2009\u202f]+", " ", _digits(text)).translate(_ALIKE)
+
+
+def _figures(text: str) -> Iterator[tuple[Decimal, int]]:
+    """(number, where its digits end) of every number in digits."""
+    for pattern in (_NUMBER, _TIMES):
+        for found in pattern.finditer(text):
+            yield Decimal(_bare(found.group())) * _multiplier(text, found.end()), found.end()
 
 
 def _digits(text: str) -> str:
