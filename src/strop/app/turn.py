@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import cast
@@ -30,7 +29,7 @@ from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain, Think
 from strop.loop.verify import Proofs
 from strop.renderers.story import Comparison
-from strop.reporting import attempts_compared, write_reports
+from strop.reporting import attempts_compared, moment, write_reports
 from strop.seams import Assignment, Chance, Clock, Crew, Journal, Model, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
@@ -456,11 +455,6 @@ def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
     reads = {read.path: read for read in run.sources}
     found = {path: dated(path, text, read=reads.get(path), moment=moment) for path, text in sources.items()}
     return {path: each for path, each in found.items() if each is not None}
-
-
-def moment(seconds: float) -> str:
-    """Seconds since 1970 as date and time, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 from strop.checking.derived import outcome, states_outcome, unsaid
 from strop.checking.quotes import locate
@@ -50,6 +51,15 @@ class Resolved:
     flaw: str = ""
     """Why there is no passage or no answer; empty where there is."""
     rests: tuple[Resolved, ...] = ()
+
+
+@runtime_checkable
+class Claiming(Protocol):
+    """Rows of a table whose cells have claims that are made when somebody asks, since they are too many to keep."""
+
+    def claim_of(self, row: int, column: int) -> Claim:
+        """The claim of a cell: row from 1, column from 0."""
+        ...
 
 
 def _silent(locator: str) -> Scalar:
