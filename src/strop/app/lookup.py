@@ -22,7 +22,7 @@ from strop.swarm.fold import RunFold
 from strop.tools.tables import answer, parse_ask
 from strop.types.content import Cell, Scalar, Standing, Table
 from strop.types.fingerprint import digest_bytes
-from strop.types.trial import Verdict
+from strop.types.trial import Claim, Verdict
 from strop.types.work import Kind, kind_of
 
 _CELL = re.compile(r"(?P<file>.+?)!(?P<sheet>.+)!\$?(?P<letters>[A-Za-z]{1,3})\$?(?P<row>[1-9]\d{0,6})")
@@ -72,11 +72,11 @@ def ledger_of_run(project: Project, state: RunFold) -> Ledger:
                 raise BadInput(f"{paths[digest]} has changed since it was read, and was not stored") from None
             return body
 
-    def ask(locator: str) -> Scalar:
-        asked = _TABLE.fullmatch(locator)
+    def ask(claim: Claim) -> Scalar:
+        asked = _TABLE.fullmatch(claim.locator)
         if asked is None:
-            raise BadInput(f"nobody here can ask {locator} again")
-        return answer(material.read_text(asked["path"]), parse_ask(asked["ask"]), path=asked["path"])
+            raise BadInput(f"nobody here can ask {claim.locator} again")
+        return answer(text(claim.source_hash), parse_ask(asked["ask"]), path=asked["path"])
 
     values = state.verdict.values if state.verdict else ()
     return ledger_of(run.claims, values=values, sources=run.sources, text=text, ask=ask)

@@ -47,7 +47,7 @@ class Resolved:
     """When its source was read; None where that is not on record."""
     passage: Passage | None = None
     recomputed: Scalar = None
-    """What the table answers now (`claim.locator`), or what the formula comes to."""
+    """What the table answers when it is asked again (`claim.locator`), or what the formula comes to."""
     flaw: str = ""
     """Why there is no passage or no answer; empty where there is."""
     rests: tuple[Resolved, ...] = ()
@@ -62,8 +62,8 @@ class Claiming(Protocol):
         ...
 
 
-def _silent(locator: str) -> Scalar:
-    raise BadInput(f"{locator}: nobody can ask this again here")
+def _silent(claim: Claim) -> Scalar:
+    raise BadInput(f"{claim.locator}: nobody can ask this again here")
 
 
 def _textless(digest: str) -> str:
@@ -81,8 +81,8 @@ class Ledger:
     """By path and hash."""
     text: Callable[[str], str] = _textless
     """Stored text by hash; raises a StropError where there is none."""
-    ask: Callable[[str], Scalar] = _silent
-    """What a tool's locator answers now; raises a StropError where it cannot."""
+    ask: Callable[[Claim], Scalar] = _silent
+    """What the tool of a claim's locator answers on the stored source; raises a StropError where it cannot."""
 
 
 def ledger_of(
@@ -91,7 +91,7 @@ def ledger_of(
     values: Iterable[Value] = (),
     sources: Iterable[SourceRead] = (),
     text: Callable[[str], str] = _textless,
-    ask: Callable[[str], Scalar] = _silent,
+    ask: Callable[[Claim], Scalar] = _silent,
 ) -> Ledger:
     """The ledger of a run: its agents' claims, and those that the gate made for its values."""
     held = {claim.id: claim for claim in claims}
@@ -144,7 +144,7 @@ def _resolved(ledger: Ledger, claim: Claim, depth: int) -> Resolved:
     if not claim.locator:
         return Resolved(claim, *known, passage=passage, flaw=lost)
     try:
-        return Resolved(claim, *known, passage=passage, recomputed=ledger.ask(claim.locator))
+        return Resolved(claim, *known, passage=passage, recomputed=ledger.ask(claim))
     except StropError as caught:
         return Resolved(claim, *known, passage=passage, flaw=str(caught))
 

@@ -36,6 +36,8 @@ LONGEST_TEXT = 60
 """Characters of a text that is compared; longer ones are prose."""
 HEAD = 1_000
 """Characters at the beginning of a source in which a date is looked for."""
+CONTRADICTED = "sources conflict"
+"""Reason of a value that a source contradicts, where no side was taken: no reading of one source settles it."""
 _ROW = re.compile(r"rows\[\d+\]$")
 
 
@@ -307,11 +309,12 @@ def finding_of(each: Conflicting) -> Finding:
 
 def _settled(value: Value, each: Conflicting) -> Value:
     if each.taken is None:
-        return replace(value, reasons=(*value.reasons, "sources conflict"))
+        standing = Standing.UNVERIFIED if value.standing is Standing.ACCEPTED else value.standing
+        return replace(value, standing=standing, reasons=(*value.reasons, CONTRADICTED))
     if agree(value.value, each.taken.value):
         return replace(value, reasons=(*value.reasons, f"sources conflict: {each.why}"))
     winner = each.taken.claims
-    reasons = ("sources conflict", each.why)
+    reasons = (f"sources conflict: {each.why}",)
     return replace(
         value, value=each.taken.value, said=value.value, standing=Standing.CORRECTED, claims=winner, reasons=reasons
     )

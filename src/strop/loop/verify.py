@@ -13,7 +13,7 @@ from typing import cast
 
 from strop.checking.checks import parse_check, run_check
 from strop.checking.claims import bases, lifted, resting, unfollowed, unsupported
-from strop.checking.conflicts import Dated, conflicts, keys_of, settle
+from strop.checking.conflicts import CONTRADICTED, Dated, conflicts, keys_of, settle
 from strop.checking.judge import Evidence, Failure, judge
 from strop.checking.quotes import locate, states
 from strop.checking.repeats import repeated
@@ -375,8 +375,10 @@ class _Hearing:
 
 
 def _disputed(value: Value) -> bool:
-    """The data contradict it: no reading of the document can settle that."""
-    return any(reason.startswith("data ") and reason != "data agree" for reason in value.reasons)
+    """The data or another source contradict it: no reading of the document can settle that."""
+    return CONTRADICTED in value.reasons or any(
+        reason.startswith("data ") and reason != "data agree" for reason in value.reasons
+    )
 
 
 # ---------------------------------------------------------------- rules and what is left
