@@ -3,8 +3,8 @@
 They are found by shingles, runs of words that two of them share (Broder 1997, "On the resemblance and
 containment of documents").
 
-A finding needs the same figures in both, so that a list of alike sentences about different things is
-none, and enough words that it is no accident.
+A finding needs the figures of the shorter in the longer, so that a list of alike sentences about different
+things is none, and enough words that it is no accident.
 """
 
 from __future__ import annotations
@@ -51,13 +51,20 @@ def _repeats(paragraphs: Sequence[_Paragraph]) -> tuple[Finding, ...]:
             for earlier in index.setdefault((file, shingle), []):
                 shared[earlier] = shared.get(earlier, 0) + 1
         for earlier, number in sorted(shared.items()):
-            least = min(len(shingles[at]), len(shingles[earlier]))
-            if number >= ALIKE * least and _figures(paragraph) == _figures(paragraphs[earlier]):
+            if _again(paragraph, paragraphs[earlier], number, len(shingles[at]), len(shingles[earlier])):
                 found.append(_finding(file, paragraphs[earlier], paragraph))
                 break
         for shingle in shingles[at]:
             index[file, shingle].append(at)
     return tuple(found)
+
+
+def _again(one: _Paragraph, other: _Paragraph, shared: int, own: int, others: int) -> bool:
+    """Whether the shorter of two says what the longer says, its figures too."""
+    if shared < ALIKE * min(own, others):
+        return False
+    short, long = (_figures(one), _figures(other)) if own <= others else (_figures(other), _figures(one))
+    return short <= long
 
 
 def _finding(file: str, first: _Paragraph, again: _Paragraph) -> Finding:
