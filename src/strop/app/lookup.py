@@ -6,27 +6,32 @@ A place is `packages.csv:12.licence` (row 12 below the heads, as in `table.csv` 
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from strop.app.parts import inside_of
 from strop.app.project import Project, state_of
 from strop.checking.claims import Claiming, Ledger, Resolved, find, ledger_of, resolve
-from strop.errors import BadInput, JournalFault
+from strop.checking.judge import GATE
+from strop.errors import BadInput, JournalFault, MissingPart
 from strop.loop.deliver import CLAIMS, parts
 from strop.renderers.sheets import sheet_names
 from strop.swarm.fold import RunFold
+from strop.tools.inside import decoded
 from strop.tools.tables import answer, parse_ask
 from strop.types.content import Cell, Scalar, Standing, Table
 from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Claim, Verdict
-from strop.types.work import Kind, kind_of
+from strop.types.work import Kind, UnitKey, kind_of
 
 _CELL = re.compile(r"(?P<file>.+?)!(?P<sheet>.+)!\$?(?P<letters>[A-Za-z]{1,3})\$?(?P<row>[1-9]\d{0,6})")
 _ROW = re.compile(r"(?P<file>.+):(?P<row>[1-9]\d{0,8})\.(?P<column>.+)", re.DOTALL)
+_TAKEN = re.compile(r"row (?P<row>[1-9]\d*) column (?P<column>.+)", re.DOTALL)
 _TABLE = re.compile(r"table:(?P<ask>[^()]+(?:\([^()]*\)[^()]*)*)\((?P<path>[^()]+)\)")
 
 
@@ -73,13 +78,31 @@ def ledger_of_run(project: Project, state: RunFold) -> Ledger:
             return body
 
     def ask(claim: Claim) -> Scalar:
-        asked = _TABLE.fullmatch(claim.locator)
-        if asked is None:
-            raise BadInput(f"nobody here can ask {claim.locator} again")
-        return answer(text(claim.source_hash), parse_ask(asked["ask"]), path=asked["path"])
+        if asked := _TABLE.fullmatch(claim.locator):
+            return answer(text(claim.source_hash), parse_ask(asked["ask"]), path=asked["path"])
+        if placed := _TAKEN.fullmatch(claim.locator):
+            return _taken(material.read(claim.source), claim, int(placed["row"]), placed["column"])
+        raise BadInput(f"nobody here can ask {claim.locator} again")
 
     values = state.verdict.values if state.verdict else ()
     return ledger_of(run.claims, values=values, sources=run.sources, text=text, ask=ask)
+
+
+def _taken(body: bytes, claim: Claim, row: int, column: str) -> Scalar:
+    """The cell of a table that went over as it is.
+
+    Raises:
+        BadInput: the file has changed since, or has no such cell.
+    """
+    text = decoded(body, path=claim.source)
+    if claim.source_hash not in (digest_bytes(body), digest_bytes(text.encode())):
+        raise BadInput(f"{claim.source} has changed since it was read, and was not stored")
+    tabs = claim.source.endswith(".tsv")
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if tabs else ",")
+    found = next(islice(rows, row - 1, None), None)
+    if found is None or column not in found:
+        raise BadInput(f"{claim.source} has no cell in row {row}, column {column}")
+    return found[column]
 
 
 # ---------------------------------------------------------------- places in files
@@ -140,8 +163,10 @@ def _heads(path: Path, sheet: str, heads: list[str]) -> tuple[int, dict[str, int
 
 
 def _lines(path: Path, sheet: str) -> Iterator[list[str]]:
-    from openpyxl import load_workbook
-
+    try:
+        from openpyxl import load_workbook
+    except ImportError as absent:
+        raise MissingPart("looking into a workbook needs openpyxl: pip install 'strop[files]'") from absent
     with path.open("rb") as file:
         book = load_workbook(file, read_only=True)
         try:
@@ -168,24 +193,33 @@ def kind_of_file(file: str) -> Kind | None:
 
 
 def _claimed(name: str, table: Table, row: int, column: int, ledger: Ledger) -> Resolved:
-    if row > len(table.rows):
+    """The claim behind a cell: one of the run's, or one that is made for it now."""
+    cells = next(islice(iter(table.rows), row - 1, None), None)
+    if cells is None:
         raise BadInput(f"{name}: the table has {len(table.rows):,} rows")
-    cells = next(islice(iter(table.rows), row - 1, None))
-    cell = cells[column]
-    if table.name == Path(CLAIMS).stem and not cell.claims:  # a line of the list of claims stands for its claim
-        cell = Cell(
-            cell.value,
-            claims=tuple(
-                str(c.value) for h, c in zip(table.heads, cells, strict=True) if h.name == "claim" and c.value
-            ),
-        )
-    for id in cell.claims:
-        if id in ledger.claims:
-            return resolve(ledger, id)
+    cell, heads = cells[column], [head.name for head in table.heads]
+    ids = cell.claims or _listed(table, cells)
+    known = [id for id in ids if id in ledger.claims]
+    if cell.formula and known and not ledger.claims[known[0]].formula:
+        place = (GATE, UnitKey(str(row)), heads[column], cell.value)
+        return _resolved(Claim(*place, "", "", formula=cell.formula, rests=cell.claims), ledger)
+    if known:
+        return resolve(ledger, known[0])
     if isinstance(table.rows, Claiming):
-        made = table.rows.claim_of(row, column)
-        return resolve(ledger_of([made], text=ledger.text, ask=ledger.ask), made.id)
-    said = "nothing stands there" if cell.value is None else f"{cell.value!r} is a word of ours"
-    if cell.standing is Standing.PLAIN and not cell.claims:
+        return _resolved(table.rows.claim_of(row, column), ledger)
+    if cell.standing is Standing.PLAIN:
+        said = "nothing stands there" if cell.value is None else f"{cell.value!r} is a word of ours"
         raise BadInput(f"{name}: {said}, and no claim is behind it")
     raise BadInput(f"{name}: nobody claimed a value there; the reason stands in files/{CLAIMS}")
+
+
+def _resolved(made: Claim, ledger: Ledger) -> Resolved:
+    """A claim that the harness makes when it is asked for, and holds nowhere."""
+    return resolve(replace(ledger, claims={**ledger.claims, made.id: made}), made.id)
+
+
+def _listed(table: Table, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """The claim that a line of the list of claims is about."""
+    if table.name != Path(CLAIMS).stem:
+        return ()
+    return tuple(str(cell.value) for head, cell in zip(table.heads, cells, strict=True) if head.name == "claim")

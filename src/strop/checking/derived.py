@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Context, Decimal, DecimalException, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, DecimalException, localcontext
 from statistics import median
 
 from strop.checking.quotes import as_number, figures
@@ -33,14 +33,14 @@ def _mean(of: _Numbers) -> Decimal:
 
 
 def _growth(of: _Numbers) -> Decimal:
-    """From the first to the second, as a share of the first: 0.25 from 4 to 5."""
-    before, after = of
+    """To the first from the second, as a share of the second: `growth(new, old)` is 0.25 from 4 to 5."""
+    after, before = of
     return (after - before) / before
 
 
 def _round(of: _Numbers) -> Decimal:
     digits = int(of[1]) if len(of) == 2 else 0
-    return of[0].quantize(Decimal(1).scaleb(-digits))
+    return of[0].quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)  # as spreadsheets do
 
 
 FUNCTIONS: Mapping[str, tuple[int, int, Callable[[_Numbers], Decimal]]] = {
