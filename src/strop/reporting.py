@@ -5,7 +5,8 @@ Seconds and dates stand here and nowhere under `files/`, which must be equal for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -16,6 +17,7 @@ from strop.renderers.report import report
 from strop.renderers.story import (
     Agent,
     Comparison,
+    Contradiction,
     Evidence,
     Figure,
     File,
@@ -29,9 +31,13 @@ from strop.swarm.figures import MAIN, Figures
 from strop.swarm.fold import RunFold
 from strop.types.content import Standing
 from strop.types.money import Usage, dollars
-from strop.types.trial import Outcome, Value
+from strop.types.trial import Claim, Finding, Outcome, Value
 from strop.types.work import Quote
 
+CONTRADICTIONS = ("conflict", "disagreement", "agreement")
+"""Findings of sources, data and agents that say different things."""
+MOST_EVIDENCE = 12
+"""Claims behind one value that the report shows; `strop show --claim` shows all."""
 PRETTY = orjson.OPT_INDENT_2
 
 SENTENCES = {
@@ -103,6 +109,12 @@ def run_json(
         "hedges": {"calls": tally.hedges, "won": tally.hedges_won, "nanos": tally.outrun_nanos},
         "tools": tally.tools,
         "values": {str(standing): len(turn.verdict.standing(standing)) for standing in Standing},
+        "claims": claims_json(run.claims),
+        "sources": [
+            {"path": read.path, "sha256": read.digest, "read": moment(read.at) if read.at else None}
+            for read in run.sources
+        ],
+        "conflicts": [finding for finding in turn.verdict.findings if finding.kind in CONTRADICTIONS],
         "findings": turn.verdict.findings,
         "verdict": {
             "passed": turn.verdict.passed,
@@ -118,6 +130,22 @@ def run_json(
         },
         **(more or {}),
     }
+
+
+def claims_json(claims: Sequence[Claim]) -> dict[str, int]:
+    """How many claims there are, and what they rest on."""
+    return {
+        "all": len(claims),
+        "quoted": sum(claim.span is not None and not claim.rests for claim in claims),
+        "by_tool": sum(bool(claim.locator) for claim in claims),
+        "citing": sum(bool(claim.rests) and not claim.formula for claim in claims),
+        "derived": sum(bool(claim.formula) for claim in claims),
+    }
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as date and time, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def figures_json(figures: Figures) -> dict[str, object]:
@@ -194,6 +222,7 @@ def story_of(
     stages, figures = run.plan.waves, state.trace.figures()
     depth = {task: number for number, wave in enumerate(stages, 1) for task in wave}
     roles = {task.id: task.role for task in state.tasks.values()}
+    contradictions = tuple(_contradiction(each, turn) for each in verdict.findings if each.kind in CONTRADICTIONS)
     return Story(
         title=run.plan.title,
         run=run.id,
@@ -202,6 +231,7 @@ def story_of(
         summary=run.stopped or SENTENCES[turn.outcome],
         figures=_figures(turn),
         values=tuple(_judged(value) for value in verdict.values),
+        contradictions=contradictions,
         findings=tuple(
             Found(str(f.severity), f.kind, f"{f.artefact} {f.locator}".strip(), f.expected, f.observed, f.rule)
             for f in verdict.findings
@@ -225,7 +255,7 @@ def story_of(
             for result in run.results
         ),
         comparisons=comparisons,
-        sources=_sources(verdict.values, read),
+        sources=_sources(turn, read),
     )
 
 
@@ -301,11 +331,36 @@ def classes(usage: Usage) -> str:
 
 
 def _judged(value: Value) -> Judged:
-    evidence = tuple(
-        Evidence(claim.value, claim.source, claim.quote, claim.span, claim.locator, claim.reader)
-        for claim in value.claims
+    evidence = tuple(map(_evidence, value.claims[:MOST_EVIDENCE]))
+    more = len(value.claims) - MOST_EVIDENCE
+    reasons = (*value.reasons, f"and {more} more claims below it") if more > 0 else value.reasons
+    return Judged(value.row, value.field, value.value, value.standing, evidence, reasons, value.said)
+
+
+def _evidence(claim: Claim) -> Evidence:
+    return Evidence(
+        claim.value,
+        claim.source,
+        claim.quote,
+        claim.span,
+        claim.locator,
+        claim.reader,
+        claim.id,
+        claim.formula,
+        len(claim.rests),
     )
-    return Judged(value.row, value.field, value.value, value.standing, evidence, value.reasons, value.said)
+
+
+def _claims_of(finding: Finding, turn: Turn) -> tuple[Claim, ...]:
+    """The claims a finding names, one a different value and source."""
+    held = {claim.id: claim for claim in turn.run.claims}
+    named = (held[id] for id in finding.claims if id in held)
+    return tuple({(str(claim.value), claim.source, claim.locator): claim for claim in named}.values())
+
+
+def _contradiction(finding: Finding, turn: Turn) -> Contradiction:
+    sides = tuple(map(_evidence, _claims_of(finding, turn)[:MOST_EVIDENCE]))
+    return Contradiction(finding.locator, f"{finding.expected} ({finding.rule})", sides)
 
 
 def quoted(quote: Quote, turn: Turn) -> tuple[Quoted, ...]:
@@ -325,13 +380,18 @@ def _upto(p50: int, p90: int) -> str:
     return f"{p50:,} to {p90:,}" if p90 else f"{p50:,}"
 
 
-def _sources(values: tuple[Value, ...], read: Callable[[str], str]) -> tuple[Source, ...]:
+def _sources(turn: Turn, read: Callable[[str], str]) -> tuple[Source, ...]:
     """The stored text behind every quote."""
-    hashes = {claim.source: claim.source_hash for value in values for claim in value.claims if claim.span is not None}
+    verdict = turn.verdict
+    shown = [claim for value in verdict.values for claim in value.claims]
+    shown += [c for each in verdict.findings if each.kind in CONTRADICTIONS for c in _claims_of(each, turn)]
+    hashes = {claim.source: claim.source_hash for claim in shown if claim.span is not None}
+    times = {(each.path, each.digest): each.at for each in turn.run.sources}
     sources: list[Source] = []
     for path, digest in sorted(hashes.items()):
+        at = times.get((path, digest), 0.0)
         try:
-            sources.append(Source(path, read(path), digest))
+            sources.append(Source(path, read(path), digest, moment(at) if at else ""))
         except StropError:
             continue  # gone since: the value's evidence still names the path
     return tuple(sources)

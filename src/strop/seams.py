@@ -17,7 +17,7 @@ from strop.types.label import Label
 from strop.types.memory import Manifest
 from strop.types.money import Price, Usage
 from strop.types.schema import Object, Schema
-from strop.types.trial import Result
+from strop.types.trial import Claim, Result
 from strop.types.work import Guidance, Kind, Task
 
 # ---------------------------------------------------------------- models
@@ -199,6 +199,8 @@ class Assignment:
     """What an earlier attempt learned."""
     reserve: bool = False
     """Two strikes are out: another model takes over, where there is one."""
+    claims: tuple[Claim, ...] = ()
+    """What the tasks it needs claim, in the plan's order: what it may cite."""
 
 
 class Worker(Protocol):

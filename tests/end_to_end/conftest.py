@@ -313,10 +313,22 @@ def leaf(value: object, path: object, quote: object) -> dict[str, object]:
     return {"value": value, "source": path, "quote": quote}
 
 
+LINE = re.compile(r'c\d+: (?:\S+\.)?rows\[(\d+)\]\.(\w+) = (.*?) -- (".*?") \((\S+)\)(?: \[also .*\])?$')
+
+
 def results(user: str) -> list[dict[str, dict[str, object]]]:
-    """The rows that came with a task."""
+    """The rows that came with a task, from its numbered claims."""
     bodies = re.findall(r"<result task='[^']+'>\n(.*?)\n</result>", user, re.DOTALL)
-    return [row for body in bodies for row in orjson.loads(body)["rows"]]
+    found: list[dict[str, dict[str, object]]] = []
+    for body in bodies:
+        held: dict[str, dict[str, dict[str, object]]] = {}
+        for line in body.splitlines():
+            said = LINE.match(line)
+            assert said is not None, line
+            row, name, value, quote, path = said.groups()
+            held.setdefault(row, {})[name] = leaf(orjson.loads(value), path, orjson.loads(quote))
+        found += held.values()
+    return found
 
 
 def comparison(user: str) -> dict[str, object]:

@@ -4,6 +4,7 @@
 """
 
 from strop.app.again import draft_of, verify_again
+from strop.app.lookup import Found, lookup
 from strop.app.orders import Options, Order, Screen, again_order, make_plan, replay_order
 from strop.app.parts import build_model, renderers, weights_of
 from strop.app.project import (
@@ -21,6 +22,7 @@ from strop.app.turn import Ended, execute
 
 __all__ = [
     "Ended",
+    "Found",
     "Options",
     "Order",
     "Project",
@@ -30,6 +32,7 @@ __all__ = [
     "build_model",
     "draft_of",
     "execute",
+    "lookup",
     "loop_name",
     "make_plan",
     "open_project",

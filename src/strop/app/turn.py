@@ -21,6 +21,7 @@ from strop.app.orders import Cast, Options, Order, Screen, as_planned, capped, c
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
+from strop.checking.conflicts import Dated, dated, keys_of
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
 from strop.learning.rules import add_rules
@@ -28,7 +29,7 @@ from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain, Think
 from strop.loop.verify import Proofs
 from strop.renderers.story import Comparison
-from strop.reporting import attempts_compared, write_reports
+from strop.reporting import attempts_compared, moment, write_reports
 from strop.seams import Assignment, Chance, Clock, Crew, Journal, Model, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
@@ -264,6 +265,9 @@ class _Floor:
             policy=Policy(self.project.config.settings.context),
             keep=self.project.blobs.put,
             reserve=(reserve, pinned(self.state, "reserve", reserve)) if reserve is not None else None,
+            wall=time.time,
+            conflict=self.order.spec.conflict,
+            keys=keys_of(self.order.spec.outputs),
         )
 
     def _crew(self, worker: AgentLoop) -> Crew:
@@ -445,7 +449,14 @@ def proofs_of(
         for claim in run.claims
         if claim.locator and (again := _again(project, claim, asks.get(claim.field))) is not None
     )
-    return Proofs(sources, recounted, rules, refuter=verifier)
+    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates_of(run, sources))
+
+
+def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
+    """When each source is from, for contradictions that the newest settles."""
+    reads = {read.path: read for read in run.sources}
+    found = {path: dated(path, text, read=reads.get(path), moment=moment) for path, text in sources.items()}
+    return {path: each for path, each in found.items() if each is not None}
 
 
 def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:

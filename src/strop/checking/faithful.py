@@ -18,7 +18,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from strop.checking.opened import Opened, Sheet
-from strop.checking.quotes import as_number, figures, normal
+from strop.checking.quotes import as_number, normal, numbers
 from strop.types.content import (
     Block,
     Bullets,
@@ -153,7 +153,7 @@ def _printed(file: str, tables: list[Table], opened: Opened) -> Iterator[Finding
                     cells[figure] = (f"table {table.name}, row {number}, {head.name}", cell)
     if not wanted:
         return
-    found = Counter(figure for figure, _, _ in figures(_with_signs(opened.text)))
+    found = Counter(figure for figure, _, _ in numbers(_with_signs(opened.text)))
     for figure, count in wanted.items():
         if found[figure] < count:
             place, cell = cells[figure]

@@ -20,7 +20,7 @@ from strop.checking.contracts import differences, has_heading
 from strop.checking.forms import has_form
 from strop.checking.judge import same
 from strop.checking.patterns import matches
-from strop.checking.quotes import as_number, figures, normal, states
+from strop.checking.quotes import as_number, normal, numbers, states
 from strop.types.content import Scalar, Standing
 from strop.types.formulas import Call, ColumnOf, Reference, columns, evaluate, fold, parse, settled
 from strop.types.trial import Finding, Severity, Value
@@ -91,7 +91,7 @@ def _unit(check: Check, bundle: Bundle) -> Iterator[Finding]:
 
 def _measured(shown: Scalar, quote: str, unit: str) -> bool:
     figure, wanted = as_number(shown), re.escape(normal(unit))
-    for found, before, behind in figures(quote):
+    for found, before, behind in numbers(quote):
         beside = re.match(rf"-?{wanted}(?!\w)", normal(behind)) or re.search(rf"(?<!\w){wanted}$", normal(before))
         if beside and (figure is None or found == figure):
             return True

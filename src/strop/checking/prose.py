@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from strop.checking.quotes import figures, normal
+from strop.checking.quotes import normal, numbers
 
 _NAME = re.compile(
     r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'-]*(?:\s+(?:[A-Z][\w'-]*|\d+))*|^[A-Z][\w'-]*\s+(?:[A-Z][\w'-]*|\d+)\b"
@@ -45,9 +45,9 @@ def unsaid(sentence: str, *, quotes: Sequence[str], sources: Sequence[str] = ())
 
 
 def _figures(sentence: str, said: str) -> Iterator[str]:
-    stated = [(figure, _unit(behind)) for figure, _, behind in figures(said)]
+    stated = [(figure, _unit(behind)) for figure, _, behind in numbers(said)]
     named = {found.group() for found in _NAME.finditer(sentence)}
-    for figure, _, behind in figures(sentence):
+    for figure, _, behind in numbers(sentence):
         if any(re.search(rf"\b{re.escape(str(figure))}$", name) for name in named):
             continue  # a number that is part of a name is looked for as a name
         units = [unit for other, unit in stated if other == figure]
@@ -59,8 +59,8 @@ def _figures(sentence: str, said: str) -> Iterator[str]:
 
 def _hedges(sentence: str, said: str) -> Iterator[str]:
     """A figure that the source hedges in so many words, and the sentence does not."""
-    hedged = {figure: found[1] for figure, before, _ in figures(said) if (found := _HEDGE.search(before))}
-    for figure, before, _ in figures(sentence):
+    hedged = {figure: found[1] for figure, before, _ in numbers(said) if (found := _HEDGE.search(before))}
+    for figure, before, _ in numbers(sentence):
         if figure in hedged and not _HEDGE.search(before):
             yield f"{figure:f} without “{hedged[figure].strip()}”"
 

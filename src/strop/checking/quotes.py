@@ -104,7 +104,7 @@ def states(value: Scalar, quote: str) -> bool:
     """
     figure = as_number(value)
     if figure is not None:
-        return any(figure == found for found, _, _ in figures(quote))
+        return any(figure == found for found, _, _ in numbers(quote))
     return isinstance(value, str) and _says_text(value, quote)
 
 
@@ -249,16 +249,30 @@ _LARGE = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
 _MULTIPLIER = re.compile(rf"[\s-]+({'|'.join(_LARGE)})\b", re.IGNORECASE)
 
 
-def figures(quote: str) -> Iterator[tuple[Decimal, str, str]]:
-    """Every number that the quote says, exact, with the words before it and those behind it."""
-    text = re.sub(r"[^\S\u00a0\u2009\u202f]+", " ", _digits(quote)).translate(_ALIKE)
+def figures(text: str) -> tuple[Decimal, ...]:
+    """Every number that the text writes in digits, exact; number words are left to prose."""
+    return tuple(figure for figure, _, _ in _figures(_even(text)))
+
+
+def numbers(quote: str) -> Iterator[tuple[Decimal, str, str]]:
+    """Every number that the quote says, in digits or words, with what is before it and what is behind it."""
+    text = _even(quote)
+    yield from _figures(text)
+    for found in _WORD.finditer(text):
+        factor, end = _multiplier(text, found.end())
+        yield Decimal(_WORDS.get(found.group().lower(), 1)) * factor, text[: found.start()], text[end:]
+
+
+def _even(text: str) -> str:
+    return re.sub(r"[^\S\u00a0\u2009\u202f]+", " ", _digits(text)).translate(_ALIKE)
+
+
+def _figures(text: str) -> Iterator[tuple[Decimal, str, str]]:
+    """Numbers in digits, with what is before and behind them."""
     for pattern in (_NUMBER, _TIMES):
         for found in pattern.finditer(text):
             factor, end = _multiplier(text, found.end())
             yield Decimal(_bare(found.group())) * factor, text[: found.start()], text[end:]
-    for found in _WORD.finditer(text):
-        factor, end = _multiplier(text, found.end())
-        yield Decimal(_WORDS.get(found.group().lower(), 1)) * factor, text[: found.start()], text[end:]
 
 
 def _digits(text: str) -> str:

@@ -47,17 +47,13 @@ def planned(state: RunFold, name: str) -> None:
         raise BadInput(f"run {name} was stopped before it had a plan. Go on with: strop run --resume {name}")
 
 
-def chosen(state: RunFold, *, claim: str, row: str) -> tuple[Value, ...]:
-    """The values of a run, or those of one claim or unit.
+def chosen(state: RunFold, *, row: str) -> tuple[Value, ...]:
+    """The values of a run, or those of one unit.
 
     Raises:
-        BadInput: there is no such claim or unit.
+        BadInput: there is no such unit.
     """
     values = state.verdict.values if state.verdict else ()
-    if claim:
-        values = tuple(each for each in values if any(one.id.startswith(claim) for one in each.claims))
-        if not values:
-            raise BadInput(f"no claim {claim!r} in this run; the ids stand in files/claims.csv and the Sources sheet")
     if row:
         units = dict.fromkeys(each.row for each in values)
         values = tuple(each for each in values if each.row == row)

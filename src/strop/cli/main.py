@@ -291,7 +291,9 @@ def replay(
 @app.command()
 def show(
     name: Name,
-    claim: Annotated[str, typer.Option(metavar="ID", help="The value that this claim is behind.")] = "",
+    claim: Annotated[
+        str, typer.Option(metavar="ID", help="What this claim rests on: an id, or FILE:ROW.COLUMN, or FILE!SHEET!CELL.")
+    ] = "",
     row: Annotated[str, typer.Option(metavar="UNIT", help="The values of one unit.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Tell of it first, as it goes on, to its end.")] = False,
     project_folder: Home = Path(),
@@ -305,22 +307,33 @@ def show(
       strop show 01K9 --follow
       strop show 01K9 --row affairs
       strop show 01K9 --claim f8fd5544
+      strop show 01K9 --claim packages.csv:12.licence
+      strop show 01K9 --claim audit.xlsx!Sheet!B12
     """
-    from strop.app import open_project, state_of
+    from strop.app import lookup, open_project, state_of
+    from strop.cli.claim import claim_json, show_claim
     from strop.cli.console import err, out, print_json
     from strop.cli.follow import followed
     from strop.cli.look import chosen, show_run
     from strop.cli.show import show_value
 
-    folder = open_project(project_folder).find_run(name)
+    project = open_project(project_folder)
+    folder = project.find_run(name)
     if follow:
         followed(folder, console=err)
+    if claim:
+        found = lookup(project, folder, claim)
+        if as_json:
+            print_json(claim_json(found))
+        else:
+            show_claim(out, found)
+        return
     state = state_of(folder)
-    values = chosen(state, claim=claim, row=row)
+    values = chosen(state, row=row)
     if as_json:
         tally = state.run().tally if state.plan else None
         print_json({"run": name, "outcome": state.outcome, "plan": state.plan, "tally": tally, "values": values})
-    elif claim or row:
+    elif row:
         for value in values:
             show_value(out, value)
     else:

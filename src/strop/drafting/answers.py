@@ -65,12 +65,19 @@ def rows_schema(columns: Sequence[Column]) -> Object:
 
 
 def sourced(value: Schema) -> Object:
-    """A leaf of an answer: the value, the file it is from, and the words that state it."""
+    """A leaf of an answer: the value, the file it is from, and the words that state it; or the claims it rests on."""
     return Object(
         (
             Field("value", value),
-            Field("source", Text(300, nullable=True, note="path of a file you read")),
-            Field("quote", Text(1_000, nullable=True, note="copied word for word from the source")),
+            Field("source", Text(300, nullable=True, note="path of a file you read; or claim, or formula")),
+            Field(
+                "quote",
+                Text(
+                    1_000,
+                    nullable=True,
+                    note="copied word for word from the source; of a claim c3 or c3 c7; of a formula mean(c1, c2)",
+                ),
+            ),
         )
     )
 

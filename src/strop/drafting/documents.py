@@ -106,7 +106,7 @@ def _findings(
 ) -> list[Block]:
     blocks: list[Block] = []
     groups = (
-        ("Where documents and data disagree", [f for f in verdict.findings if f.kind == "disagreement"]),
+        ("Where documents and data disagree", [f for f in verdict.findings if f.kind in ("disagreement", "conflict")]),
         (
             "Corrected by the gate",
             [f for f in verdict.findings if f.kind == "recompute" and _standing(f, values) is Standing.CORRECTED],

@@ -32,6 +32,9 @@ from strop.types.schema import Json, object_of
 from strop.types.trial import Claim, Result, Run, Value, Verdict
 from strop.types.work import Output, Task, TaskId, UnitKey
 
+MOST_LISTED = 50
+"""Contradictions that a document tells."""
+
 
 def repair_of(task: Task) -> TaskId:
     """The task that does a maker's work again."""
@@ -117,7 +120,22 @@ def _standing(verdict: Verdict, key: str) -> list[Block]:
         f"Of {len(held)} statements in this document {counts[Standing.ACCEPTED]} were accepted, "
         f"{counts[Standing.UNVERIFIED]} are unverified and marked, {counts[Standing.REFUTED]} were taken out."
     )
-    return [Paragraph((sentence,)), *(Callout(line, tone="warning") for line in verdict.unchecked)]
+    return [
+        Paragraph((sentence,)),
+        *contradictions(verdict),
+        *(Callout(line, tone="warning") for line in verdict.unchecked),
+    ]
+
+
+def contradictions(verdict: Verdict) -> list[Block]:
+    """What sources or agents contradict each other in, both sides with their claims, and what was made of it."""
+    found = [finding for finding in verdict.findings if finding.kind == "conflict" and finding.artefact == "sources"]
+    if not found:
+        return []
+    items = tuple(Sentence(f"{one.locator}: {one.observed}. Taken: {one.expected}.") for one in found[:MOST_LISTED])
+    more = f"{len(found) - MOST_LISTED} more stand in the report of the run."
+    rest: list[Block] = [Callout(more)] if len(found) > MOST_LISTED else []
+    return [Heading(f"Where sources contradict each other: {len(found)}", level=2), Bullets(items), *rest]
 
 
 def _sources(verdict: Verdict, key: str) -> Block:

@@ -14,13 +14,16 @@ from typing import cast
 
 from strop.checking.bundle import Bundle
 from strop.checking.checks import OF_FILES, Check, is_check, parse_check
+from strop.checking.claims import bases, lifted, resting, unfollowed, unsupported
+from strop.checking.conflicts import CONTRADICTED, Dated, conflicts, keys_of, settle
 from strop.checking.judge import Evidence, Failure, judge
 from strop.checking.primitives import run_check
 from strop.checking.prose import unsaid
 from strop.checking.quotes import locate, states
+from strop.checking.repeats import repeated
 from strop.checking.siblings import outliers
 from strop.drafting.answers import answer_keys
-from strop.drafting.works import answers_of, left_over
+from strop.drafting.works import answers_of, left_over, repair_of
 from strop.errors import BadStream, JournalFault, StropError
 from strop.types.content import Standing
 from strop.types.fingerprint import digest
@@ -53,6 +56,8 @@ class Proofs:
     """The day that the ages of dates are counted from."""
     refuter: str = ""
     """Name of the refuting model; empty when none is configured."""
+    dates: Mapping[str, Dated] = field(default_factory=dict[str, Dated])
+    """When sources are from, by path, as far as that is known."""
 
 
 async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> Verdict:
@@ -82,6 +87,7 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         await hearing.hold(values, refute)
         values, more = hearing.weighed(values)
         findings = (*findings, *more)
+    values = lifted(values)
     values, broken = _ruled(values, (*_ordered(run.plan.spec), *_learned(proofs.rules)), proofs.today)
     findings = (*findings, *broken)
     return Verdict(
@@ -110,23 +116,53 @@ def _rows(run: Run) -> tuple[UnitKey, ...]:
 
 
 def _judge_made(run: Run, proofs: Proofs) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Values of planned prose: what the makers' last answers claim, by their quotes.
+    """Values of planned prose: what the makers' last answers claim, by their quotes and by what they follow from.
 
-    Where a maker has not landed, what the others found is judged in its place.
+    Where a maker has not landed, what the others found is judged in its place. What agents or sources
+    contradict each other in is settled by the order's rule, and listed.
     """
     keys = answer_keys(run.plan.spec.outputs)
     ordered = {
         (keys[output.file], column.name): column for output in run.plan.spec.outputs for column in output.columns
     }
     made = tuple(dict.fromkeys(claim for result in answers_of(run).values() for claim in result.claims))
+    held = {claim.id: claim for claim in run.claims}
     values: list[Value] = []
     findings: list[Finding] = []
     for claim in (*made, *left_over(run)):
-        key = claim.row.rpartition(".rows[")[0]
-        value, finding = _made(claim, ordered.get((key, claim.field)), proofs)
+        column = ordered.get((claim.row.rpartition(".rows[")[0], claim.field))
+        value, finding = _derived(claim, held, proofs) if claim.rests else _made(claim, column, proofs)
         values += [value] if value else []
         findings += [finding] if finding else []
-    return tuple(values), tuple(findings)
+    contradictions = conflicts(
+        _compared(run, made), rule=run.plan.spec.conflict, keys=keys_of(run.plan.spec.outputs), dates=proofs.dates
+    )
+    settled, listed = settle(values, contradictions)
+    return settled, (*findings, *listed, *repeated(settled))
+
+
+def _compared(run: Run, made: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Claims that may contradict each other: what was found, and what makers read themselves and quote rightly."""
+    makers = {name for task in run.plan.tasks if task.makes for name in (task.id, repair_of(task))}
+    found = (claim for result in run.results if result.task not in makers for claim in result.claims)
+    return (*found, *(claim for claim in made if not claim.rests and states(claim.value, claim.quote)))
+
+
+def _derived(claim: Claim, held: Mapping[str, Claim], proofs: Proofs) -> tuple[Value | None, Finding | None]:
+    """A claim that rests on others stands when they stand and it follows from them."""
+    row, name, below = claim.row, claim.field, bases(claim, held)
+    if claim.value is None:
+        return None, None
+    flaw = unsupported(claim, held, proofs.sources) or unfollowed(claim, held)
+    if not flaw:
+        why = f"recomputed: {claim.formula}" if claim.formula else f"rests on {len(claim.rests)} claims"
+        return Value(row, name, claim.value, Standing.UNVERIFIED, (claim, *below), (why,)), None
+    kind, rule = ("formula", "a derived value is what its formula gives") if claim.formula else (
+        "quote",
+        "what a sentence says stands in the claims it cites",
+    )  # fmt: skip
+    finding = Finding(kind, claim.task, f"{row}.{name}", flaw, str(claim.value)[:200], rule, claims=(claim.id,))
+    return Value(row, name, None, Standing.REFUTED, (claim, *below), (flaw,), claim.value), finding
 
 
 def _made(claim: Claim, column: Column | None, proofs: Proofs) -> tuple[Value | None, Finding | None]:
@@ -341,17 +377,24 @@ class _Hearing:
         return digest([value.row, value.field, value.value, self._passage(value)])[:12]
 
     def _passage(self, value: Value) -> str:
-        """The words around the claim's quote."""
-        claim = value.claims[0] if value.claims else None
-        if claim is None or claim.span is None:
+        """The words around the quotes it rests on; none where a program worked it out."""
+        if value.claims and value.claims[0].formula:
+            return ""
+        windows = [self._window(claim) for claim in (value.claims[1:] if resting(value) else value.claims[:1])]
+        return "\n[...]\n".join(window for window in dict.fromkeys(windows) if window)
+
+    def _window(self, claim: Claim) -> str:
+        if claim.span is None:
             return ""
         start, end = claim.span
         return self.proofs.sources.get(claim.source, "")[max(0, start - WINDOW) : end + WINDOW]
 
 
 def _disputed(value: Value) -> bool:
-    """The data contradict it: no reading of the document can settle that."""
-    return any(reason.startswith("data ") and reason != "data agree" for reason in value.reasons)
+    """The data or another source contradict it: no reading of the document can settle that."""
+    return CONTRADICTED in value.reasons or any(
+        reason.startswith("data ") and reason != "data agree" for reason in value.reasons
+    )
 
 
 # ---------------------------------------------------------------- rules and what is left

@@ -383,10 +383,13 @@ class Supervisor:
         plan = self.state.plan
         assert plan is not None, "a task can only start from a plan"
         results = self.state.results
-        inputs = tuple((need, results[need].output) for need in task.needs if need in results and results[need].landed)
+        landed = [results[need] for need in task.needs if need in results and results[need].landed]
+        inputs = tuple((result.task, result.output) for result in landed)
+        claims = tuple(claim for result in landed for claim in result.claims)
         earlier = results.get(task.id)
         notes = (earlier.failure, *earlier.notes) if attempt > 1 and earlier is not None else ()
-        return Assignment(task, attempt, inputs, plan.guidance, (*task.repairs, *notes), reserve=attempt >= STRIKES)
+        told = (*task.repairs, *notes)
+        return Assignment(task, attempt, inputs, plan.guidance, told, reserve=attempt >= STRIKES, claims=claims)
 
     async def _let_drain(self) -> None:
         """Give calls in flight their last seconds, then cancel; what is cut off stays open on record."""

@@ -44,6 +44,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRead:
+    """A source as it was read: its text is kept under its hash."""
+
+    path: str
+    """Project-relative, as claims name it."""
+    digest: str
+    """SHA-256 of the text: `Claim.source_hash`."""
+    at: float = 0.0
+    """Seconds since 1970; 0 where no clock was at hand."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one attempt at a task left: rows or an output, its claims, or the reason it failed."""
 
@@ -60,6 +72,8 @@ class Result:
     label: Label = Label()
     notes: tuple[str, ...] = ()
     """What whoever takes the task over should know; of failed attempts only."""
+    sources: tuple[SourceRead, ...] = ()
+    """What its claims were read from, and when."""
 
     @property
     def landed(self) -> bool:
@@ -80,7 +94,8 @@ class Finding:
     """One thing the gate found, in the form that a rule can be made of."""
 
     kind: str
-    """`schema`, `contract`, `quote`, `recompute`, `agreement`, `refuted`, `missing`, `disagreement`."""
+    """`schema`, `contract`, `quote`, `formula`, `recompute`, `agreement`, `refuted`, `missing`, `disagreement`,
+    `conflict`, `repeated`."""
     artefact: str
     """File or task."""
     locator: str
@@ -207,3 +222,13 @@ class Run:
     @property
     def claims(self) -> tuple[Claim, ...]:
         return tuple(claim for result in self.results for claim in result.claims)
+
+    @property
+    def sources(self) -> tuple[SourceRead, ...]:
+        """Every source that claims rest on, each text once, at its first reading."""
+        first: dict[tuple[str, str], SourceRead] = {}
+        for read in (read for result in self.results for read in result.sources):
+            held = first.get((read.path, read.digest))
+            if held is None or (read.at and read.at < held.at):
+                first[read.path, read.digest] = read
+        return tuple(first[key] for key in sorted(first))
