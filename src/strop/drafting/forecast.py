@@ -34,6 +34,7 @@ from itertools import chain
 from operator import mul
 
 from strop.drafting.makespan import Order, makespan
+from strop.drafting.stocks import Stock, stock_of
 from strop.types.money import Price, Usage, cost
 from strop.types.past import REPAIR, Like, PastRun, Sample
 
@@ -112,6 +113,18 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """The prompts of one wave."""
+
+    wave: int
+    """From 1; 0 for planner and verifier."""
+    prompt: Spread
+    """Tokens of all input classes."""
+    uncached: Spread
+    """The share of them that no cache serves, of 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What a plan is expected to use in all."""
 
@@ -132,6 +145,8 @@ class Forecast:
     """Their samples of like tasks."""
     unlike: int
     """Tasks of the plan that nothing in the past is like: taken by default."""
+    readings: tuple[Reading, ...] = ()
+    """By wave; those with prompts."""
 
 
 def forecast(load: Load, *, past: Sequence[PastRun], seed: str) -> Forecast | None:
@@ -165,6 +180,15 @@ def forecast(load: Load, *, past: Sequence[PastRun], seed: str) -> Forecast | No
         runs=len(runs),
         samples=sum(sample.like in likes for run in runs for sample in run.samples),
         unlike=unlike,
+        readings=tuple(
+            Reading(
+                wave,
+                spread(lambda total, wave=wave: total.prompts[wave].tokens),
+                spread(lambda total, wave=wave: total.prompts[wave].uncached),
+            )
+            for wave in range(1 + len(load.waves))
+            if any(total.prompts[wave].tokens for totals in drawn for total in totals)
+        ),
     )
 
 
@@ -181,6 +205,22 @@ def stretch_of(seconds: float, *, load: Load, lasted: Sequence[float], before: f
 
 
 @dataclass(frozen=True, slots=True)
+class Prompts:
+    """Prompt tokens of one wave."""
+
+    tokens: float = 0.0
+    cached: float = 0.0
+
+    @property
+    def uncached(self) -> float:
+        """Of 1; nothing read is nothing cached."""
+        return 1 - self.cached / self.tokens if self.tokens else 1.0
+
+    def __add__(self, other: Prompts) -> Prompts:
+        return Prompts(self.tokens + other.tokens, self.cached + other.cached)
+
+
+@dataclass(frozen=True, slots=True)
 class Total:
     """What the plan used, carried out once."""
 
@@ -190,41 +230,21 @@ class Total:
     nanos: int
     seconds: float
     agent_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Stock:
-    """Like tasks of one run by figure, a unit of work each; input by the tokens that were expected."""
-
-    steps: list[float]
-    seconds: list[float]
-    output: list[float]
-    input: list[float]
-    cached: list[float]
-    cache_write: list[float]
-    lost: list[float]
-
-    def joined(self, other: _Stock) -> _Stock:
-        """With another run's tasks, figure by figure brought to this one's mean."""
-        return _Stock(*(_levelled(getattr(self, name), getattr(other, name)) for name in _Stock.__slots__))
-
-
-def _levelled(own: list[float], other: list[float]) -> list[float]:
-    """`own`, then `other` scaled to its mean; that mean itself where `other` is nothing but zeros."""
-    mean, total = sum(own) / len(own), sum(other)
-    return [*own, *((each * mean * len(other) / total if total else mean) for each in other)]
+    prompts: list[Prompts]
+    """Of planner and verifier, then by wave."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Like jobs of a load, with what each is times a sample's unit."""
+    """Like jobs of a load, of as many units each."""
 
     usual: Sample
     places: tuple[int, ...]
-    units: tuple[int, ...] = ()
-    """Empty where each is 1."""
+    """By wave."""
+    waves: tuple[tuple[int, slice], ...]
+    """Which of `places` stand in which wave."""
     expected: tuple[int, ...] = ()
-    """Empty where each is 1."""
+    """Input tokens expected of each; empty where all are 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +255,11 @@ class _Drawn:
     seconds: list[float]
     usage: Usage
     lost: float
+    prompts: list[tuple[int, Prompts]]
+    """By wave."""
 
 
-NONE = _Drawn([], [], Usage(), 0.0)
+NONE = _Drawn([], [], Usage(), 0.0, [])
 
 
 @dataclass(slots=True)
@@ -275,11 +297,11 @@ class _Worlds:
     _groups: tuple[_Group, ...] = ()
     _order: Order | None = None
     _waves: list[list[int]] = field(default_factory=list[list[int]])
-    _stocks: dict[tuple[int, Like, int], _Stock] = field(default_factory=dict[tuple[int, Like, int], _Stock])
+    _stocks: dict[tuple[int, Like, int, int], Stock] = field(default_factory=dict[tuple[int, Like, int, int], Stock])
 
     def __post_init__(self) -> None:
         jobs = self.load.jobs
-        self._groups = tuple(_grouped([job.usual for job in jobs]))
+        self._groups = tuple(_grouped(jobs))
         self._order = Order.of([job.needs for job in jobs])
         self._waves = self.load.waves
 
@@ -305,6 +327,7 @@ class _Worlds:
             + round(sum(part.lost for part in parts)),
             seconds=span * run.stretch,
             agent_seconds=sum(tasks.seconds),
+            prompts=self._prompts(tasks, planning.usage + gate.usage),
         )
 
     @property
@@ -313,6 +336,12 @@ class _Worlds:
         usual = self.load.jobs[0].usual
         like = Like(usual.like.model, usual.like.prompt, REPAIR, usual.like.tools)
         return _for_one(usual, like)
+
+    def _prompts(self, tasks: _Drawn, main: Usage) -> list[Prompts]:
+        held = [Prompts(main.total - main.output, main.cached), *(Prompts() for _ in self._waves)]
+        for wave, prompts in tasks.prompts:
+            held[1 + wave] += prompts
+        return held
 
     def _nanos(self, work: Usage, planning: Usage, gate: Usage) -> int:
         load = self.load
@@ -323,41 +352,46 @@ class _Worlds:
         """Every job of the load, in its order."""
         steps, seconds = [0.0] * len(self.load.jobs), [0.0] * len(self.load.jobs)
         usage, lost = Usage(), 0.0
+        prompts: list[tuple[int, Prompts]] = []
         for group in self._groups:
             drawn = self._draw(place, group)
+            prompts += drawn.prompts
             for at, taken, lasted in zip(group.places, drawn.steps, drawn.seconds, strict=True):
                 steps[at], seconds[at] = taken, lasted
             usage, lost = usage + drawn.usage, lost + drawn.lost
-        return _Drawn(steps, seconds, usage, lost)
+        return _Drawn(steps, seconds, usage, lost, prompts)
 
     def _more(self, place: int, usual: Sample, count: int) -> _Drawn:
         """`count` tasks outside the plan."""
-        return self._draw(place, _group([usual] * count, range(count))) if count else NONE
+        return self._draw(place, _group([Job(usual)] * count, range(count))) if count else NONE
 
     def _draw(self, place: int, group: _Group) -> _Drawn:
         stock = self._stock(place, group.usual, len(group.places))
         picks = self.dice.picks(len(group.places), len(stock.steps))
+        read, cached, written = (
+            _scaled(column, picks, group.expected) for column in (stock.input, stock.cached, stock.cache_write)
+        )
+        output = sum(_picked(stock.output, picks))
         return _Drawn(
-            steps=_scaled(stock.steps, picks, group.units),
-            seconds=_scaled(stock.seconds, picks, group.units),
-            usage=Usage(
-                input=round(sum(_scaled(stock.input, picks, group.expected))),
-                cached=round(sum(_scaled(stock.cached, picks, group.expected))),
-                cache_write=round(sum(_scaled(stock.cache_write, picks, group.expected))),
-                output=round(sum(_scaled(stock.output, picks, group.units))),
-            ),
-            lost=sum(_scaled(stock.lost, picks, ())),
+            steps=_picked(stock.steps, picks),
+            seconds=_picked(stock.seconds, picks),
+            usage=Usage(round(sum(read)), round(sum(cached)), round(sum(written)), round(output)),
+            lost=sum(_picked(stock.lost, picks)),
+            prompts=[
+                (wave, Prompts(sum(read[part]) + sum(served := cached[part]) + sum(written[part]), sum(served)))
+                for wave, part in group.waves
+            ],
         )
 
-    def _stock(self, place: int, usual: Sample, count: int) -> _Stock:
+    def _stock(self, place: int, usual: Sample, count: int) -> Stock:
         """Like tasks of the run at `place`, `count` of them where others can help out."""
-        key = (place, usual.like, count)
+        key = (place, usual.like, usual.units, count)
         if key not in self._stocks:
-            stock = _stock_of(self._samples(place, usual.like) or [usual])
+            stock = stock_of(self._samples(place, usual.like) or [usual], units=usual.units)
             for run in (*self.runs[place + 1 :], *self.runs[:place]):
                 missing = count - len(stock.steps)
                 if missing > 0 and (same := _same(usual.like, run)):
-                    stock = stock.joined(_stock_of(same[:missing]))
+                    stock = stock.joined(stock_of(same, units=usual.units), most=missing)
             self._stocks[key] = stock
         return self._stocks[key]
 
@@ -378,23 +412,22 @@ def _near(like: Like, run: PastRun) -> list[Sample]:
     return [sample for sample in run.samples if (sample.like.model, sample.like.kind, sample.like.tools) == kin]
 
 
-def _grouped(usuals: Sequence[Sample]) -> Iterator[_Group]:
-    places: dict[Like, list[int]] = {}
-    for place, usual in enumerate(usuals):
-        places.setdefault(usual.like, []).append(place)
+def _grouped(jobs: Sequence[Job]) -> Iterator[_Group]:
+    places: dict[tuple[Like, int], list[int]] = {}
+    for place in sorted(range(len(jobs)), key=lambda place: jobs[place].wave):
+        places.setdefault((jobs[place].usual.like, jobs[place].usual.units), []).append(place)
     for held in places.values():
-        yield _group([usuals[place] for place in held], held)
+        yield _group([jobs[place] for place in held], held)
 
 
-def _group(usuals: Sequence[Sample], places: Sequence[int]) -> _Group:
-    units = tuple(usual.units for usual in usuals)
-    expected = tuple(usual.expected for usual in usuals)
-    return _Group(
-        usuals[0],
-        tuple(places),
-        units if any(count != 1 for count in units) else (),
-        expected if any(count != 1 for count in expected) else (),
-    )
+def _group(jobs: Sequence[Job], places: Sequence[int]) -> _Group:
+    """Like jobs, sorted by wave."""
+    expected = tuple(job.usual.expected for job in jobs)
+    waves, start = list[tuple[int, slice]](), 0
+    for wave, count in Counter(job.wave for job in jobs).items():
+        waves.append((wave, slice(start, start + count)))
+        start += count
+    return _Group(jobs[0].usual, tuple(places), tuple(waves), expected if any(count != 1 for count in expected) else ())
 
 
 def _for_one(usual: Sample, like: Like) -> Sample:
@@ -405,26 +438,17 @@ def _for_one(usual: Sample, like: Like) -> Sample:
     return Sample(like, max(1, usual.steps // units), share, seconds=seconds, expected=max(1, usual.expected // units))
 
 
-def _stock_of(samples: Sequence[Sample]) -> _Stock:
-    return _Stock(
-        steps=[sample.steps / sample.units for sample in samples],
-        seconds=[sample.seconds / sample.units for sample in samples],
-        output=[sample.usage.output / sample.units for sample in samples],
-        input=[sample.usage.input / sample.expected for sample in samples],
-        cached=[sample.usage.cached / sample.expected for sample in samples],
-        cache_write=[sample.usage.cache_write / sample.expected for sample in samples],
-        lost=[float(sample.lost) for sample in samples],
-    )
-
-
 def _beside(steps: Sequence[float], at_once: int) -> float:
     """Critical steps of these calls: calls that overlap count as one stage, others one by one."""
     return max(steps, default=0) if at_once > 1 else sum(steps)
 
 
+def _picked(column: list[float], picks: list[int]) -> list[float]:
+    return list(map(column.__getitem__, picks))
+
+
 def _scaled(column: list[float], picks: list[int], times: Sequence[int]) -> list[float]:
-    picked = map(column.__getitem__, picks)
-    return list(map(mul, picked, times)) if times else list(picked)
+    return list(map(mul, map(column.__getitem__, picks), times)) if times else _picked(column, picks)
 
 
 # ---------------------------------------------------------------- from totals to P50 and P90
