@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from strop.drafting.forecast import ENOUGH, Forecast, Job, Load, Spread, forecast
+from strop.drafting.forecast import Forecast, Job, Load, forecast
+from strop.drafting.spreads import ENOUGH, Spread
 from strop.types.fingerprint import digest
 from strop.types.money import Usage, cost, worst_case
 from strop.types.past import GATE, PLANNING, Like, PastRun, Sample

@@ -27,9 +27,17 @@ class Stock:
     cache_write: list[float]
     lost: list[float]
 
-    def joined(self, other: Stock, *, most: int) -> Stock:
-        """With `most` of another run's tasks, figure by figure brought to this one's mean."""
-        return Stock(*(_levelled(getattr(self, name), getattr(other, name)[:most]) for name in Stock.__slots__))
+    def joined(self, other: Stock, *, most: int, level: Stock) -> Stock:
+        """With `most` of another run's tasks, figure by figure brought to the mean of `level`."""
+        return Stock(
+            *(
+                [*getattr(self, name), *_levelled(getattr(other, name)[:most], getattr(level, name))]
+                for name in Stock.__slots__
+            )
+        )
+
+
+EMPTY = Stock([], [], [], [], [], [], [])
 
 
 def stock_of(samples: Sequence[Sample], *, units: int) -> Stock:
@@ -94,7 +102,7 @@ def _together(parts: Sequence[Sample]) -> Sample:
     )
 
 
-def _levelled(own: list[float], other: list[float]) -> list[float]:
-    """`own`, then `other` scaled to its mean; that mean itself where `other` is nothing but zeros."""
-    mean, total = sum(own) / len(own), sum(other)
-    return [*own, *((each * mean * len(other) / total if total else mean) for each in other)]
+def _levelled(column: list[float], level: list[float]) -> list[float]:
+    """Scaled to the mean of `level`; that mean itself where the column is nothing but zeros."""
+    mean, total = sum(level) / len(level), sum(column)
+    return [each * mean * len(column) / total if total else mean for each in column]
