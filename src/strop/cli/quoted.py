@@ -41,14 +41,14 @@ def quote_basis(quote: Quote) -> str:
 
 
 def quote_caching(quote: Quote) -> str:
-    """How much of each wave's prompt the provider's cache is expected to serve, as one line; empty where unknown."""
-    if not quote.caching:
+    """How much of each wave's prompt the provider's cache is expected to serve, as one line; empty where nothing."""
+    if not any(each.p50 for each in quote.caching):
         return ""
     shares = (
-        f"{wave_name(each.wave)}: {percent(each.p50)} (over {percent(each.least)} 9 of 10 times)"
+        f"{wave_name(each.wave)}: {percent(each.p50)} (9 of 10 times over {percent(each.least)})"
         for each in quote.caching
     )
-    return f"prompt tokens from the provider's cache, by wave: {', '.join(shares)}"
+    return f"prompt tokens from the provider's cache, by wave: {'; '.join(shares)}"
 
 
 def _counted(p50: int, p90: int, cap: int) -> tuple[str, str, str]:
