@@ -216,16 +216,17 @@ def test_what_caches_serve_is_told_by_wave() -> None:
     warm = replace(DONE, like=replace(LIKE, prompt="aggregate"), usage=Usage(input=100, cached=900))
     planning = Sample(Like("p", "decompose", PLANNING), 1, Usage(input=300, cached=100, cache_write=100, output=9))
     last = Job(replace(USUAL, like=warm.like), (1,), wave=1)
-    plan = replace(load(last, *[Job(USUAL)] * 4, Job(USUAL, (2,), wave=1)), planning=(planning, Price()))
+    long = Job(replace(USUAL, expected=3), (1,), wave=1)
+    plan = replace(load(last, Job(USUAL), long, *[Job(USUAL)] * 3), planning=(planning, Price()))
     found = drawn(plan, *(PastRun(f"{number}", (DONE, warm, planning)) for number in range(ENOUGH)))
 
     assert [(each.wave, each.prompt.p50) for each in found.readings] == [
         (0, pytest.approx(500)),
         (1, pytest.approx(4 * 1_230)),
-        (2, pytest.approx(1_000 + 1_230)),
+        (2, pytest.approx(1_000 + 3 * 1_230)),
     ]
     served = [1 - each.uncached.p90 for each in found.readings]
-    assert served == pytest.approx([100 / 500, 200 / 1_230, (900 + 200) / 2_230])
+    assert served == pytest.approx([100 / 500, 200 / 1_230, (900 + 600) / 4_690])
 
 
 def test_calls_of_unknown_outcome_are_paid_as_they_were_booked() -> None:
