@@ -164,9 +164,9 @@ def test_critical_steps_are_the_longest_of_each_wave() -> None:
     assert found.critical_steps.p90 == pytest.approx(8)
 
 
-def read(units: int, *steps: int, kind: str = "read") -> tuple[Sample, ...]:
+def read(units: int, *steps: int) -> tuple[Sample, ...]:
     """Readings of so many units each."""
-    like = Like("m", "reader-1", kind)
+    like = Like("m", "reader-1", "read")
     return tuple(Sample(like, each, Usage(input=100 * units), units=units, expected=100 * units) for each in steps)
 
 
@@ -182,7 +182,7 @@ def read(units: int, *steps: int, kind: str = "read") -> tuple[Sample, ...]:
 )
 def test_the_longest_batch_is_as_long_as_its_units(units: int, held: tuple[Sample, ...], critical: int) -> None:
     """A past of other batches is drawn by the unit: neither a third of a batch nor three times one unit."""
-    plan = load(*[Job(*read(units, units))] * (6 // units))
+    plan = load(*[Job(read(units, units)[0])] * (6 // units))
     found = drawn(plan, *(PastRun(f"{number}", held) for number in range(ENOUGH)))
 
     assert found.critical_steps.p90 == pytest.approx(critical)
@@ -193,7 +193,7 @@ def test_batches_as_large_as_the_plans_are_borrowed_before_others_are_taken_apar
     """How batches of three vary is told by batches of three, at the level of each run's own single units."""
     past = [PastRun(f"{number:02}", read(3, 3, 3, 9)) for number in range(10)]
     past += [PastRun(f"{number:02}", read(1, *[2] * 9)) for number in range(10, 20)]
-    found = drawn(load(*[Job(*read(3, 3))] * 3), *past)
+    found = drawn(load(*[Job(read(3, 3)[0])] * 3), *past)
 
     assert found.critical_steps.p90 == pytest.approx(9 * 6 / 5), "three, three and nine, at six a batch"
 
