@@ -148,10 +148,19 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: str) -> 
 def pace_of(project: Project, card: ModelCard) -> Pace:
     """How fast the worker is, where no run had the like of a task: as measured in its newest, else a default."""
     row = project.db.pace(card.name)
-    at_once = 1 if card.local else 300
-    if row is not None:
-        return Pace(row.p50, row.p90, row.output, measured=f"{row.calls} calls of run {row.run}", at_once=at_once)
-    return Pace(4.0, 8.0, 90, at_once=1) if card.local else Pace(6.0, 15.0, 300, at_once=at_once)
+    pace = Pace(4.0, 8.0, 90, at_once=1) if card.local else Pace(6.0, 15.0, 300, at_once=300)
+    pace = replace(pace, heads=_heads_of(project, card))
+    if row is None:
+        return pace
+    return replace(pace, p50=row.p50, p90=row.p90, output=row.output, measured=f"{row.calls} calls of run {row.run}")
+
+
+def _heads_of(project: Project, card: ModelCard) -> int | None:
+    """`Pace.heads`: the model in this process keeps any head, a provider those that one call warms."""
+    limits = project.config.settings.limits
+    if card.local:
+        return 0
+    return limits.warm_least if limits.warm_first and project.config.entry(card.name)[1].prefix_cache else None
 
 
 def note_past(project: Project, state: RunFold, *, spending: Spending, terrain: Terrain) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from strop.app import Ended
 from strop.cli.guard import NEXT
-from strop.cli.quoted import quote_basis, quote_table
+from strop.cli.quoted import quote_basis, quote_caching, quote_table
 from strop.loop.cycle import Turn
 from strop.renderers.story import Comparison
 from strop.reporting import classes, measures, percent, quoted, wave_name
@@ -53,6 +53,8 @@ def show_plan(console: Console, plan: Plan) -> None:
     console.print()
     console.print(quote_table(quote, budget=plan.spec.budget))
     console.print(f"  waves {quote.waves}", highlight=False)
+    if caching := quote_caching(quote):
+        console.print(Padding(caching, INDENT), highlight=False)
     if basis := quote_basis(quote):
         console.print(Padding(basis, INDENT), highlight=False)
     for binding in plan.bindings:

@@ -8,15 +8,17 @@ no P90 passes them, since the run stops there.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from strop.drafting.forecast import ENOUGH, Forecast, Job, Load, Spread, forecast
+from strop.drafting.forecast import Forecast, Job, Load, forecast
+from strop.drafting.spreads import ENOUGH, Spread
 from strop.types.fingerprint import digest
 from strop.types.money import Usage, cost, worst_case
 from strop.types.past import GATE, PLANNING, Like, PastRun, Sample
 from strop.types.work import (
     Binding,
+    CachedShare,
     Exemplar,
     Kind,
     Output,
@@ -51,6 +53,8 @@ class Pace:
     """Where the figures come from: `12 calls of run 01K…`; empty for a default."""
     at_once: int = 300
     """Calls the endpoint serves in parallel."""
+    heads: int | None = None
+    """Bytes of the shortest head that its cache keeps once one call has gone ahead; None where it keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class _Share:
     worst: int
     calls: int = 0
     turns: int = 0
+    cached: int = 0
+    """Of `input`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +105,14 @@ class _Counts:
     steps: Spread
     critical: Spread
     tokens: Spread
-    classes: tuple[Spread, Spread, Spread, Spread]
+    classes: tuple[Spread, ...]
+    """In the order of `Usage`."""
     nanos: Spread
     minutes: Spread
     alone: float
     """Minutes of one agent alone."""
     basis: str
+    caching: tuple[CachedShare, ...]
 
 
 def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
@@ -134,6 +142,7 @@ def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
         critical_steps_p90=int(critical.p90),
         classes=TokenRanges(*(_range(spread, worst_tokens, most=tokens.p90) for spread in counts.classes)),
         basis=counts.basis,
+        caching=counts.caching,
     )
 
 
@@ -164,11 +173,11 @@ def load_of(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Load:
     """The plan as far as a forecast depends on it."""
     places = {task.id: place for place, task in enumerate(tasks)}
     depth = {name: at for at, stage in enumerate(waves(tuple(tasks))) for name in stage}
-    inputs = input_tokens(tasks, grounds=grounds)
+    inputs, cached = input_tokens(tasks, grounds=grounds), cached_tokens(tasks, grounds=grounds)
     model, pace = grounds.worker.model, grounds.pace
     jobs = tuple(
-        Job(_usual(task, asked, model, pace), tuple(places[need] for need in task.needs), depth[task.id])
-        for task, asked in zip(tasks, inputs, strict=True)
+        Job(_usual(task, asked, served, model, pace), tuple(places[need] for need in task.needs), depth[task.id])
+        for task, asked, served in zip(tasks, inputs, cached, strict=True)
     )
     by_role = {share.binding.role: share for share in _other_shares(spec, tasks, grounds)}
     planner, verifier = by_role.get("planner"), by_role.get("verifier")
@@ -203,13 +212,13 @@ def gate_like(binding: Binding) -> Like:
     return Like(binding.model, "refute", GATE)
 
 
-def _usual(task: Task, inputs: int, model: str, pace: Pace) -> Sample:
+def _usual(task: Task, inputs: int, cached: int, model: str, pace: Pace) -> Sample:
     """What a task is taken for where nothing like it was ever done."""
     steps, reads = expected_steps(task), task.kind is TaskKind.READ
     return Sample(
         like_of(task, model=model),
         steps,
-        Usage(input=inputs, output=steps * pace.output),
+        Usage(input=inputs - cached, cached=cached, output=steps * pace.output),
         seconds=steps * pace.p50,
         units=max(1, len(task.units)),
         expected=max(1, inputs) if reads else 1,
@@ -236,7 +245,12 @@ def _drawn(drawn: Forecast, agents: int) -> _Counts:
         minutes=Spread(drawn.milliseconds.p50 / 60_000, drawn.milliseconds.p90 / 60_000),
         alone=drawn.agent_seconds / 60,
         basis=f"drawn from {drawn.samples:,} like tasks of {runs}{unlike}{assumed}",
+        caching=tuple(_share(each.wave, each.prompt.p50, each.uncached) for each in drawn.readings),
     )
+
+
+def _share(wave: int, prompt: float, uncached: Spread) -> CachedShare:
+    return CachedShare(wave, round(prompt), *(round(max(0.0, 1 - each), 4) for each in (uncached.p50, uncached.p90)))
 
 
 # ---------------------------------------------------------------- by default
@@ -245,7 +259,10 @@ def _drawn(drawn: Forecast, agents: int) -> _Counts:
 def _default(load: Load, shares: Sequence[_Share], grounds: Grounds) -> _Counts:
     """Rough figures of our own, spread by factors of our own."""
     inputs, outputs = sum(share.input for share in shares), sum(share.output for share in shares)
-    money = sum(cost(Usage(input=share.input, output=share.output), share.binding.price) for share in shares)
+    cached = sum(share.cached for share in shares)
+    money = sum(
+        cost(Usage(share.input - share.cached, share.cached, 0, share.output), share.binding.price) for share in shares
+    )
     waves = (sum(load.jobs[place].usual.steps for place in wave) for wave in load.waves)
     turns = max(sum(math.ceil(steps / load.agents) for steps in waves), load.chain)
     turns += sum(share.turns for share in shares)
@@ -255,12 +272,22 @@ def _default(load: Load, shares: Sequence[_Share], grounds: Grounds) -> _Counts:
         steps=_wider(load.steps + sum(share.calls for share in shares), TOKENS_MORE),
         critical=_wider(load.chain + sum(share.calls > 0 for share in shares), TOKENS_MORE),
         tokens=_wider(inputs + outputs, TOKENS_MORE),
-        classes=(_wider(inputs, TOKENS_MORE), _wider(0, 1), _wider(0, 1), _wider(outputs, TOKENS_MORE)),
+        classes=tuple(_wider(each, TOKENS_MORE) for each in (inputs - cached, cached, 0, outputs)),
         nanos=_wider(money, MONEY_MORE),
         minutes=Spread(turns * pace.p50 / 60, turns * pace.p90 / 60),
         alone=load.steps * pace.p50 / 60,
         basis=f"a default: no run here had most of its tasks like these with {grounds.worker.model}{own}",
+        caching=tuple(_foreseen_caching(load)) if cached else (),
     )
+
+
+def _foreseen_caching(load: Load) -> Iterator[CachedShare]:
+    """What heads alone make, by wave of the plan."""
+    for number, wave in enumerate(load.waves, 1):
+        used = sum((load.jobs[place].usual.usage for place in wave), Usage())
+        prompt = used.total - used.output
+        if prompt:
+            yield _share(number, prompt, _wider(1 - used.cached / prompt, TOKENS_MORE))
 
 
 def _wider(p50: float, factor: float) -> Spread:
@@ -275,7 +302,13 @@ def _shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> tuple[_Share
     steps = sum(map(expected_steps, tasks))
     inputs = sum(input_tokens(tasks, grounds=grounds))
     most_steps = min(sum(task.steps for task in tasks), spec.budget.steps)
-    work = _Share(grounds.worker, inputs, steps * grounds.pace.output, most_steps * grounds.worker.output)
+    work = _Share(
+        grounds.worker,
+        inputs,
+        steps * grounds.pace.output,
+        most_steps * grounds.worker.output,
+        cached=sum(cached_tokens(tasks, grounds=grounds)),
+    )
     return work, *_other_shares(spec, tasks, grounds)
 
 
@@ -349,6 +382,21 @@ def input_tokens(tasks: Sequence[Task], *, grounds: Grounds) -> tuple[int, ...]:
     heads = {key: _head(*key, grounds) for key in {(task.prompt, task.reader) for task in tasks}}
     material = sum(grounds.sizes.values()) // max(len(grounds.sizes), 1)
     return tuple(_input_tokens(task, heads[task.prompt, task.reader], material, grounds.sizes) for task in tasks)
+
+
+def cached_tokens(tasks: Sequence[Task], *, grounds: Grounds) -> tuple[int, ...]:
+    """What of `input_tokens` the endpoint's cache serves: each head is paid once, by the call that goes ahead.
+
+    Heads alone: what an agent's own turns add to its prompt is cached too, but how much hangs on its tools.
+    """
+    least, warm, cached = grounds.pace.heads, set[tuple[str, int]](), list[int]()
+    for task in tasks:
+        key = (task.prompt, task.reader)
+        head = _head(*key, grounds)
+        kept = least is not None and head >= least
+        cached.append((expected_steps(task) - (key not in warm)) * (head // 4) if kept else 0)
+        warm.add(key)
+    return tuple(cached)
 
 
 def _head(prompt: str, reader: int, grounds: Grounds) -> int:

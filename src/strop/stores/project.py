@@ -163,12 +163,12 @@ class ProjectDb:
             heads = db.execute(
                 f"SELECT run, gate, repairs, stretch FROM past WHERE run IN ({runs}) ORDER BY run DESC", (*models,)
             ).fetchall()
-            rows = db.execute(
+            samples: dict[str, list[Sample]] = {}
+            likes: dict[Like, Like] = {}
+            for run, *row in db.execute(
                 f"SELECT * FROM sample WHERE run IN ({runs}) AND model IN ({marks}) ORDER BY rowid", (*models, *models)
-            ).fetchall()
-        samples: dict[str, list[Sample]] = {}
-        for run, *row in rows:
-            samples.setdefault(run, []).append(_sample(row))
+            ):
+                samples.setdefault(run, []).append(_sample(row, likes))
         return tuple(PastRun(run, tuple(samples[run]), *figures) for run, *figures in heads)
 
     @contextmanager
@@ -195,10 +195,11 @@ def _sample_row(run: str, sample: Sample) -> tuple[str | int | float, ...]:
     )
 
 
-def _sample(row: Sequence[Any]) -> Sample:
-    """The columns behind `run`, as SQLite gives them."""
+def _sample(row: Sequence[Any], likes: dict[Like, Like]) -> Sample:
+    """The columns behind `run`, as SQLite gives them; of equal likenesses one is held, with its texts."""
     model, prompt, kind, tools, steps, *rest = row
-    return Sample(Like(model, prompt, kind, bool(tools)), steps, Usage(*rest[:4]), *rest[4:])
+    like = Like(model, prompt, kind, bool(tools))
+    return Sample(likes.setdefault(like, like), steps, Usage(*rest[:4]), *rest[4:])
 
 
 if TYPE_CHECKING:

@@ -293,6 +293,20 @@ class TokenRanges:
 
 
 @dataclass(frozen=True, slots=True)
+class CachedShare:
+    """How much of one wave's prompt a provider's cache is expected to serve; repairs are left out."""
+
+    wave: int
+    """From 1; 0 for planner and verifier, as in a run's own figures."""
+    prompt: int
+    """Tokens of all input classes, the median."""
+    p50: float
+    """Of 1."""
+    least: float
+    """Of 1; the share is greater nine times of ten."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a plan will cost in all, planner, gate and repairs included; shown before a cent is spent."""
 
@@ -322,6 +336,8 @@ class Quote:
     classes: TokenRanges = TokenRanges()
     basis: str = ""
     """What the figures rest on: how many tasks of which runs, or that they are a default."""
+    caching: tuple[CachedShare, ...] = ()
+    """By wave, in their order; those of which something is known."""
 
 
 @dataclass(frozen=True, slots=True)
