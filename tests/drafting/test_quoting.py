@@ -150,7 +150,7 @@ def test_every_role_counts(past: tuple[PastRun, ...]) -> None:
         assert less.nanos.worst < more.nanos.worst
     assert (alone.gate_nanos, alone.gate_steps) == (0, 0)
     assert judged.gate_nanos == whole.gate_nanos > 0
-    assert judged.gate_steps == 4 * calls
+    assert judged.gate_steps == 2 * (1 + spec.repairs) * calls, "each call with its repair turn, in each round"
 
 
 @pytest.mark.parametrize("past", [(), tuple(map(run, range(3)))], ids=["default", "drawn"])

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
-
-import orjson
 
 from strop.app.parts import SystemChance, SystemClock, build_model, inside_of
 from strop.app.project import Project, new_run_id, state_of
 from strop.app.turn import Cached, proofs_of, thinker
-from strop.errors import BadStream
 from strop.loop.deliver import held_to_contract
 from strop.loop.specify import DRAFT, draft, drafted
 from strop.loop.verify import sealed, verify
@@ -20,10 +16,9 @@ from strop.stores.sqlite import SqliteJournal
 from strop.swarm.agent import AgentLoop
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.supervise import Supervisor
-from strop.types.events import CallAnswered, RunClosed, RunOpened
+from strop.types.events import RunClosed, RunOpened
 from strop.types.fingerprint import digest_bytes
 from strop.types.money import nanos
-from strop.types.schema import Json, validate
 from strop.types.trial import Deliverable, Delivery, Finding, Outcome, Severity, Verdict
 from strop.types.work import Budget, Task, TaskId, TaskKind
 from strop.version import __version__
@@ -41,7 +36,8 @@ async def verify_again(project: Project, folder: Path) -> Verdict:
     run = state.run()
     _, material = inside_of(project, run.plan.spec)
     proofs = proofs_of(project, run, Cached(material.read_text), project.rules(), verifier=_refuter(state))
-    verdict = await verify(run, proofs=proofs, refute=partial(_on_record, state) if proofs.refuter else None)
+    proofs = replace(proofs, earlier=state.verdict.words if state.verdict else ())
+    verdict = await verify(run, proofs=proofs)
     findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict)
     changed = tuple(_unlike(folder / "files", file) for file in state.files.values())
     return sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
@@ -49,24 +45,6 @@ async def verify_again(project: Project, folder: Path) -> Verdict:
 
 def _refuter(state: RunFold) -> str:
     return state.verdict.refuter if state.verdict else ""
-
-
-async def _on_record(state: RunFold, task: Task) -> Json:
-    """What a model answered to this task in the run.
-
-    Raises:
-        BadStream: nothing on record fits.
-    """
-    for step in range(task.steps, 0, -1):
-        for body in state.steps_of(task.id, 1, step):
-            if isinstance(body, CallAnswered):
-                try:
-                    answer = cast("Json", orjson.loads(body.text))
-                except orjson.JSONDecodeError:
-                    continue
-                if not validate(task.schema, answer):
-                    return answer
-    raise BadStream("no answer to this is on record")
 
 
 def _unlike(folder: Path, file: Deliverable) -> Finding | None:

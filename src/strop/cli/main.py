@@ -309,7 +309,7 @@ def show(
     from strop.app import open_project, state_of
     from strop.cli.console import err, out, print_json
     from strop.cli.follow import followed
-    from strop.cli.look import chosen, show_run
+    from strop.cli.look import chosen, show_run, told_of
     from strop.cli.show import show_value
 
     folder = open_project(project_folder).find_run(name)
@@ -319,7 +319,16 @@ def show(
     values = chosen(state, claim=claim, row=row)
     if as_json:
         tally = state.run().tally if state.plan else None
-        print_json({"run": name, "outcome": state.outcome, "plan": state.plan, "tally": tally, "values": values})
+        print_json(
+            {
+                "run": name,
+                "outcome": state.outcome,
+                "verdict": told_of(state),
+                "plan": state.plan,
+                "tally": tally,
+                "values": values,
+            }
+        )
     elif claim or row:
         for value in values:
             show_value(out, value)

@@ -349,7 +349,7 @@ class Supervisor:
             return Result(task.id, failure=f"{type(caught).__name__}: {caught}")
 
     def _started(self, start: Start) -> AttemptStarted:
-        role = "reserve" if self.reserve and start.attempt >= STRIKES else "worker"
+        role = "reserve" if self.reserve and (start.task.reserve or start.attempt >= STRIKES) else "worker"
         return AttemptStarted(start.task.id, start.attempt, model=role)
 
     def _cost(self, task: TaskId) -> Cost:
@@ -375,7 +375,8 @@ class Supervisor:
         inputs = tuple((need, results[need].output) for need in task.needs if need in results and results[need].landed)
         earlier = results.get(task.id)
         notes = (earlier.failure, *earlier.notes) if attempt > 1 and earlier is not None else ()
-        return Assignment(task, attempt, inputs, plan.guidance, (*task.repairs, *notes), reserve=attempt >= STRIKES)
+        other = task.reserve or attempt >= STRIKES
+        return Assignment(task, attempt, inputs, plan.guidance, (*task.repairs, *notes), reserve=other)
 
     async def _let_drain(self) -> None:
         """Give calls in flight their last seconds, then cancel; what is cut off stays open on record."""
