@@ -227,6 +227,8 @@ def team(asked: Asked) -> Reply:
         return said(proposal())
     if "You look for errors" in asked.system:
         return said(verdicts(asked.user))
+    if "You look for contradictions" in asked.system:
+        return said({"contradictions": []})
     if "leaves a skill behind" in asked.system:
         return said({"description": DESCRIPTION})
     if "You are one specialist" in asked.system:

@@ -59,6 +59,8 @@ class Bench:
     floor: float = FLOOR
     earlier: tuple[Word, ...] = ()
     """Words of this run's rounds before."""
+    room: int = 0
+    """Characters of the whole delivery that one call may hold; 0 where it is not looked over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from strop.types.work import (
 STEPS_PER_AGENT = 13
 BATCH, PLANTED, AT_ONCE = 8, 2, 32
 """Claims in one call to the refuting model, seeded flaws beside them, and such calls at once, as in `verify`."""
-CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS = 300, 60, 150
-"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task."""
+CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS, STATEMENT_TOKENS = 300, 60, 150, 30
+"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task, a claim alone."""
 TRACE_TOKENS, DESCRIPTION_TOKENS = 1_500, 150
 """The same of a run as its describer is shown it, and of a skill's description."""
 TOKENS_MORE, MONEY_MORE = 1.3, 1.4
@@ -293,8 +293,10 @@ def _other_shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> list[_
     if planner is not None and (grounds.files is not None or grounds.learns):
         shares.append(_planner_share(planner, spec, tasks, grounds))
     if verifier is not None:
-        calls = expected_calls(spec, tasks=tasks)
-        asked = calls * (len(grounds.prompts["refute"]) // 4 + (BATCH + PLANTED) * CLAIM_TOKENS)
+        calls = expected_calls(spec, tasks=tasks) + 1  # the look over the whole
+        asked = BATCH * calls * STATEMENT_TOKENS + calls * (
+            len(grounds.prompts["refute"]) // 4 + (BATCH + PLANTED) * CLAIM_TOKENS
+        )
         worst = 2 * (1 + spec.repairs) * calls * verifier.output
         turns = math.ceil(calls / max(spec.budget.agents, 1))
         answered = calls * (BATCH + PLANTED) * VERDICT_TOKENS

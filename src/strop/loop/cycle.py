@@ -156,8 +156,7 @@ async def _planned(spec: Spec, shop: Shop) -> None:
 async def _judged(ran: Run, shop: Shop) -> Verdict:
     """Values first. A stopped run is judged without a model: its money is spent; what it said before holds."""
     refute = None if ran.stopped or shop.refute is None else partial(_refute_or_stop, shop, shop.refute)
-    before = shop.desk.state.verdict
-    proofs = replace(shop.proofs(ran), earlier=before.words if before is not None else ())
+    proofs = replace(shop.proofs(ran), before=shop.desk.state.verdict)
     verdict = await verify(ran, proofs=proofs, refute=refute)
     await shop.desk.record(VerdictGiven(verdict, shop.desk.state.rounds + 1))
     return verdict

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from strop.checking.bundle import bundle_tasks, by_id, contradictions
 from strop.checking.calibration import FLOOR
 from strop.checking.checks import parse_check, run_check
 from strop.checking.headlines import headline
@@ -39,6 +40,7 @@ from strop.types.trial import (
 )
 from strop.types.work import Column, Task, UnitKey
 
+SILENT = "No refuting model ran"
 AT_ONCE = 32
 """Most calls to the refuting model at the same time."""
 
@@ -61,8 +63,8 @@ class Proofs:
     """What that model, under this prompt, found of planted flaws in earlier runs."""
     floor: float = FLOOR
     """Least share of planted flaws that it has to find."""
-    earlier: tuple[Word, ...] = ()
-    """What it said in this run's rounds before."""
+    before: Verdict | None = None
+    """The verdict of this run's round before: what the model said in it holds, and is not paid twice."""
 
 
 async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> Verdict:
@@ -85,9 +87,10 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         values, findings = _judge_made(run, proofs)
     findings = (*findings, *_missing(run), *_unread(run))
     heard = None
-    if refute is not None or proofs.earlier:
-        heard = await hear(values, bench=_bench(run, proofs), refute=refute, at_once=run.plan.spec.budget.agents)
+    if refute is not None or (proofs.before is not None and proofs.before.words):
+        heard = await hear(values, bench=bench_of(run, proofs), refute=refute, at_once=run.plan.spec.budget.agents)
         values, findings = heard.values, (*findings, *heard.findings)
+        findings = (*findings, *(_kept(proofs.before, values) if refute is None else ()))
     values, broken = _ruled(values, proofs.rules)
     findings = (*findings, *broken)
     refuter = proofs.refuter if heard else ""
@@ -233,7 +236,47 @@ async def hear(values: Sequence[Value], *, bench: Bench, refute: Refute | None, 
     order = {question.id: place for place, question in enumerate(q for batch in found.batches for q in batch)}
     words = (*bench.earlier, *sorted(found.words, key=lambda word: order[word.id]))
     judged, findings, worth = weighed(values, words, bench)
+    if refute is not None and bench.room:
+        more, unseen = await _looked_over(judged, bench, refute)
+        findings, silences = (*findings, *more), (*silences, *unseen)
     return Hearing(judged, findings, worth, words, coverage(found, words) if words else "", silences)
+
+
+async def _looked_over(
+    values: Sequence[Value], bench: Bench, refute: Refute
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """(contradictions between parts of the delivery, why some were not looked for)."""
+    tasks, left = bundle_tasks(values, room=bench.room)
+    held, findings = by_id(values), list[Finding]()
+    silences = [f"{left:,} statements were not compared with the rest: the model's window ends."] if left else []
+    if len(tasks) > 1:
+        silences.append("Contradictions were looked for part by part: the whole does not fit the model's window.")
+    for task in tasks:
+        try:
+            findings += contradictions(object_of(await refute(task)), held)
+        except JournalFault:
+            raise
+        except StropError as caught:
+            silences.append(f"Contradictions between parts were not looked for ({type(caught).__name__}: {caught}).")
+            break
+    return tuple(findings), tuple(silences)
+
+
+def with_hearing(verdict: Verdict, heard: Hearing, *, refuter: str) -> Verdict:
+    """A verdict made without a model, after the words of one."""
+    findings = (*verdict.findings, *heard.findings)
+    silent = tuple(line for line in verdict.unchecked if not line.startswith(SILENT))
+    return replace(
+        verdict,
+        passed=not any(finding.severity is Severity.FATAL for finding in findings),
+        values=heard.values,
+        findings=findings,
+        unchecked=(*silent, *_limits(heard)),
+        refuter=refuter,
+        calibration=heard.calibration,
+        words=heard.words,
+        asked=heard.asked,
+    )
 
 
 async def _heard(found: Docket, bench: Bench, refute: Refute, at_once: int) -> tuple[str, ...]:
@@ -272,7 +315,20 @@ async def _heard(found: Docket, bench: Bench, refute: Refute, at_once: int) -> t
     return tuple(silences)
 
 
-def _bench(run: Run, proofs: Proofs) -> Bench:
+def _room(run: Run) -> int:
+    """Characters of the delivery that one call to the verifier may hold: two a token, half its window kept free."""
+    binding = run.plan.binding("verifier")
+    return max(binding.window - binding.output, 0) if binding is not None else 0
+
+
+def _kept(before: Verdict | None, values: Sequence[Value]) -> tuple[Finding, ...]:
+    """Contradictions that were found when the model was last asked, as far as both sides still stand."""
+    ids = {claim.id for value in values if value.value is not None for claim in value.claims[:1]}
+    found = before.findings if before is not None else ()
+    return tuple(each for each in found if each.kind == "contradiction" and ids.issuperset(each.claims))
+
+
+def bench_of(run: Run, proofs: Proofs) -> Bench:
     """What this run's hearing is held by."""
     columns = {column.name: column for column in run.plan.spec.table}
 
@@ -296,7 +352,8 @@ def _bench(run: Run, proofs: Proofs) -> Bench:
         passes=passes,
         past=proofs.past,
         floor=proofs.floor,
-        earlier=proofs.earlier,
+        earlier=proofs.before.words if proofs.before is not None else (),
+        room=_room(run),
     )
 
 
@@ -342,7 +399,7 @@ def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str,
         lines += _kinship(run)
         lines += [f"Checked by no code, only shown to the refuting model: {line}" for line in rules]
     else:
-        lines.append("No refuting model ran: nothing was checked for what only a reader of the whole can see.")
+        lines.append(f"{SILENT}: nothing was checked for what only a reader of the whole can see.")
         lines += [f"Not checked: {line}" for line in rules]
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
