@@ -128,7 +128,7 @@ def _measured(kind: str, words: Sequence[Word], past: Sequence[Heard]) -> Measur
 def _alarms(words: Sequence[Word]) -> tuple[int, int]:
     """(false alarms, what could raise one): proved claims refuted, and refutations whose quote stands nowhere."""
     controls = [word for word in words if word.role is Role.CONTROL]
-    invented = sum(word.invented for word in words if word.role is not Role.CONTROL)
+    invented = sum(word.invented for word in words if word.role in (Role.CLAIM, Role.KNOWN))
     return sum(word.refuted or word.invented for word in controls) + invented, len(controls) + invented
 
 

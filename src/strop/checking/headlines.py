@@ -25,7 +25,7 @@ _SHOWN = re.compile(r"\.(?:slides|charts|totals)\b")
 
 def headline(run: Run) -> Callable[[Value], bool]:
     """Whether a value of the run is a headline."""
-    rows = tuple(_summaries(run))
+    rows = tuple(_summaries(run)) if run.plan.spec.each is None else ()
 
     def leads(value: Value) -> bool:
         if _SHOWN.search(f"{value.row}.{value.field}") or any(claim.formula for claim in value.claims):

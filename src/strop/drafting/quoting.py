@@ -293,10 +293,9 @@ def _other_shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> list[_
     if planner is not None and (grounds.files is not None or grounds.learns):
         shares.append(_planner_share(planner, spec, tasks, grounds))
     if verifier is not None:
-        calls = expected_calls(spec, tasks=tasks) + 1  # the look over the whole
-        asked = BATCH * calls * STATEMENT_TOKENS + calls * (
-            len(grounds.prompts["refute"]) // 4 + (BATCH + PLANTED) * CLAIM_TOKENS
-        )
+        calls = expected_calls(spec, tasks=tasks)
+        asked = calls * (len(grounds.prompts["refute"]) // 4 + (BATCH + PLANTED) * CLAIM_TOKENS)
+        asked += _claims(spec, tasks) * STATEMENT_TOKENS
         worst = 2 * (1 + spec.repairs) * calls * verifier.output
         turns = math.ceil(calls / max(spec.budget.agents, 1))
         answered = calls * (BATCH + PLANTED) * VERDICT_TOKENS
@@ -341,8 +340,8 @@ def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int, int]
 
 
 def expected_calls(spec: Spec, *, tasks: Sequence[Task]) -> int:
-    """Calls to the refuting model that one round of the gate is taken to need."""
-    return math.ceil(_claims(spec, tasks) / BATCH)
+    """Calls to the refuting model that one round of the gate is taken to need, the look over the whole included."""
+    return math.ceil(_claims(spec, tasks) / BATCH) + 1
 
 
 def _claims(spec: Spec, tasks: Sequence[Task]) -> int:
