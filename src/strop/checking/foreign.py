@@ -163,15 +163,19 @@ class _Desk:
                 rule = f"{column} of {label} says what row {twin + 1} of {match.path} says"
                 self._flaw("source", given.name, where, said or "nothing", cell, rule)
             return
-        self._sought(given, number, place, column, row, label)
+        self._sought(given, sheet, number, place, column, row, label)
 
-    def _sought(self, given: Given, number: int, place: int, column: str, row: Sequence[str], label: str) -> None:
+    def _sought(
+        self, given: Given, sheet: Sheet, number: int, place: int, column: str, row: Sequence[str], label: str
+    ) -> None:
         """A cell without a source table: in the documents about its row, or by arithmetic."""
         cell, where = row[place].strip(), f"row {number}, {column}"
         figure = as_number(cell)
         about = self._about(label)
-        claim = self._stated(cell, about, label, column, UnitKey(_row(given, number)))
-        if claim is not None:
+        others = [each for each in _labels(sheet) if label and each != label]
+        claim = self._stated(cell, about, label, column, UnitKey(_row(given, number)), others)
+        stray = _said_of(claim.quote, label, others) if claim is not None and figure is not None else ""
+        if claim is not None and not stray:
             found = f"{claim.source} states it"
             self._value(given, number, column, cell, Standing.UNVERIFIED, claim, found)
         elif figure is not None and _follows(figure, place, row):
@@ -182,6 +186,7 @@ class _Desk:
             firm = figure is not None or (wanted is not None and wanted.quote)
             elsewhere = self._stated(cell, self.material, "", column, UnitKey("")) if about != self.material else None
             seen = f"{cell} (stands only in {elsewhere.source})" if elsewhere is not None else cell
+            seen = f"{cell} (said of {stray})" if stray else seen
             expected = f"a value that {_listed(about)} states"
             rule = f"every value of {column} stands in the sources"
             self._found("source", given.name, where, expected, seen, rule, Severity.FLAW if firm else Severity.NOTE)
@@ -193,8 +198,16 @@ class _Desk:
         named = tuple(each for each in self.material if normal(PurePosixPath(each.path).stem) == normal(label))
         return named or tuple(each for each in self.material if states(label, each.text)) or self.material
 
-    def _stated(self, cell: str, about: Sequence[Material], label: str, column: str, row: UnitKey) -> Claim | None:
-        """The best sentence that states a cell, as a claim."""
+    def _stated(
+        self,
+        cell: str,
+        about: Sequence[Material],
+        label: str,
+        column: str,
+        row: UnitKey,
+        others: Sequence[str] = (),
+    ) -> Claim | None:
+        """The best sentence that states a cell, as a claim: one about another row only where there is no other."""
         value = _scalar(cell)
         best: tuple[int, Claim] | None = None
         for each in about:
@@ -203,6 +216,7 @@ class _Desk:
                 if not (states(value, words) or (isinstance(value, str) and locate(value, words) is not None)):
                     continue
                 near = 2 * bool(label and states(label, words)) + any(states(part, words) for part in _parts(column))
+                near -= 3 * bool(_said_of(words, label, others))
                 if best is None or near > best[0]:
                     mark = digest_bytes(each.text.encode())
                     span = (passage.start, passage.end)
@@ -339,6 +353,13 @@ class _Desk:
         self, kind: str, artefact: str, locator: str, expected: str, observed: str, rule: str, severity: Severity
     ) -> None:
         self.findings.append(Finding(kind, artefact, locator, expected[:300], observed[:300], rule, severity))
+
+
+def _said_of(words: str, label: str, others: Sequence[str]) -> str:
+    """Another row that a sentence names, where it does not name this one; else nothing."""
+    if not label or states(label, words):
+        return ""
+    return next((other for other in others if states(other, words)), "")
 
 
 # ---------------------------------------------------------------- tables against tables
