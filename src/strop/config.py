@@ -157,6 +157,14 @@ class LimitSettings(BaseModel):
         return ", ".join(f"{name} {str(value).lower()}" for name, value in self.model_dump().items())
 
 
+class GateSettings(BaseModel):
+    """How a refuting model is measured; see `checking.calibration`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    floor: float = Field(default=0.6, gt=0, lt=1, allow_inf_nan=False)
+    """Least share of planted flaws that it has to find."""
+
+
 class Settings(BaseModel):
     """strop.toml as it may be written; every part is optional."""
 
@@ -165,6 +173,7 @@ class Settings(BaseModel):
     models: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Catalogue entries to add, or fields of known ones to override."""
     limits: LimitSettings = LimitSettings()
+    gate: GateSettings = GateSettings()
     weights: str = ""
     """Path of a GGUF file for the embedded model."""
     threads: int = Field(default=2, ge=1, le=256)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 
+from strop.checking.calibration import told
 from strop.errors import StropError
 from strop.loop.cycle import Turn
 from strop.renderers.report import report
@@ -31,7 +32,7 @@ from strop.swarm.figures import MAIN, Figures
 from strop.swarm.fold import RunFold
 from strop.types.content import Standing
 from strop.types.money import Usage, dollars
-from strop.types.trial import Claim, Finding, Outcome, Value
+from strop.types.trial import Claim, Finding, Outcome, Value, Verdict
 from strop.types.work import Quote
 
 CONTRADICTIONS = ("conflict", "disagreement", "agreement")
@@ -120,6 +121,8 @@ def run_json(
             "passed": turn.verdict.passed,
             "refuter": turn.verdict.refuter,
             "unchecked": turn.verdict.unchecked,
+            "asked": turn.verdict.asked,
+            "calibration": turn.verdict.calibration,
         },
         "files": turn.delivery.files,
         "learned": {
@@ -228,7 +231,7 @@ def story_of(
         run=run.id,
         outcome=turn.outcome,
         scope=run.plan.scope,
-        summary=run.stopped or SENTENCES[turn.outcome],
+        summary=" ".join([run.stopped or SENTENCES[turn.outcome], *_void(verdict)]),
         figures=_figures(turn),
         values=tuple(_judged(value) for value in verdict.values),
         contradictions=contradictions,
@@ -241,6 +244,7 @@ def story_of(
         quoted=quoted(run.plan.quote, turn),
         measures=measures(figures),
         projections=projections(figures),
+        refuter=(*([verdict.asked] if verdict.asked else []), *refuter_told(verdict)),
         agents=tuple(
             Agent(
                 name=result.task,
@@ -257,6 +261,15 @@ def story_of(
         comparisons=comparisons,
         sources=_sources(turn, read),
     )
+
+
+def refuter_told(verdict: Verdict) -> tuple[str, ...]:
+    """What the refuting model's word is worth, in sentences; empty where it said nothing."""
+    return told(verdict.calibration, model=verdict.refuter) if verdict.calibration is not None else ()
+
+
+def _void(verdict: Verdict) -> tuple[str, ...]:
+    return refuter_told(verdict)[:1] if verdict.void else ()
 
 
 def _figures(turn: Turn) -> tuple[Figure, ...]:

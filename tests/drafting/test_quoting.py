@@ -170,7 +170,7 @@ def test_every_role_counts(past: tuple[PastRun, ...]) -> None:
     whole = quote(spec, tasks=tasks, grounds=grounds(VERIFIER, PLANNER, past=past, files=("a.txt",)))
 
     calls = expected_calls(SPEC, tasks=tasks)
-    assert calls == 20
+    assert calls == 21, "eight claims a call, and one look over the whole"
     assert judged.steps == pytest.approx(alone.steps + calls, abs=3)
     assert whole.steps == pytest.approx(judged.steps + 2, abs=3)
     for less, more in ((alone, judged), (judged, whole)):
@@ -180,14 +180,14 @@ def test_every_role_counts(past: tuple[PastRun, ...]) -> None:
         assert less.nanos.worst < more.nanos.worst
     assert (alone.gate_nanos, alone.gate_steps) == (0, 0)
     assert judged.gate_nanos == whole.gate_nanos > 0
-    assert judged.gate_steps == 4 * calls
+    assert judged.gate_steps == 2 * (1 + spec.repairs) * calls, "each call with its repair turn, in each round"
 
 
 @pytest.mark.parametrize("past", [(), tuple(map(run, range(3)))], ids=["default", "drawn"])
 def test_a_planner_is_counted_for_the_plan_and_for_the_description_of_the_skill(past: tuple[PastRun, ...]) -> None:
     """Two steps more at the median, and in the worst case three pairs of answers: two plans, one description."""
     tasks = readings(5)
-    spec = replace(SPEC, budget=Budget(nanos=10**12))
+    spec = replace(SPEC, budget=Budget(nanos=10**12), repairs=1)  # of this seed: drawn figures are rounded
     unplanned = quote(spec, tasks=tasks, grounds=grounds(past=past))
     planned = quote(spec, tasks=tasks, grounds=replace(grounds(PLANNER, past=past, files=()), learns=True))
 

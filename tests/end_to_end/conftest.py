@@ -227,6 +227,8 @@ def team(asked: Asked) -> Reply:
         return said(proposal())
     if "You look for errors" in asked.system:
         return said(verdicts(asked.user))
+    if "You look for contradictions" in asked.system:
+        return said({"contradictions": []})
     if "leaves a skill behind" in asked.system:
         return said({"description": DESCRIPTION})
     if "You are one specialist" in asked.system:
@@ -364,16 +366,19 @@ def deliverables(user: str) -> dict[str, object]:
 
 
 def verdicts(user: str) -> dict[str, object]:
-    """The refuting model: a claim stands when the passage has its last word or figure, else it is refuted."""
+    """The refuting model: it reads the passage for what the claim is about, and quotes the sentence that decides."""
     found: list[dict[str, object]] = []
     for name, claim, passage in re.findall(r"id (\w+): (.*?)\n<passage>\n(.*?)\n</passage>", user, re.DOTALL):
-        value = claim.partition(" is ")[2]
-        words = re.findall(r"\w+", value)
-        telling = next((word for word in reversed(words) if word != "metres"), "")
-        stands = re.search(rf"\b{telling}\b", passage) is not None
-        quote = re.search(r"Its water is \w+\." if "water" in claim else r"Well \d\d is \d+ metres deep\.", passage)
-        word = "supported" if stands else "refuted"
-        found.append({"id": name, "verdict": word, "quote": quote.group() if quote else None})
+        subject, _, value = claim.partition(" is ")
+        field = subject.partition(" of ")[0]
+        told = re.search(r"(Well \d\d) is (\d+) metres deep\.", passage)
+        water = re.search(r"Its water is (\w+)\.", passage)
+        assert told is not None
+        assert water is not None
+        truth = {"well": repr(told[1]), "depth": told[2], "y": told[2], "water": repr(water[1])}
+        stands = value == truth.get(field, repr(f"{told[1]} goes down {told[2]} metres."))
+        quote = water if field == "water" else told
+        found.append({"id": name, "verdict": "supported" if stands else "refuted", "quote": quote.group()})
     found.append({"id": "nobody-asked", "verdict": "refuted", "quote": "Well"})
     return {"verdicts": found}
 

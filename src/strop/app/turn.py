@@ -21,6 +21,7 @@ from strop.app.orders import Cast, Options, Order, Screen, as_planned, capped, c
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
+from strop.checking.calibration import heard
 from strop.checking.conflicts import Dated, dated, keys_of
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
@@ -57,7 +58,7 @@ from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Constraint, ItemState
 from strop.types.money import Price
 from strop.types.schema import Json
-from strop.types.trial import Claim, Outcome, Run
+from strop.types.trial import Claim, Outcome, Run, Verdict
 from strop.types.work import Budget, Plan, Task
 from strop.version import __version__
 
@@ -191,6 +192,7 @@ class _Floor:
         after = await _keep(project, turn, desk, head)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
+        note_heard(project, self.folder.name, turn.verdict)
         note_past(project, state, spending=self.spending, terrain=terrain)
         compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
         ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, self._more(compared))
@@ -449,7 +451,10 @@ def proofs_of(
         for claim in run.claims
         if claim.locator and (again := _again(project, claim, asks.get(claim.field))) is not None
     )
-    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates_of(run, sources))
+    past = project.db.heard(verifier, prompt_mark(project), but=run.id) if verifier else ()
+    floor = project.config.settings.gate.floor
+    dates = dates_of(run, sources)
+    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates, past=past, floor=floor)
 
 
 def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
@@ -457,6 +462,17 @@ def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
     reads = {read.path: read for read in run.sources}
     found = {path: dated(path, text, read=reads.get(path), moment=moment) for path, text in sources.items()}
     return {path: each for path, each in found.items() if each is not None}
+
+
+def prompt_mark(project: Project) -> str:
+    """Hash of what the refuting model is told: what it found under other words is another model's record."""
+    return digest_bytes(project.prompts()["refute"].encode())
+
+
+def note_heard(project: Project, run: str, verdict: Verdict) -> None:
+    """Keep what a gate found of planted flaws for the gates to come."""
+    if verdict.calibration is not None:
+        project.db.note_heard(heard(verdict.calibration, run=run, model=verdict.refuter, prompt=prompt_mark(project)))
 
 
 def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:

@@ -357,3 +357,8 @@ _OPENERS: Mapping[Kind, Callable[[bytes], Opened]] = {
     Kind.PNG: _png,
     Kind.SVG: _svg,
 }
+
+
+def readable(kind: Kind) -> bool:
+    """Whether files of this kind are read here at all."""
+    return kind in _OPENERS

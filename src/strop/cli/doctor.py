@@ -93,6 +93,7 @@ def examine(folder: Path) -> Examined:
         ("context", settings.context),
         ("outlier", f"{settings.outlier:g}"),
         ("exemplars", str(settings.exemplars)),
+        ("gate", f"floor {settings.gate.floor:g}"),
         ("limits", settings.limits.shown),
     )
     catalogue = f"{len(project.config.catalogue)} models as of {project.config.as_of} ({_days(age)} old)"

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from strop.cli.show import show_figures, show_hedges, show_plan
+from strop.cli.show import show_figures, show_hedges, show_plan, show_refuter
 from strop.errors import BadInput
 from strop.stores.project import RunRow
 from strop.swarm.fold import RunFold
@@ -71,6 +71,8 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
     show_plan(console, state.plan)
     how = state.outcome or f"unfinished; go on with: strop run --resume {ran.id}"
     console.print(f"\nrun {ran.id}: {how}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing", highlight=False)
+    if state.verdict is not None:
+        show_refuter(console, state.verdict)
     show_figures(console, state.trace.figures())
     show_hedges(console, ran.tally)
     if values:
@@ -82,6 +84,20 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
         console.print(f"  and {len(values) - MOST:,} more in the files", highlight=False)
 
 
+def told_of(state: RunFold) -> dict[str, object] | None:
+    """The verdict for programs, without its values and findings."""
+    if state.verdict is None:
+        return None
+    verdict = state.verdict
+    return {
+        "passed": verdict.passed,
+        "refuter": verdict.refuter,
+        "unchecked": verdict.unchecked,
+        "asked": verdict.asked,
+        "calibration": verdict.calibration,
+    }
+
+
 def show_verdict(console: Console, verdict: Verdict) -> None:
     """What the gate says now."""
     how = "[green]passed[/green]" if verdict.passed else "[red]refused[/red]"
@@ -90,6 +106,7 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
         where = f"{finding.artefact} {finding.locator}".strip()
         said = f"{finding.severity} {finding.kind} {escape(where)}: expected {escape(finding.expected)}"
         console.print(Padding(f"{said}, observed {escape(finding.observed)}", (0, 0, 0, 2)), highlight=False)
+    show_refuter(console, verdict)
     for line in verdict.unchecked:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", (0, 0, 0, 2)), highlight=False)
 

@@ -314,7 +314,7 @@ def show(
     from strop.cli.claim import claim_json, show_claim
     from strop.cli.console import err, out, print_json
     from strop.cli.follow import followed
-    from strop.cli.look import chosen, show_run
+    from strop.cli.look import chosen, show_run, told_of
     from strop.cli.show import show_value
 
     project = open_project(project_folder)
@@ -332,7 +332,16 @@ def show(
     values = chosen(state, row=row)
     if as_json:
         tally = state.run().tally if state.plan else None
-        print_json({"run": name, "outcome": state.outcome, "plan": state.plan, "tally": tally, "values": values})
+        print_json(
+            {
+                "run": name,
+                "outcome": state.outcome,
+                "verdict": told_of(state),
+                "plan": state.plan,
+                "tally": tally,
+                "values": values,
+            }
+        )
     elif row:
         for value in values:
             show_value(out, value)
@@ -341,28 +350,38 @@ def show(
 
 
 @app.command()
-def verify(name: Name, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """Run the gate again on a run and on its files as they are now. No model is asked.
+def verify(
+    targets: Annotated[list[str], typer.Argument(metavar="RUN|FILES", help="A run's id, or files or folders.")],
+    spec: Annotated[
+        Path | None, typer.Option(metavar="SPEC", help="Files: the contracts that they are held to.")
+    ] = None,
+    sources: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Files: the documents and tables they should rest on.")
+    ] = None,
+    max_age: Annotated[
+        int | None, typer.Option(metavar="DAYS", min=0, help="Files: ISO dates may not be older than this.")
+    ] = None,
+    verifier: Verifier = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Take the refuting model's price without asking.")] = False,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Run the gate again on a run, or on files that strop did not make.
+
+    The deterministic checks cost nothing. Where a verifier model is configured (or named), its price is shown,
+    and it is asked only when somebody takes it.
 
     \b
-    Example:
+    Examples:
       strop verify 01K9
+      strop verify 01K9 --verifier claude-opus-5-5 --yes
+      strop verify report.md table.csv --spec spec.md --sources inputs
+      strop verify handed-over/ --sources inputs --max-age 365 --json
     """
-    import asyncio
+    from strop.cli.gate import Gate, verified
 
-    from strop.app import open_project, state_of, verify_again
-    from strop.cli.console import out, print_json
-    from strop.cli.look import planned, show_verdict
-
-    project = open_project(project_folder)
-    folder = project.find_run(name)
-    planned(state_of(folder), folder.name)
-    verdict = asyncio.run(verify_again(project, folder))
-    if as_json:
-        print_json(verdict)
-    else:
-        show_verdict(out, verdict)
-    raise typer.Exit(0 if verdict.passed else 1)
+    gate = Gate(tuple(targets), spec, sources, max_age, verifier=verifier, yes=yes, project=project_folder)
+    raise typer.Exit(verified(gate, as_json=as_json))
 
 
 # ---------------------------------------------------------------- the library

@@ -14,11 +14,11 @@ from strop.cli.guard import NEXT
 from strop.cli.quoted import quote_basis, quote_caching, quote_table
 from strop.loop.cycle import Turn
 from strop.renderers.story import Comparison
-from strop.reporting import classes, measures, percent, quoted, wave_name
+from strop.reporting import classes, measures, percent, quoted, refuter_told, wave_name
 from strop.swarm.figures import Figures
 from strop.types.content import Standing
 from strop.types.money import dollars
-from strop.types.trial import Finding, Outcome, Severity, Tally, Value
+from strop.types.trial import Finding, Outcome, Severity, Tally, Value, Verdict
 from strop.types.work import Plan
 
 INDENT = (0, 0, 0, 2)
@@ -98,6 +98,7 @@ def show_ended(console: Console, ended: Ended) -> None:
     _standings(console, turn)
     _failures(console, turn)
     _findings(console, turn)
+    show_refuter(console, turn.verdict)
     for line in turn.verdict.unchecked:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", INDENT), highlight=False)
     console.print("\n[bold]Files[/bold]")
@@ -139,6 +140,13 @@ def show_hedges(console: Console, tally: Tally) -> None:
             f"what lost is booked at {dollars(tally.outrun_nanos)}",
             highlight=False,
         )
+
+
+def show_refuter(console: Console, verdict: Verdict) -> None:
+    """What the refuting model was asked, and what its word is worth."""
+    colour = "red" if verdict.void else "cyan"
+    for line in (*refuter_told(verdict), *([verdict.asked] if verdict.asked else [])):
+        console.print(Padding(f"[{colour}]gate[/{colour}]: {escape(line)}", INDENT), highlight=False)
 
 
 def show_comparison(console: Console, compared: Comparison) -> None:

@@ -32,10 +32,10 @@ from strop.types.work import (
 )
 
 STEPS_PER_AGENT = 13
-BATCH, AT_ONCE = 8, 32
-"""Claims in one call to the refuting model, and such calls at once, as in `verify`."""
-CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS = 300, 60, 150
-"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task."""
+BATCH, PLANTED, AT_ONCE = 8, 2, 32
+"""Claims in one call to the refuting model, seeded flaws beside them, and such calls at once, as in `verify`."""
+CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS, STATEMENT_TOKENS = 300, 60, 150, 30
+"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task, a claim alone."""
 TRACE_TOKENS, DESCRIPTION_TOKENS = 1_500, 150
 """The same of a run as its describer is shown it, and of a skill's description."""
 TOKENS_MORE, MONEY_MORE = 1.3, 1.4
@@ -96,6 +96,8 @@ class _Share:
     turns: int = 0
     cached: int = 0
     """Of `input`."""
+    rounds: int = 1
+    """How often all of it may come again, at worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,10 @@ def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
     seed = digest([spec, [task.id for task in tasks], [run.run for run in grounds.past]])
     drawn = forecast(load, past=grounds.past, seed=seed) if grounds.past else None
     counts = _drawn(drawn, len(tasks)) if drawn else _default(load, shares, grounds)
-    worst_tokens = min(sum(4 * share.input + share.worst for share in shares), budget.tokens)
+    worst_tokens = min(sum(4 * share.rounds * share.input + share.worst for share in shares), budget.tokens)
     tokens = _range(counts.tokens, worst_tokens)
     advice, reasons = _advice(spec, load, tokens.p50, counts.alone, grounds)
-    nanos, kept = _kept_for_gate(spec, shares)
+    nanos, kept, calls = _kept_for_gate(spec, shares)
     steps, critical = _range(counts.steps, budget.steps), _range(counts.critical, budget.critical_steps)
     return Quote(
         agents=len(tasks),
@@ -138,6 +140,7 @@ def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
         reasons=reasons,
         gate_nanos=nanos,
         gate_steps=kept,
+        gate_calls=calls,
         steps_p90=int(steps.p90),
         critical_steps_p90=int(critical.p90),
         classes=TokenRanges(*(_range(spread, worst_tokens, most=tokens.p90) for spread in counts.classes)),
@@ -301,13 +304,14 @@ def _shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> tuple[_Share
     """What each role is expected to use: the worker first."""
     steps = sum(map(expected_steps, tasks))
     inputs = sum(input_tokens(tasks, grounds=grounds))
-    most_steps = min(sum(task.steps for task in tasks), spec.budget.steps)
+    most_steps = min(sum(task.steps for task in tasks) + spec.repairs * _mended(tasks), spec.budget.steps)
     work = _Share(
         grounds.worker,
         inputs,
         steps * grounds.pace.output,
         most_steps * grounds.worker.output,
         cached=sum(cached_tokens(tasks, grounds=grounds)),
+        rounds=1 + spec.repairs,
     )
     return work, *_other_shares(spec, tasks, grounds)
 
@@ -323,10 +327,12 @@ def _other_shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> list[_
         shares.append(_planner_share(planner, spec, tasks, grounds))
     if verifier is not None:
         calls = expected_calls(spec, tasks=tasks)
-        asked = calls * (len(grounds.prompts["refute"]) // 4 + BATCH * CLAIM_TOKENS)
+        asked = calls * (len(grounds.prompts["refute"]) // 4 + (BATCH + PLANTED) * CLAIM_TOKENS)
+        asked += _claims(spec, tasks) * STATEMENT_TOKENS
         worst = 2 * (1 + spec.repairs) * calls * verifier.output
         turns = math.ceil(calls / max(spec.budget.agents, 1))
-        shares.append(_Share(verifier, asked, calls * BATCH * VERDICT_TOKENS, worst, calls, turns))
+        answered = calls * (BATCH + PLANTED) * VERDICT_TOKENS
+        shares.append(_Share(verifier, asked, answered, worst, calls, turns, rounds=1 + spec.repairs))
     return shares
 
 
@@ -342,21 +348,33 @@ def _planner_share(planner: Binding, spec: Spec, tasks: Sequence[Task], grounds:
 
 
 def _worst(share: _Share) -> int:
-    return worst_case(input_bound=4 * share.input, output_bound=share.worst, price=share.binding.price)
+    return worst_case(input_bound=4 * share.rounds * share.input, output_bound=share.worst, price=share.binding.price)
 
 
-def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int]:
-    """Money and steps set aside for the refuting model from the start; never more than half of a cap."""
+def _mended(tasks: Sequence[Task]) -> int:
+    """Steps that one round of repair takes at most: every unit read again in two, every maker's work done anew."""
+    readings = sum(2 * len(task.units) for task in tasks if task.reader == 1)
+    return readings + sum(task.steps for task in tasks if task.makes and not task.units)
+
+
+def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int, int]:
+    """(nano-dollars, steps) set aside for the refuting model from the start, never more than half of a cap.
+
+    The third is how many calls a round may make within it: as many as are needed (0) where nothing is cut
+    off, else its part of twice those expected, since few of them take the repair turn that is kept for each.
+    """
     share = next((share for share in shares if share.binding.role == "verifier"), None)
     if share is None:
-        return 0, 0
-    calls = share.worst // max(share.binding.output, 1)
-    return min(_worst(share), spec.budget.nanos // 2), min(calls, spec.budget.steps // 2)
+        return 0, 0, 0
+    money, steps = _worst(share), share.worst // max(share.binding.output, 1)
+    kept, left = min(money, spec.budget.nanos // 2), min(steps, spec.budget.steps // 2)
+    part = min(kept / money if money else 1.0, left / steps if steps else 1.0)
+    return kept, left, 0 if part >= 1 else max(1, int(2 * share.calls * part))
 
 
 def expected_calls(spec: Spec, *, tasks: Sequence[Task]) -> int:
-    """Calls to the refuting model that one round of the gate is taken to need."""
-    return math.ceil(_claims(spec, tasks) / BATCH)
+    """Calls to the refuting model that one round of the gate is taken to need, the look over the whole included."""
+    return math.ceil(_claims(spec, tasks) / BATCH) + 1
 
 
 def _claims(spec: Spec, tasks: Sequence[Task]) -> int:

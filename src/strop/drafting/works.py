@@ -35,10 +35,18 @@ from strop.types.work import Output, Task, TaskId, UnitKey
 MOST_LISTED = 50
 """Contradictions that a document tells."""
 
+ROUNDS = 2
+"""Most rounds of repair."""
 
-def repair_of(task: Task) -> TaskId:
-    """The task that does a maker's work again."""
-    return TaskId(f"repair/{task.id}")
+
+def repair_of(task: Task, *, round: int = 1) -> TaskId:
+    """The task that does a maker's work again in this round of repair."""
+    return TaskId(f"repair/{task.id}" if round == 1 else f"repair-{round}/{task.id}")
+
+
+def tries(task: Task) -> list[TaskId]:
+    """A maker's task and its repairs, the last first."""
+    return [*(repair_of(task, round=number) for number in range(ROUNDS, 0, -1)), task.id]
 
 
 def answers_of(run: Run) -> dict[str, Result]:
@@ -46,7 +54,7 @@ def answers_of(run: Run) -> dict[str, Result]:
     landed = {result.task: result for result in run.results if result.landed and result.output}
     found: dict[str, Result] = {}
     for task in run.plan.tasks:
-        result = landed.get(repair_of(task)) or landed.get(task.id)
+        result = next((landed[name] for name in tries(task) if name in landed), None)
         if result is not None:
             found.update(dict.fromkeys(task.makes, result))
     return found
@@ -56,7 +64,7 @@ def left_over(run: Run) -> tuple[Claim, ...]:
     """What tasks found that make no file, where a file has no maker's answer; else nothing."""
     if all(output.file in answers_of(run) for output in run.plan.spec.outputs):
         return ()
-    makers = {name for task in run.plan.tasks if task.makes for name in (task.id, repair_of(task))}
+    makers = {name for task in run.plan.tasks if task.makes for name in tries(task)}
     return tuple(dict.fromkeys(claim for result in run.results if result.task not in makers for claim in result.claims))
 
 

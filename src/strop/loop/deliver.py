@@ -35,6 +35,8 @@ from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
 from strop.types.work import PICTURES, TABLES, Kind, Output, Spec, UnitKey, kind_of
 
+WRITTEN = "every ordered file is written"
+"""Rule of a file that no renderer could write."""
 CLAIMS = "claims.csv"
 """Beside the ordered files: every value with its standing, source and quote."""
 
@@ -239,4 +241,4 @@ def _renderer(file: str, renderers: Mapping[Kind, Renderer]) -> Renderer:
 
 
 def _unwritten(file: str, why: str) -> Finding:
-    return Finding("contract", file, "", "a file", why, "every ordered file is written", Severity.FATAL)
+    return Finding("contract", file, "", "a file", why, WRITTEN, Severity.FATAL)

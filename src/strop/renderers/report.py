@@ -170,6 +170,7 @@ def _sections(story: Story) -> list[_Section]:
         _Section("scope", "Scope", _prose(story.scope)),
         _Section("unchecked", "Not verified", _unchecked(story.unchecked)),
         _Section("conflicts", "Contradictions", _contradictions(story, marks)),
+        _Section("refuter", "Refuting model", _join(_el("p", _own(one)) for one in story.refuter)),
         _Section("findings", "Findings", _findings(story.findings)),
         _Section("values", "Values", _values(story.values, marks)),
         _Section("files", "Files", _files(story.files)),

@@ -153,6 +153,8 @@ class Story:
     files: tuple[File, ...] = ()
     unchecked: tuple[str, ...] = ()
     """What was not verified, in sentences."""
+    refuter: tuple[str, ...] = ()
+    """Which claims the refuting model was asked and what its word is worth, in sentences."""
     quoted: tuple[Quoted, ...] = ()
     measures: tuple[Figure, ...] = ()
     """The work in numbers: steps, parallelism, waiting. Their notes say what they mean."""

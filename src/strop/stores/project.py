@@ -18,7 +18,7 @@ from strop.types.events import revive
 from strop.types.fingerprint import canonical
 from strop.types.memory import Manifest
 from strop.types.money import Usage
-from strop.types.past import Like, PastRun, Sample
+from strop.types.past import Heard, Like, PastRun, Sample
 
 if TYPE_CHECKING:
     from strop.seams import Library
@@ -40,6 +40,10 @@ CREATE TABLE IF NOT EXISTS sample(
     steps INTEGER NOT NULL, input INTEGER NOT NULL, cached INTEGER NOT NULL, cache_write INTEGER NOT NULL,
     output INTEGER NOT NULL, lost INTEGER NOT NULL, calling REAL NOT NULL, seconds REAL NOT NULL,
     units INTEGER NOT NULL, expected INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS heard(
+    run TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, kind TEXT NOT NULL, planted INTEGER NOT NULL,
+    found INTEGER NOT NULL, tried INTEGER NOT NULL, alarms INTEGER NOT NULL,
+    PRIMARY KEY (run, model, prompt, kind)) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
@@ -170,6 +174,24 @@ class ProjectDb:
             ):
                 samples.setdefault(run, []).append(_sample(row, likes))
         return tuple(PastRun(run, tuple(samples[run]), *figures) for run, *figures in heads)
+
+    def note_heard(self, rows: Sequence[Heard]) -> None:
+        """Put what gates found of planted flaws on record; a run's earlier rows of the same judge are replaced."""
+        with self._open() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO heard VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(r.run, r.model, r.prompt, r.kind, r.planted, r.found, r.tried, r.alarms) for r in rows],
+            )
+
+    def heard(self, model: str, prompt: str, *, but: str = "") -> tuple[Heard, ...]:
+        """What this model under this prompt found in every run but one, oldest first."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT run, model, prompt, kind, planted, found, tried, alarms FROM heard "
+                "WHERE model = ? AND prompt = ? AND run <> ? ORDER BY run, kind",
+                (model, prompt, but),
+            ).fetchall()
+        return tuple(Heard(*row) for row in rows)
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:

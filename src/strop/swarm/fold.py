@@ -56,6 +56,8 @@ class RunFold:
     tasks: dict[TaskId, Task] = field(default_factory=dict[TaskId, Task])
     results: dict[TaskId, Result] = field(default_factory=dict[TaskId, Result])
     extended: list[TaskId] = field(default_factory=list[TaskId])
+    extensions: int = 0
+    """Rounds of repair begun so far."""
     verdict: Verdict | None = None
     rounds: int = 0
     """Verdicts given so far."""
@@ -146,6 +148,7 @@ class RunFold:
             case PlanExtended(tasks):
                 self.tasks.update((task.id, task) for task in tasks)
                 self.extended.extend(task.id for task in tasks)
+                self.extensions += 1
             case CallIntended() | CallAnswered() | CallFailed() | CallLost() | ToolEnded():
                 if self.live and body.task in self.tasks:
                     return

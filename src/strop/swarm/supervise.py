@@ -360,7 +360,7 @@ class Supervisor:
             return Result(task.id, failure=f"{type(caught).__name__}: {caught}")
 
     def _started(self, start: Start) -> AttemptStarted:
-        role = "reserve" if self.reserve and start.attempt >= STRIKES else "worker"
+        role = "reserve" if self.reserve and (start.task.reserve or start.attempt >= STRIKES) else "worker"
         return AttemptStarted(start.task.id, start.attempt, model=role)
 
     def _cost(self, task: TaskId) -> Cost:
@@ -389,7 +389,8 @@ class Supervisor:
         earlier = results.get(task.id)
         notes = (earlier.failure, *earlier.notes) if attempt > 1 and earlier is not None else ()
         told = (*task.repairs, *notes)
-        return Assignment(task, attempt, inputs, plan.guidance, told, reserve=attempt >= STRIKES, claims=claims)
+        other = task.reserve or attempt >= STRIKES
+        return Assignment(task, attempt, inputs, plan.guidance, told, reserve=other, claims=claims)
 
     async def _let_drain(self) -> None:
         """Give calls in flight their last seconds, then cancel; what is cut off stays open on record."""

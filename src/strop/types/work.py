@@ -190,8 +190,8 @@ class Spec:
     conflict: Conflict = Conflict.FLAG
     budget: Budget = Budget()
     ask_before: tuple[str, ...] = ()
-    repairs: int = 1
-    """Rounds of repair tasks after the gate; 0 leaves refuted values out."""
+    repairs: int = 2
+    """Most rounds of repair tasks after the gate; 0 leaves refuted values out."""
 
     @property
     def fingerprint(self) -> str:
@@ -245,6 +245,8 @@ class Task:
     """READ only: which of the differently prompted readers, from 1."""
     repairs: tuple[str, ...] = ()
     """What the gate found on the first try, told to the agent that tries again."""
+    reserve: bool = False
+    """Done by the reserve model from the first attempt on, where there is one: a second round of repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +332,8 @@ class Quote:
     """Nano-dollars that workers may not touch: the refuting model's worst case, at most half the cap."""
     gate_steps: int = 0
     """Steps kept for it likewise."""
+    gate_calls: int = 0
+    """Calls that one round of the gate may make within that reserve; 0: as many as there are claims."""
     steps_p90: int = 0
     """0 in a quote of an older strop, as in the fields below."""
     critical_steps_p90: int = 0
