@@ -125,17 +125,21 @@ def test_an_attempt_at_a_run_without_a_plan_is_refused(strop: Strop, project: Pa
 
 
 def test_one_agent_does_all_units_and_nothing_is_learned(strop: Strop, project: Path) -> None:
-    """The baseline reads every unit in turn; a passed run of many agents leaves a skill, this one does not."""
+    """The baseline reads every unit in turn, for both readers: its readings agree as a swarm's do. It leaves no skill."""
     told = strop("run", "spec.md", "--solo", *SCRIPTED)
     alone = ran(project, only_run(project))
     assert told.code == 0
-    assert "2  Agents: 1 (2 steps expected, 2 readings" in told.err
+    assert "2  Agents: 1 (4 steps expected, 4 readings" in told.err
+    assert "each read by one agent, 2 times with different prompts" in flat(told.err)
     assert (alone["solo"], alone["agents_at_once"]) == (True, 1)
-    assert alone["steps"] == {"main": 0, "sub": 2, "total": 2, "critical": 2}
+    assert alone["steps"] == {"main": 0, "sub": 4, "total": 4, "critical": 4}
+    assert "4 values: 4 accepted" in told.out
     assert "The Old Harbour,1642" in (project / "runs" / only_run(project) / "files" / "places.csv").read_text()
     assert "Learned" not in told.out
     assert orjson.loads(strop("skills", "list", "--json").out) == {"skills": []}
-    assert "Learned skill" in strop("run", "spec.md", *SCRIPTED).out
+    swarm = strop("run", "spec.md", *SCRIPTED).out
+    assert "Learned skill" in swarm
+    assert "4 values: 4 accepted" in swarm
 
 
 def test_one_agent_does_prose_without_a_planner(strop: Strop, project: Path) -> None:

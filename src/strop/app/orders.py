@@ -185,8 +185,9 @@ def capped(order: Order, options: Options, cast: Cast) -> Order:
     budget = raised(order.spec.budget, options.budget)
     if cast.worker.card.local:
         budget = replace(budget, agents=1)
-    if order.solo:  # one agent's every step is critical
-        budget = replace(budget, critical_steps=max(budget.critical_steps, budget.steps))
+    if order.solo:  # one agent's every step is critical, and it does each reader's work
+        critical, total = max(budget.critical_steps, budget.steps), max(budget.agents_total, order.spec.readers)
+        budget = replace(budget, agents=1, agents_total=total, critical_steps=critical)
     return replace(order, spec=replace(order.spec, budget=budget))
 
 

@@ -24,6 +24,7 @@ from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Tool
 from strop.swarm.claims import claim_of_table, claims_of_reading, claims_of_work, unfounded
 from strop.swarm.context import Policy
 from strop.swarm.conversation import Conversation, Flawed, Means, Outdated, Stalled
+from strop.swarm.lengths import Lengths
 from strop.swarm.prompting import bullets, narrowed, reading_head, render, working
 from strop.swarm.race import watching
 from strop.types.events import ToolCall
@@ -65,6 +66,7 @@ class AgentLoop:
     reserve: tuple[Model, Price] | None = None
     """Who takes a task over after two strikes."""
     _shared: dict[str, str] = field(default_factory=dict[str, str])
+    _lengths: Lengths = field(default_factory=Lengths)
 
     async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
         """See `seams.Worker`."""
@@ -79,7 +81,7 @@ class AgentLoop:
             model, price = self.reserve
         means = Means(
             model, price, self.prompts, self.clock, self.chance, self.tools, self.policy, self.keep, self.notice,
-            self._shared, watching(model),
+            self._shared, self._lengths, watching(model),
         )  # fmt: skip
         founded = assignment.task.kind is not TaskKind.READ
         return Conversation(means, assignment, desk, self._unfounded if founded else _nothing)

@@ -2,7 +2,8 @@
 
 Rules, in their order:
 1. A task starts when all its needs are settled. A failed need blocks a WORK task; an AGGREGATE task
-   starts with what there is and is told what is missing, unless nothing is left.
+   starts with what there is and is told what is missing, unless nothing is left. A READ task reads
+   nothing of another's: what it needs is only its turn.
 2. Never more tasks run at once than `agents`, never more attempts in all than `agents_total`.
 3. A failed attempt rests until its `retry_at`; an attempt without one was the last.
 4. After a stop nothing starts; the schedule is over when nothing runs.
@@ -276,6 +277,8 @@ class Schedule:
         """Why a task can never start; empty where it can."""
         place = self._places[name]
         if not place.failed:
+            return ""
+        if place.task.kind is TaskKind.READ:
             return ""
         if place.task.kind is not TaskKind.AGGREGATE:
             return f"needs {place.first_failed}, which failed"
