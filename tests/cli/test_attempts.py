@@ -125,7 +125,7 @@ def test_an_attempt_at_a_run_without_a_plan_is_refused(strop: Strop, project: Pa
 
 
 def test_one_agent_does_all_units_and_nothing_is_learned(strop: Strop, project: Path) -> None:
-    """The baseline reads every unit in turn, for both readers: its readings agree as a swarm's do. It leaves no skill."""
+    """The baseline reads every unit in turn, for both readers: its readings agree. It leaves no skill."""
     told = strop("run", "spec.md", "--solo", *SCRIPTED)
     alone = ran(project, only_run(project))
     assert told.code == 0

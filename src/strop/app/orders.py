@@ -42,6 +42,12 @@ class Options:
     crew: str = ""
     """Where agents run: `local`, or `ray`."""
 
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """(role, model) of those that the command line named."""
+        roles = (("worker", self.worker), ("planner", self.planner), ("verifier", self.verifier))
+        return tuple((role, model) for role, model in roles if model)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -206,16 +212,18 @@ def raised(budget: Budget, changes: Mapping[str, str]) -> Budget:
     return replace(budget, **taken)
 
 
-def as_planned(options: Options, plan: Plan | None) -> Options:
-    """The options of a run that goes on: who was approved works on, where nobody else is named."""
-    if plan is None:
-        return options
-    models = {binding.role: binding.model for binding in plan.bindings}
+def as_begun(options: Options, state: RunFold) -> Options:
+    """The options of a run that goes on: who was approved, or named before that, works on, where nobody else is named."""
+    if state.plan is not None:
+        models = {binding.role: binding.model for binding in state.plan.bindings}
+        nobody = "none"
+    else:
+        models, nobody = dict(state.opened.named) if state.opened is not None else {}, ""
     return replace(
         options,
         worker=options.worker or models.get("worker", ""),
-        planner=options.planner or models.get("planner", "none"),
-        verifier=options.verifier or models.get("verifier", "none"),
+        planner=options.planner or models.get("planner", nobody),
+        verifier=options.verifier or models.get("verifier", nobody),
     )
 
 

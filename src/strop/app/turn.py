@@ -17,7 +17,7 @@ import orjson
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
 from strop.app.minding import Minder, minded
-from strop.app.orders import Cast, Options, Order, Screen, as_planned, capped, cast_of, note_past, raised, terrain_of
+from strop.app.orders import Cast, Options, Order, Screen, as_begun, capped, cast_of, note_past, raised, terrain_of
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
@@ -104,7 +104,7 @@ async def execute(
         if before.opened is None:  # it died before its first commit, or its log was cut
             raise BadInput(f"run {resume} has nothing on record, so there is nothing to go on with; "
                            "start anew: strop run SPEC")  # fmt: skip
-        options = as_planned(options, before.plan)
+        options = as_begun(options, before)
     async with AsyncExitStack() as opened:
         chosen = await opened.enter_async_context(cast_of(project, options))
         run_id = resume or new_run_id(time.time())
@@ -243,7 +243,8 @@ class _Floor:
         budget = self.order.spec.budget
         if self.resumed:
             return (RunReopened(self.state.seconds), *_raises(budget, self.options))
-        opened = RunOpened(self.folder.name, order_mark(self.order.spec), __version__, budget, self.order.path)
+        mark, named = order_mark(self.order.spec), self.options.named
+        opened = RunOpened(self.folder.name, mark, __version__, budget, self.order.path, named)
         return opened, ManifestPinned(head)
 
     def _worker(self, terrain: Terrain, reader: Callable[[str], str]) -> AgentLoop:
@@ -380,7 +381,7 @@ def _ordered_again(project: Project, state: RunFold) -> Order:
             f"run {state.opened.run} has no plan yet and its spec {state.opened.path} {what}; "
             "start anew: strop run SPEC, or strop replay SKILL --inputs FOLDER"
         )
-    return Order(spec, state.opened.path)
+    return Order(replace(spec, budget=state.opened.budget), state.opened.path)
 
 
 class Cached:

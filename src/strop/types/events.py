@@ -35,6 +35,8 @@ class RunOpened:
     """Caps that hold from the first call on, the planner's included."""
     path: str = ""
     """The spec file, project-relative."""
+    named: tuple[tuple[str, str], ...] = ()
+    """(role, model) as the command line named them: who works on until a plan binds the roles."""
 
 
 @dataclass(frozen=True, slots=True)
