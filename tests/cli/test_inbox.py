@@ -82,7 +82,7 @@ async def journal(project: Path, run: str, *bodies: Body) -> None:
 @pytest.fixture
 def runs(project: Path) -> None:
     """Two runs on disk: of RUN a process is the owner now, of GONE nobody is."""
-    opened = RunOpened(RUN, "spec", "0", Budget(nanos=5_000_000_000, steps=100, minutes=10.0))
+    opened = RunOpened(RUN, "spec", "0", Budget(nanos=5_000_000_000, steps=100, minutes=10.0, input_tokens=1_000_000))
     raised = BudgetRaised(nanos=6_000_000_000, steps=100, tokens=20_000_000, minutes=10.0)
     asyncio.run(journal(project, RUN, opened, raised))
     asyncio.run(journal(project, GONE, opened))
@@ -112,7 +112,7 @@ def test_an_answer_reaches_the_owner_and_names_the_next_move(say: Say, inbox: In
     inbox.ask(RUN, ASKED)
     told = say("inbox", "answer", "3f9c", "end")
     assert (told.code, told.out) == (0, f"answered end to question 3f9c00000000 of run {RUN}\n")
-    assert inbox.take_answers(RUN) == (Answered(ASKED.question, "end", "user"),)
+    assert inbox.answers(RUN) == (Answered(ASKED.question, "end", "user"),)
 
 
 def test_an_answer_to_a_run_that_awaits_says_how_it_goes_on(say: Say, inbox: Inbox, runs: None) -> None:
@@ -132,14 +132,15 @@ def test_a_stop_is_left_for_the_owner(say: Say, inbox: Inbox, at_work: None) -> 
     assert told.code == 0
     assert f"asked run {RUN} to stop" in told.out
     assert say("runs", "stop", RUN, "--json").out.split() == ["{", '"run":', f'"{RUN}",', '"asked":', '"stop"', "}"]
-    assert inbox.take_orders(RUN) == (StopOrder("user", "wrong inputs"), StopOrder("user", ""))
+    assert inbox.orders(RUN) == (StopOrder("user", "wrong inputs"), StopOrder("user", ""))
 
 
 def test_higher_caps_are_left_for_the_owner(say: Say, inbox: Inbox, at_work: None) -> None:
     """As the spec writes them."""
-    told = say("runs", "budget", RUN, "usd=8", "minutes=90")
-    assert (told.code, told.out) == (0, f"told run {RUN}: usd=8, minutes=90\n")
-    assert inbox.take_orders(RUN) == (BudgetOrder("user", (("usd", "8"), ("minutes", "90"))),)
+    told = say("runs", "budget", RUN, "usd=8", "minutes=90", "agents=400", "input_tokens=2M")
+    assert (told.code, told.out) == (0, f"told run {RUN}: usd=8, minutes=90, agents=400, input_tokens=2M\n")
+    caps = (("usd", "8"), ("minutes", "90"), ("agents", "400"), ("input_tokens", "2M"))
+    assert inbox.orders(RUN) == (BudgetOrder("user", caps),)
 
 
 REFUSED = {
@@ -152,7 +153,9 @@ REFUSED = {
     ),
     "as it is": (["budget", RUN, "minutes=10"], "minutes=10 does not raise the run's cap of 10"),
     "one of two lower": (["budget", RUN, "usd=8", "steps=99"], "steps=99 does not raise the run's cap of 100"),
-    "no cap of a live run": (["budget", RUN, "agents=5"], "'agents=5': write key=value, with one of usd, steps"),
+    "no cap": (["budget", RUN, "colour=5"], "'colour=5': write key=value, with one of usd, steps"),
+    "fewer agents": (["budget", RUN, "agents=5"], "agents=5 does not raise the run's cap of 300"),
+    "a cap where there is none": (["budget", RUN, "output_tokens=5"], "would be a cap where the run has none"),
     "one cap twice": (["budget", RUN, "usd=8", "usd=9"], "usd stands twice; name each cap once"),
     "critical steps": (["budget", RUN, "critical_steps=200"], "does not raise the run's cap of 200"),
     "no value": (["budget", RUN, "usd"], "'usd': write key=value"),
@@ -171,8 +174,8 @@ def test_what_no_run_could_heed_is_refused(name: str, say: Say, inbox: Inbox, at
     assert told.code == 2
     assert message in told.err
     assert told.err.count("strop: ") == 1
-    assert inbox.take_orders(RUN) == ()
-    assert inbox.take_orders(GONE) == ()
+    assert inbox.orders(RUN) == ()
+    assert inbox.orders(GONE) == ()
 
 
 def test_runs_alone_still_lists_them(say: Say, runs: None) -> None:

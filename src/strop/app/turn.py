@@ -223,6 +223,7 @@ class _Floor:
         assert self.state.opened is not None, "only an opened run is taken up"
         order = self.order if self.state.plan is not None else _ordered_again(self.project, self.state)
         spec = self.state.plan.spec if self.state.plan is not None else order.spec
+        spec = replace(spec, budget=self.state.budget)
         return replace(order, spec=spec, path=self.state.opened.path)
 
     def _changed(self) -> str:
@@ -286,8 +287,7 @@ class _Floor:
             warn=self.screen.warn,
             waiting=list(self.state.questions.values()),
         )
-        if not self.state.questions:
-            minder.inbox.withdraw(self.folder.name)  # stops that an owner before this one did not live to hear
+        minder.inbox.begin(self.folder.name)
         return minder
 
     def _desk(self, worker: Worker, minder: Minder) -> Supervisor:
@@ -381,7 +381,7 @@ def _ordered_again(project: Project, state: RunFold) -> Order:
             f"run {state.opened.run} has no plan yet and its spec {state.opened.path} {what}; "
             "start anew: strop run SPEC, or strop replay SKILL --inputs FOLDER"
         )
-    return Order(replace(spec, budget=state.opened.budget), state.opened.path)
+    return Order(spec, state.opened.path)
 
 
 class Cached:
@@ -405,8 +405,7 @@ def pinned(state: RunFold, role: str, model: Model) -> Price:
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
     if not options.budget:
         return ()
-    caps = (budget.nanos, budget.steps, budget.tokens, budget.minutes)
-    return (BudgetRaised(*caps, budget.critical_steps, budget.input_tokens, budget.output_tokens),)
+    return (BudgetRaised.to(budget),)
 
 
 def _publish(staged: Path, target: Path) -> None:

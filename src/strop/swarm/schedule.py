@@ -131,6 +131,8 @@ class Schedule:
                 self.stopping = reason
             case BudgetRaised():
                 self.stopping = ""
+                self.agents = body.agents or self.agents
+                self.agents_total = body.agents_total or self.agents_total
             case RunReopened():
                 self._reopen()
             case _:

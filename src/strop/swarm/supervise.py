@@ -254,7 +254,7 @@ class Supervisor:
             JournalFault: facts could not be committed; what was committed stands.
         """
         async with asyncio.TaskGroup() as group:
-            self._deadline = deadline
+            self._deadline = max(self._deadline, deadline)
             self._committing = self.state.live = True
             writer = group.create_task(self._keep_committing())
             timer = group.create_task(self._time_out())

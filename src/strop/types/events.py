@@ -8,7 +8,7 @@ through its upcaster, an unknown kind makes the journal read-only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -72,6 +72,18 @@ class BudgetRaised:
     """0 leaves the cap as it is; of the next two likewise."""
     input_tokens: int = 0
     output_tokens: int = 0
+    agents: int = 0
+    """0 leaves it, as above; of `agents_total` likewise."""
+    agents_total: int = 0
+
+    @classmethod
+    def to(cls, caps: Budget) -> BudgetRaised:
+        """Every cap as it is from here on."""
+        return cls(**{each.name: getattr(caps, each.name) for each in fields(cls)})
+
+    def over(self, caps: Budget) -> Budget:
+        """The caps that hold after this."""
+        return replace(caps, **{each.name: said for each in fields(self) if (said := getattr(self, each.name))})
 
 
 @dataclass(frozen=True, slots=True)
