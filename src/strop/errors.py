@@ -26,7 +26,7 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 |  `- BadStream                 an answer that ended badly or cannot be parsed
 |- EgressRefused                traffic that the approved plan does not list
 |- ToolFailure                  a tool broke; the agent is told
-`- JournalFault                 the journal could not be written or read
+`- JournalFault                 the journal or a file could not be written or read
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class ToolFailure(StropError):
 
 
 class JournalFault(StropError):
-    """The journal could not be written or read; what was committed before stands."""
+    """The journal, or a file of the run, could not be written or read; what was committed before stands."""
 
 
 @asynccontextmanager

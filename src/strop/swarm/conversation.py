@@ -354,7 +354,8 @@ class Conversation:
                 output = await self._in_time(tool, call)
         except ToolFailure as caught:
             return f"failed: {caught}", True, ()
-        return output.text, False, output.label.origins
+        text = output.text if output.text.isascii() else output.text.encode(errors="replace").decode()
+        return text, False, output.label.origins
 
     async def _in_time(self, tool: Tool, call: ToolCall) -> ToolOutput:
         """What the tool returns.

@@ -344,11 +344,22 @@ class Event:
 
 
 def encode(body: Body) -> bytes:
-    """A body as JSON bytes; a field that holds its default is left out, and comes back by itself."""
+    """A body as JSON bytes; a field that holds its default is left out, and comes back by itself.
+
+    Raises:
+        JournalFault: it holds what JSON bytes cannot: half a surrogate pair, an integer over 64 bits.
+    """
     said = _sparse(body)
     if isinstance(body, CallAnswered):
         said["usage"] = _sparse(body.usage)
-    return orjson.dumps(said)
+    try:
+        return orjson.dumps(said)
+    except TypeError as caught:
+        whose = f" of {task}" if (task := getattr(body, "task", "")) else ""
+        raise JournalFault(
+            f"{type(body).__name__}{whose} cannot be put on record ({caught}); nothing of it was written. "
+            "Report it: what comes from outside must be mended where it comes in"
+        ) from caught
 
 
 def _sparse(value: Body | Usage) -> dict[str, object]:
