@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 import pytest
 
-from strop.stores.sqlite import SqliteJournal
-from strop.types.events import RunOpened
+from strop.stores.sqlite import SqliteJournal, read_journal
+from strop.types.events import PlanExtended, RunOpened
 from strop.types.work import Budget
 
 from .conftest import SCRIPTED, Strop, only_run
@@ -151,6 +151,16 @@ def test_one_agent_does_prose_without_a_planner(strop: Strop, project: Path) -> 
     assert (body["solo"], body["outcome"], body["learned"]["skill"]) == (True, "passed", "")
     assert ([agent["task"] for agent in body["agents"]], body["steps"]["main"]) == (["solo"], 0)
     assert "1642" in (project / "runs" / body["id"] / "files" / "towns.csv").read_text()
+
+
+def test_one_agent_that_failed_is_told_what_is_missing(strop: Strop, project: Path) -> None:
+    """Its task is tried once more by the gate's order, which names the task where a finding has no place in a file."""
+    (project / "spec.md").write_text(PROSE)
+    (project / "script.toml").write_text('[[turn]]\ntext = "no"\ntimes = 6\n' + TOWNS)
+    strop("run", "spec.md", "--solo", *SCRIPTED)
+    events = read_journal(project / "runs" / only_run(project) / "journal.db")
+    (more,) = [event.body for event in events if isinstance(event.body, PlanExtended)]
+    assert more.tasks[0].repairs[0].startswith("solo: expected a result, observed ")
 
 
 # ---------------------------------------------------------------- where a run is kept and who works

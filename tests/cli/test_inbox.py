@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -100,11 +100,26 @@ def test_questions_are_listed_with_how_to_answer(say: Say, inbox: Inbox) -> None
     assert say("inbox").out == "no questions wait\n"
     inbox.ask(RUN, ASKED)
     told = say("inbox").out
-    assert told.startswith(f"3f9c00000000  run {RUN}, task read-1/affairs, asked 20")
+    assert told.startswith(f"3f9c00000000  run {RUN}, task read-1/affairs\n  asked 20")
     assert "  It costs 7x its siblings.\n" in told
     assert "  answer with: strop inbox answer 3f9c00000000 go-on|end\n" in told
     (question,) = orjson.loads(say("inbox", "--json").out)["questions"]
     assert (question["id"], question["options"]) == (ASKED.question, ["go-on", "end"])
+
+
+def test_a_long_question_is_broken_between_words_and_stays_indented(
+    say: Say, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 80 columns no line is longer, but for the command, which is copied whole."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = "it has cost $0.1234, 7.1 times the median of its 12 siblings of the role reader 1 that have landed so far"
+    inbox.ask(RUN, replace(ASKED, task=TaskId("read-1/the-old-harbour-of-the-northern-town"), text=text))
+    first, more, _, one, two, command, _ = say("inbox").out.split("\n", 6)
+    assert first.startswith("3f9c00000000  run ")
+    assert more == "  read-1/the-old-harbour-of-the-northern-town"
+    assert [one, two] == [f"  {text[:76].rpartition(' ')[0]}", f"  {text[len(text[:76].rpartition(' ')[0]) + 1 :]}"]
+    assert max(map(len, (first, more, one, two))) <= 80
+    assert command.startswith("  answer with: strop inbox answer")
 
 
 def test_an_answer_reaches_the_owner_and_names_the_next_move(say: Say, inbox: Inbox, at_work: None) -> None:

@@ -246,10 +246,24 @@ def _refuse_lower(caps: Budget, changes: dict[str, str]) -> None:
 
 
 def _show(question: Question) -> None:
-    _say(f"{question.id[:SHOWN]}  run {question.run}, task {question.task}, asked {question.asked}")
+    _tell(f"{question.id[:SHOWN]}  run {question.run}, task {question.task}", indent="")
+    _tell(f"asked {question.asked[:16].replace('T', ' ')} UTC", indent="  ")
     for line in question.text.splitlines():
-        _say(f"  {line}")
+        _tell(line, indent="  ")
     _say(f"  answer with: strop inbox answer {question.id[:SHOWN]} {'|'.join(question.options)}\n")
+
+
+def _tell(text: str, *, indent: str) -> None:
+    """Words, broken where the terminal ends; what follows stands under them."""
+    import textwrap
+
+    from strop.cli.console import out
+
+    more = indent or "  "
+    lines = textwrap.wrap(
+        text, out.width, initial_indent=indent, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
+    )
+    _say("\n".join(lines))
 
 
 def _say(text: str) -> None:

@@ -19,6 +19,7 @@ from typing import TypeAlias, cast
 import orjson
 
 from strop.errors import BadInput, JournalFault
+from strop.stores.locks import busy, is_busy
 from strop.types.events import Answered, Asked
 
 _TABLES = ("question", "request")
@@ -213,7 +214,7 @@ class Inbox:
             try:
                 yield db
             except sqlite3.Error as caught:
-                raise JournalFault(f"{self._path}: {caught}") from caught
+                raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
 
 
 def owned(journal: Path) -> bool:
