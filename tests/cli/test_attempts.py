@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -44,6 +45,14 @@ budget: {agents: 1}
 repairs: 0
 ---
 # Trees
+"""
+ONE = """---
+deliver:
+  - {file: places.csv, columns: {name: {type: text, quote: true}}}
+  - {file: notes.md, sections: [Summary, Method, Findings]}
+each: inputs/*.txt
+---
+# Places
 """
 PROSE = """---
 deliver: [{file: towns.csv, columns: {founded: integer}}]
@@ -151,6 +160,26 @@ def test_one_agent_does_prose_without_a_planner(strop: Strop, project: Path) -> 
     assert (body["solo"], body["outcome"], body["learned"]["skill"]) == (True, "passed", "")
     assert ([agent["task"] for agent in body["agents"]], body["steps"]["main"]) == (["solo"], 0)
     assert "1642" in (project / "runs" / body["id"] / "files" / "towns.csv").read_text()
+
+
+MANY = r"(?<![\d.,$#])1 (?:independent |worked |differently prompted |proved |refuted )?[a-z]{2,}(?<!s)s\b"
+
+
+def test_one_of_a_thing_is_said_as_one(strop: Strop, project: Path) -> None:
+    """A run of one unit, one field, one reader, one agent: nothing that is said has `1 fields`."""
+    (project / "inputs" / "library.txt").unlink()
+    (project / "spec.md").write_text(ONE)
+    script = (project / "script.toml").read_text()
+    (project / "script.toml").write_text(re.sub(r', founded = .*? }', " }", script))
+    told = strop("run", "spec.md", *SCRIPTED)
+    assert told.code == 0, told.err
+    folder = project / "runs" / only_run(project)
+    texts = [told.out, told.err, strop("show", folder.name).out, strop("skills", "list").out]
+    texts += [(folder / "report.html").read_text(), (folder / "files" / "notes.md").read_text()]
+    texts += [path.read_text() for path in (project / ".agents").rglob("SKILL.md")]
+    assert "1 field from 1 unit" in told.err
+    assert "1 independent part (" in told.err
+    assert [re.findall(MANY, text) for text in texts] == [[]] * 7
 
 
 def test_one_agent_that_failed_is_told_what_is_missing(strop: Strop, project: Path) -> None:

@@ -19,6 +19,7 @@ from strop.swarm.fold import RunFold
 from strop.swarm.spending import Spending, past_run
 from strop.swarm.supervise import Supervisor
 from strop.tools.inside import Inside
+from strop.types.count import counted
 from strop.types.events import Event
 from strop.types.memory import CheckKind
 from strop.types.trial import Outcome
@@ -156,7 +157,9 @@ def pace_of(project: Project, card: ModelCard) -> Pace:
     row = project.db.pace(card.name)
     at_once = 1 if card.local else 300
     if row is not None:
-        return Pace(row.p50, row.p90, row.output, measured=f"{row.calls} calls of run {row.run}", at_once=at_once)
+        return Pace(
+            row.p50, row.p90, row.output, measured=f"{counted(row.calls, 'call')} of run {row.run}", at_once=at_once
+        )
     return Pace(4.0, 8.0, 90, at_once=1) if card.local else Pace(6.0, 15.0, 300, at_once=at_once)
 
 
@@ -213,7 +216,7 @@ def raised(budget: Budget, changes: Mapping[str, str]) -> Budget:
 
 
 def as_begun(options: Options, state: RunFold) -> Options:
-    """The options of a run that goes on: who was approved, or named before that, works on, where nobody else is named."""
+    """The options of a run that goes on: who was approved, or named at first, works on, where nobody else is named."""
     if state.plan is not None:
         models = {binding.role: binding.model for binding in state.plan.bindings}
         nobody = "none"

@@ -101,7 +101,11 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
     elif terrain.tasks:
         tasks = _told_their_files(spec, terrain.tasks)
         skill = terrain.guidance.skill
-        scope = f"Replays {len(tasks)} tasks of skill {skill}." if skill else f"The same {len(tasks)} tasks once more."
+        scope = (
+            f"Replays {counted(len(tasks), 'task')} of skill {skill}."
+            if skill
+            else f"The same {counted(len(tasks), 'task')} once more."
+        )
     elif think is None:
         raise PlanRefused(
             "this spec is prose, and no planner model is configured to split it. "
@@ -168,7 +172,8 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
     batch = math.ceil(len(units) / room)
     if reads > budget.steps:
         raise PlanRefused(
-            f"{len(units):,} units x {readers} readers need {reads:,} steps; the budget has {budget.steps:,}. "
+            f"{counted(len(units), 'unit')} x {counted(readers, 'reader')} need {counted(reads, 'step')}; "
+            f"the budget has {budget.steps:,}. "
             f"Raise budget: {{steps: {reads * 2}}}, read with fewer readers, or narrow each: {spec.each}"
         )
     makes = tuple(output.file for output in spec.outputs)
@@ -261,7 +266,7 @@ async def _decompose(
 def _too_long(spec: Spec, tasks: Sequence[Task]) -> tuple[str, ...]:
     critical = longest_chain(tasks)
     most = spec.budget.critical_steps
-    return (f"the longest chain has {critical:,} steps, at most {most:,}",) if critical > most else ()
+    return (f"the longest chain has {counted(critical, 'step')}, at most {most:,}",) if critical > most else ()
 
 
 def _planning_task(spec: Spec, terrain: Terrain, attempt: int, notes: tuple[str, ...]) -> Task:
@@ -301,12 +306,13 @@ def _within(spec: Spec, tasks: Sequence[Task]) -> None:
     budget = spec.budget
     if len(tasks) > budget.agents_total:
         raise PlanRefused(
-            f"the plan has {len(tasks):,} agents, the budget {budget.agents_total:,} in all. Raise agents_total"
+            f"the plan has {counted(len(tasks), 'agent')}, the budget {budget.agents_total:,} in all. "
+            "Raise agents_total"
         )
     critical = longest_chain(tasks)
     if critical > budget.critical_steps:
         raise PlanRefused(
-            f"the longest chain has {critical:,} steps, the budget {budget.critical_steps:,}. "
+            f"the longest chain has {counted(critical, 'step')}, the budget {budget.critical_steps:,}. "
             "Raise critical_steps, or agents_total so that batches get smaller"
         )
 

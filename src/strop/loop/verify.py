@@ -23,6 +23,7 @@ from strop.drafting.answers import answer_keys
 from strop.drafting.works import answers_of, left_over
 from strop.errors import BadStream, JournalFault, StropError
 from strop.types.content import Standing
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
 from strop.types.schema import Array, Choice, Field, Json, Object, Text, object_of
@@ -256,7 +257,9 @@ class _Hearing:
                     faults.append(caught)
                     self._over = str(caught)
                 except BadStream as caught:
-                    self.silences.append(f"{len(batch)} claims: the refuting model's answer cannot be used ({caught}).")
+                    self.silences.append(
+                        f"{counted(len(batch), 'claim')}: the refuting model's answer cannot be used ({caught})."
+                    )
                 except StropError as caught:
                     unheard.extend(batch)
                     self._over = f"{type(caught).__name__}: {caught}"
@@ -267,7 +270,9 @@ class _Hearing:
         if faults:
             raise faults[0]
         if unheard:
-            self.silences.append(f"{len(unheard)} claims: the refuting model could not be asked ({self._over}).")
+            self.silences.append(
+                f"{counted(len(unheard), 'claim')}: the refuting model could not be asked ({self._over})."
+            )
 
     def weighed(self, values: Sequence[Value]) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
         """Every value after the model's word on it, and what was refuted."""
@@ -407,7 +412,10 @@ def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str,
         lines += [f"Not checked: {line}" for line in rules]
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
-        lines.append(f"{unverified} of {len(values)} values are unverified: they are delivered and marked.")
+        lines.append(
+            f"{unverified} of {counted(len(values), 'value')} {agreeing(unverified, 'is', 'are')} unverified: "
+            f"{agreeing(unverified, 'it is', 'they are')} delivered and marked."
+        )
     return tuple(lines)
 
 

@@ -133,7 +133,7 @@ class Conversation:
                 raise Flawed("; ".join(flaws_now))
             flaws = flaws_now
             context.add(Message("user", render(means.prompts["repair"], flaws=bullets(flaws[:20]))))
-        raise Flawed(f"all {task.steps} steps of this agent were used" + (f"; {flaws[0]}" if flaws else ""))
+        raise Flawed(f"all steps of this agent were used: {task.steps}" + (f"; {flaws[0]}" if flaws else ""))
 
     # ------------------------------------------------------------ the window
 

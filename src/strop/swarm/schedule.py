@@ -152,7 +152,7 @@ class Schedule:
             if place.retry_at > now:
                 wake = place.retry_at if wake is None else min(wake, place.retry_at)
             elif self.started + fresh >= self.agents_total and not place.orphaned:
-                commands.append(Block(place.task, f"all {self.agents_total:,} agents of the budget were used"))
+                commands.append(Block(place.task, f"all agents of the budget were used: {self.agents_total:,}"))
             else:
                 commands.append(Start(place.task, place.attempt if place.orphaned else place.attempt + 1))
                 fresh += not place.orphaned
