@@ -170,7 +170,7 @@ def test_one_of_a_thing_is_said_as_one(strop: Strop, project: Path) -> None:
     (project / "inputs" / "library.txt").unlink()
     (project / "spec.md").write_text(ONE)
     script = (project / "script.toml").read_text()
-    (project / "script.toml").write_text(re.sub(r', founded = .*? }', " }", script))
+    (project / "script.toml").write_text(re.sub(r", founded = .*? }", " }", script))
     told = strop("run", "spec.md", *SCRIPTED)
     assert told.code == 0, told.err
     folder = project / "runs" / only_run(project)

@@ -272,7 +272,7 @@ def test_an_agent_stops_when_its_steps_are_used() -> None:
     """Who calls tools for ever has as many steps as the plan gave, an attempt."""
     office = Office(playing(calling("shelf")), tools=("shelf",), steps=3)
 
-    assert office.result().failure == "SchemaInvalid: all 3 steps of this agent were used"
+    assert office.result().failure == "SchemaInvalid: all steps of this agent were used: 3"
     assert len(office.asked) == 3 * STRIKES
 
 

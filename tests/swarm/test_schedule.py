@@ -65,7 +65,7 @@ def test_caps_on_agents_are_raised_while_the_run_goes_on() -> None:
     assert schedule.decide(0) == ()
     schedule.apply(BudgetRaised(1, 1, 1, 1.0, agents=3))
     assert said(schedule.decide(0))[:1] == ["start b 1"]
-    assert "all 2 agents of the budget were used" in said(schedule.decide(0))[1]
+    assert "all agents of the budget were used: 2" in said(schedule.decide(0))[1]
     schedule.apply(BudgetRaised(1, 1, 1, 1.0, agents_total=3))
     assert said(schedule.decide(0)) == ["start b 1", "start c 1"]
 
@@ -111,7 +111,7 @@ def test_rest_and_caps() -> None:
     end(schedule, "b")
     end(schedule, "c")
     assert said(schedule.decide(1)) == ["wake 5"]
-    assert said(schedule.decide(5)) == ["block a: all 3 agents of the budget were used"]
+    assert said(schedule.decide(5)) == ["block a: all agents of the budget were used: 3"]
 
 
 def test_a_paused_agent_holds_no_place_and_goes_on_as_the_same_attempt() -> None:

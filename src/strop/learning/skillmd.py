@@ -103,8 +103,9 @@ def _how(skill: Skill) -> str:
             f"{steps}"
         )
     proofs = ", ".join(column.name for column in skill.spec.table if column.recompute) or "none"
+    agents = counted(skill.spec.readers, "differently prompted agent")
     return (
-        f"Each unit is read by {counted(skill.spec.readers, 'differently prompted agent')} (`assets/prompts/`), shown the worked\n"
+        f"Each unit is read by {agents} (`assets/prompts/`), shown the worked\n"
         "examples of `references/exemplars.md`. The answer fits `references/schema.json`; every value names the\n"
         f"sentence it stands in. Recomputed from the companion table: {proofs}."
     )
