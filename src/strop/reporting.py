@@ -31,6 +31,7 @@ from strop.renderers.story import (
 from strop.swarm.figures import MAIN, Figures
 from strop.swarm.fold import RunFold
 from strop.types.content import Standing
+from strop.types.count import counted
 from strop.types.money import Usage, dollars
 from strop.types.trial import Claim, Finding, Outcome, Value, Verdict
 from strop.types.work import Quote
@@ -213,7 +214,7 @@ def _better(before: RunFold, turn: Turn) -> str:
     if ranks[0] == ranks[1]:
         return f"The gate proved as many values in both ({proved[1]:,})."
     which = "the new one" if ranks[1] > ranks[0] else "the earlier one"
-    return f"By the gate {which} stands better: {proved[1]:,} values proved against {proved[0]:,} before."
+    return f"By the gate {which} stands better: {counted(proved[1], 'value')} proved against {proved[0]:,} before."
 
 
 def story_of(
@@ -282,13 +283,13 @@ def _figures(turn: Turn) -> tuple[Figure, ...]:
         Standing.REFUTED: "bad",
     }
     judged = tuple(
-        Figure(str(standing), str(len(verdict.standing(standing))), f"of {total} values", tone)
+        Figure(str(standing), str(len(verdict.standing(standing))), f"of {counted(total, 'value')}", tone)
         for standing, tone in tones.items()
     )
     return (
         *judged,
-        Figure("dollars", dollars(tally.nanos), f"{tally.calls} model calls"),
-        Figure("seconds", f"{tally.seconds:.0f}", f"{tally.steps} steps, {tally.critical_steps} critical"),
+        Figure("dollars", dollars(tally.nanos), counted(tally.calls, "model call")),
+        Figure("seconds", f"{tally.seconds:.0f}", f"{counted(tally.steps, 'step')}, {tally.critical_steps} critical"),
         Figure("tokens", f"{tally.usage.total:,}", classes(tally.usage)),
     )
 
@@ -297,10 +298,14 @@ def measures(figures: Figures) -> tuple[Figure, ...]:
     """The work in numbers, in words that fit a terminal's line."""
     at_once = figures.call_seconds / figures.seconds if figures.seconds else 0.0
     return (
-        Figure("steps", f"{figures.total:,}", f"{figures.main:,} planner and verifier, {figures.sub:,} agents"),
+        Figure("steps", f"{figures.total:,}", f"{figures.main:,} of planner and verifier, {figures.sub:,} of agents"),
         Figure("critical steps", f"{figures.critical:,}", "longest task of each stage, added up"),
         Figure("parallelism", f"{figures.parallelism:,.1f}", "steps over critical; what the plan allows"),
-        Figure("finish rate", percent(figures.finish_rate), f"{figures.landed:,} of {figures.started:,} tasks landed"),
+        Figure(
+            "finish rate",
+            percent(figures.finish_rate),
+            f"{figures.landed:,} of {counted(figures.started, 'task')} landed",
+        ),
         Figure("agents at once", f"{figures.most:,}", "at most"),
         Figure("time", f"{figures.seconds:,.1f} s", f"{figures.working_seconds:,.1f} s of it with an agent at work"),
         Figure("in calls", f"{figures.call_seconds:,.1f} s", f"all together, {at_once:,.1f} at once on average"),

@@ -252,7 +252,11 @@ class Blobs(Protocol):
     """Content-addressed bodies."""
 
     def put(self, body: bytes) -> str:
-        """Store and return the SHA-256; whole or not at all."""
+        """Store and return the SHA-256; whole or not at all.
+
+        Raises:
+            JournalFault: disk full, no permission.
+        """
         ...
 
     def get(self, digest: str) -> bytes:

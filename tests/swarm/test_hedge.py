@@ -372,7 +372,7 @@ def slow_world(seed: int) -> World:
 
 def test_killed_at_any_append_of_a_hedged_run_it_ends_as_if_nothing_had_been() -> None:
     """Also between the two intents of a hedged step: no answer on record is bought again, no cap is passed."""
-    whole = slow_world(1)
+    whole = slow_world(2)
     whole.live()
     undisturbed, appends = story_of(whole), whole.appends
     assert sum(isinstance(event.body, CallIntended) and event.body.hedge for event in undisturbed.events) >= 2
@@ -380,7 +380,7 @@ def test_killed_at_any_append_of_a_hedged_run_it_ends_as_if_nothing_had_been() -
     between = 0
     for at in range(4, appends + 1):
         for torn in (True, False):
-            world = slow_world(1)
+            world = slow_world(2)
             assert world.live(crash_at=at, torn=torn) is None
             facts = [event.body for event in world.journal.read()]
             between += isinstance(facts[-1], CallIntended) and facts[-1].hedge

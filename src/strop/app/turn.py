@@ -17,7 +17,7 @@ import orjson
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
 from strop.app.minding import Minder, minded
-from strop.app.orders import Cast, Options, Order, Screen, as_planned, capped, cast_of, note_past, raised, terrain_of
+from strop.app.orders import Cast, Options, Order, Screen, as_begun, capped, cast_of, note_past, raised, terrain_of
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
@@ -106,7 +106,7 @@ async def execute(
         if before.opened is None:  # it died before its first commit, or its log was cut
             raise BadInput(f"run {resume} has nothing on record, so there is nothing to go on with; "
                            "start anew: strop run SPEC")  # fmt: skip
-        options = as_planned(options, before.plan)
+        options = as_begun(options, before)
     async with AsyncExitStack() as opened:
         chosen = await opened.enter_async_context(cast_of(project, options))
         run_id = resume or new_run_id(time.time())
@@ -226,6 +226,7 @@ class _Floor:
         assert self.state.opened is not None, "only an opened run is taken up"
         order = self.order if self.state.plan is not None else _ordered_again(self.project, self.state)
         spec = self.state.plan.spec if self.state.plan is not None else order.spec
+        spec = replace(spec, budget=self.state.budget)
         return replace(order, spec=spec, path=self.state.opened.path)
 
     def _changed(self) -> str:
@@ -246,7 +247,8 @@ class _Floor:
         budget = self.order.spec.budget
         if self.resumed:
             return (RunReopened(self.state.seconds), *_raises(budget, self.options))
-        opened = RunOpened(self.folder.name, order_mark(self.order.spec), __version__, budget, self.order.path)
+        mark, named = order_mark(self.order.spec), self.options.named
+        opened = RunOpened(self.folder.name, mark, __version__, budget, self.order.path, named)
         return opened, ManifestPinned(head)
 
     def _worker(self, terrain: Terrain, reader: Callable[[str], str]) -> AgentLoop:
@@ -291,8 +293,7 @@ class _Floor:
             warn=self.screen.warn,
             waiting=list(self.state.questions.values()),
         )
-        if not self.state.questions:
-            minder.inbox.withdraw(self.folder.name)  # stops that an owner before this one did not live to hear
+        minder.inbox.begin(self.folder.name)
         return minder
 
     def _desk(self, worker: Worker, minder: Minder) -> Supervisor:
@@ -410,8 +411,7 @@ def pinned(state: RunFold, role: str, model: Model) -> Price:
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
     if not options.budget:
         return ()
-    caps = (budget.nanos, budget.steps, budget.tokens, budget.minutes)
-    return (BudgetRaised(*caps, budget.critical_steps, budget.input_tokens, budget.output_tokens),)
+    return (BudgetRaised.to(budget),)
 
 
 def _publish(staged: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from strop.cli.show import show_figures, show_hedges, show_plan, show_refuter
 from strop.errors import BadInput
 from strop.stores.project import RunRow
 from strop.swarm.fold import RunFold
+from strop.types.count import counted
 from strop.types.memory import Constraint, Skill
 from strop.types.money import dollars
 from strop.types.trial import Value, Verdict
@@ -70,7 +71,9 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
     ran = state.run()
     show_plan(console, state.plan)
     how = state.outcome or f"unfinished; go on with: strop run --resume {ran.id}"
-    console.print(f"\nrun {ran.id}: {how}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing", highlight=False)
+    console.print(
+        f"\nrun {ran.id}: {how}; {counted(len(ran.landed), 'task')} landed, {len(ran.missing)} missing", highlight=False
+    )
     if state.verdict is not None:
         show_refuter(console, state.verdict)
     show_figures(console, state.trace.figures())
@@ -101,7 +104,9 @@ def told_of(state: RunFold) -> dict[str, object] | None:
 def show_verdict(console: Console, verdict: Verdict) -> None:
     """What the gate says now."""
     how = "[green]passed[/green]" if verdict.passed else "[red]refused[/red]"
-    console.print(f"{how}: {len(verdict.values)} values, {len(verdict.findings)} findings", highlight=False)
+    console.print(
+        f"{how}: {counted(len(verdict.values), 'value')}, {counted(len(verdict.findings), 'finding')}", highlight=False
+    )
     for finding in verdict.findings:
         where = f"{finding.artefact} {finding.locator}".strip()
         said = f"{finding.severity} {finding.kind} {escape(where)}: expected {escape(finding.expected)}"
@@ -115,7 +120,9 @@ def show_skills(console: Console, held: Sequence[Skill]) -> None:
     """Name, state, and what it is for."""
     for skill in held:
         console.print(f"[bold]{escape(skill.name)}[/bold]", highlight=False)
-        console.print(f"  {skill.state}, {len(skill.exemplars)} examples, from run {skill.born_from}", highlight=False)
+        console.print(
+            f"  {skill.state}, {counted(len(skill.exemplars), 'example')}, from run {skill.born_from}", highlight=False
+        )
         console.print(Padding(escape(skill.description), (0, 0, 0, 2)), highlight=False)
     if not held:
         console.print("no skills yet; a run that passes the gate leaves one")

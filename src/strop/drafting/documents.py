@@ -20,6 +20,7 @@ from strop.types.content import (
     Sentence,
     Standing,
 )
+from strop.types.count import agreeing, counted
 from strop.types.trial import Finding, Severity, Value, Verdict
 from strop.types.work import Plan, UnitKey
 
@@ -61,7 +62,8 @@ def document(
 
 def _subtitle(plan: Plan, rows: Sequence[UnitKey]) -> str:
     readers = plan.spec.readers
-    return f"{len(rows)} units, {len(plan.spec.table)} fields, {readers} reader{'s' if readers > 1 else ''} a unit"
+    units, fields = counted(len(rows), "unit"), counted(len(plan.spec.table), "field")
+    return f"{units}, {fields}, {counted(readers, 'reader')} a unit"
 
 
 def _summary(
@@ -69,17 +71,24 @@ def _summary(
 ) -> list[Block]:
     total = len(verdict.values)
     counts = {standing: len(verdict.standing(standing)) for standing in Standing}
+    accepted, unverified, refuted = (
+        counts[each] for each in (Standing.ACCEPTED, Standing.UNVERIFIED, Standing.REFUTED)
+    )
     silent = [f for f in verdict.findings if f.kind == "recompute" and _standing(f, values) is Standing.REFUTED]
     disagreements = [f for f in verdict.findings if f.kind == "disagreement"]
     sentences = [
-        Sentence(f"{len(rows)} units were read for {len(plan.spec.table)} fields, {total} values in all."),
         Sentence(
-            f"{counts[Standing.ACCEPTED]} values were accepted, {counts[Standing.CORRECTED]} corrected by the gate, "
-            f"{counts[Standing.UNVERIFIED]} are unverified and marked, "
-            f"{counts[Standing.REFUTED]} were refuted and taken out."
+            f"{counted(len(rows), 'unit')} {agreeing(len(rows), 'was', 'were')} read for "
+            f"{counted(len(plan.spec.table), 'field')}, {counted(total, 'value')} in all."
         ),
         Sentence(
-            f"In {len(disagreements)} places a document and its data disagree; they are listed under Findings."
+            f"{counted(accepted, 'value')} {agreeing(accepted, 'was', 'were')} accepted, "
+            f"{counts[Standing.CORRECTED]} corrected by the gate, "
+            f"{unverified} {agreeing(unverified, 'is', 'are')} unverified and marked, "
+            f"{refuted} {agreeing(refuted, 'was', 'were')} refuted and taken out."
+        ),
+        Sentence(
+            f"In {counted(len(disagreements), 'place')} a document and its data disagree; see Findings."
             if disagreements
             else "Where a reading stood, no document disagreed with its data."
         ),
@@ -87,7 +96,7 @@ def _summary(
     if silent:
         sentences.append(
             Sentence(
-                f"In {len(silent)} places no sentence of the document says what the data say: "
+                f"In {counted(len(silent), 'place')} no sentence of the document says what the data say: "
                 "there the two disagree, or nobody could read it. Look at these first."
             )
         )

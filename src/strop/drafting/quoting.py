@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from strop.drafting.forecast import Forecast, Job, Load, forecast
 from strop.drafting.spreads import ENOUGH, Spread
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.money import Usage, cost, worst_case
 from strop.types.past import GATE, PLANNING, Like, PastRun, Sample
@@ -236,8 +237,8 @@ def _sample(share: _Share, calls: int, like: Like, grounds: Grounds) -> Sample:
 
 
 def _drawn(drawn: Forecast, agents: int) -> _Counts:
-    runs = f"{drawn.runs} past run{'s' if drawn.runs > 1 else ''}"
-    unlike = f"; {drawn.unlike:,} of {agents:,} tasks are unlike any there and stand at a default" * bool(drawn.unlike)
+    runs, few = counted(drawn.runs, "past run"), f"{drawn.unlike:,} of {counted(agents, 'task')}"
+    unlike = f"; {few} {agreeing(drawn.unlike, 'is', 'are')} unlike any there, taken by default" * bool(drawn.unlike)
     assumed = "; how far runs differ is in part assumed" * (drawn.runs < ENOUGH)
     return _Counts(
         steps=drawn.steps,
@@ -438,8 +439,8 @@ def _advice(spec: Spec, load: Load, tokens: float, minutes: float, grounds: Grou
     parts = max(map(len, load.waves), default=0)
     chain = load.chain / max(load.steps, 1)
     reasons = (
-        f"{parts} independent parts (a swarm pays from 6)",
-        f"{round(tokens):,} tokens of work (from 50,000)",
+        f"{counted(parts, 'independent part')} (a swarm pays from 6)",
+        f"{counted(round(tokens), 'token')} of work (from 50,000)",
         f"{minutes:.1f} minutes for one agent alone (from 10)",
         f"critical / total steps {chain:.2f} (parallel work from 0.50 down)",
     )

@@ -28,6 +28,7 @@ from strop.types.content import (
     Standing,
     Table,
 )
+from strop.types.count import agreeing, counted
 from strop.types.schema import Json, object_of
 from strop.types.trial import Claim, Result, Run, Value, Verdict
 from strop.types.work import Output, Task, TaskId, UnitKey
@@ -124,9 +125,13 @@ def _written(section: Mapping[str, Json], at: str, values: Grid) -> list[Block]:
 def _standing(verdict: Verdict, key: str) -> list[Block]:
     held = _of(verdict, key)
     counts = {standing: sum(value.standing is standing for value in held) for standing in Standing}
+    accepted, unverified, refuted = (
+        counts[each] for each in (Standing.ACCEPTED, Standing.UNVERIFIED, Standing.REFUTED)
+    )
     sentence = Sentence(
-        f"Of {len(held)} statements in this document {counts[Standing.ACCEPTED]} were accepted, "
-        f"{counts[Standing.UNVERIFIED]} are unverified and marked, {counts[Standing.REFUTED]} were taken out."
+        f"Of {counted(len(held), 'statement')} in this document {accepted} {agreeing(accepted, 'was', 'were')} "
+        f"accepted, {unverified} {agreeing(unverified, 'is', 'are')} unverified and marked, "
+        f"{refuted} {agreeing(refuted, 'was', 'were')} taken out."
     )
     return [
         Paragraph((sentence,)),

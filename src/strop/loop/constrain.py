@@ -17,6 +17,7 @@ from strop.checking.bundle import Bundle
 from strop.checking.checks import Check, CheckName
 from strop.checking.primitives import run_check
 from strop.types.content import Standing
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
 from strop.types.trial import Value, Verdict
@@ -75,7 +76,8 @@ def _first_that_bites(
             yield Constraint(
                 id=f"c-{digest(str(check))[:8]}",
                 text=f"`{column.name}` {words}",
-                reason=f"{count} refuted value{'s' if count > 1 else ''} broke it, {len(proved)} proved ones keep it",
+                reason=f"{counted(count, 'refuted value')} broke it, {counted(len(proved), 'proved one')} "
+                f"{agreeing(len(proved), 'keeps', 'keep')} it",
                 kind=CheckKind.GRAMMAR if check.name in HELD else CheckKind.CHECK,
                 field=column.name,
                 check=str(check),

@@ -234,7 +234,7 @@ def _remakes(ran: Run, wrong: Sequence[Finding], number: int) -> tuple[Task, ...
     for finding in (each for each in wrong if each.rule != WRITTEN):  # no other answer brings a missing renderer
         maker = next((task for task in ran.plan.tasks if task.makes and _concerns(finding, task, keys)), None)
         if maker is not None:
-            said = f"{finding.locator}: expected {finding.expected}, observed {finding.observed}"
+            said = f"{finding.locator or finding.artefact}: expected {finding.expected}, observed {finding.observed}"
             told.setdefault(maker.id, []).append(said[:300])
     by_id = {task.id: task for task in ran.plan.tasks}
     return tuple(

@@ -29,6 +29,7 @@ from strop.drafting.answers import answer_keys
 from strop.drafting.works import answers_of, left_over, tries
 from strop.errors import BadStream, JournalFault, StropError
 from strop.types.content import Standing
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
 from strop.types.past import Heard
@@ -462,7 +463,10 @@ def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str,
         lines += [f"Not checked: {line}" for line in rules]
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
-        lines.append(f"{unverified} of {len(values)} values are unverified: they are delivered and marked.")
+        lines.append(
+            f"{unverified} of {counted(len(values), 'value')} {agreeing(unverified, 'is', 'are')} unverified: "
+            f"{agreeing(unverified, 'it is', 'they are')} delivered and marked."
+        )
     return tuple(lines)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strop.errors import JournalFault
+from strop.stores.locks import busy, is_busy
 from strop.types.events import revive
 from strop.types.fingerprint import canonical
 from strop.types.memory import Manifest
@@ -203,7 +204,7 @@ class ProjectDb:
         try:
             yield db
         except sqlite3.Error as caught:
-            raise JournalFault(f"{self._path}: {caught}") from caught
+            raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
         finally:
             db.close()
 

@@ -27,6 +27,7 @@ from strop.swarm.claims import claim_of_table, claims_of_reading, claims_of_work
 from strop.swarm.context import BYTES_PER_TOKEN, FULL, Policy
 from strop.swarm.conversation import Conversation, Flawed, Means, Outdated, Stalled
 from strop.swarm.given import citable, results
+from strop.swarm.lengths import Lengths
 from strop.swarm.prompting import bullets, narrowed, reading_head, render, working
 from strop.swarm.race import watching
 from strop.types.events import ToolCall
@@ -77,6 +78,7 @@ class AgentLoop:
     _shared: dict[str, str] = field(default_factory=dict[str, str])
     _sources: dict[str, tuple[str, SourceRead]] = field(default_factory=dict[str, "tuple[str, SourceRead]"])
     """Sources by path, read and stored once."""
+    _lengths: Lengths = field(default_factory=Lengths)
 
     async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
         """See `seams.Worker`."""
@@ -91,7 +93,7 @@ class AgentLoop:
             model, price = self.reserve
         means = Means(
             model, price, self.prompts, self.clock, self.chance, self.tools, self.policy, self.keep, self.notice,
-            self._shared, watching(model),
+            self._shared, self._lengths, watching(model),
         )  # fmt: skip
         founded = assignment.task.kind is not TaskKind.READ
         judge = partial(unfounded, read=self.source, given=citable(assignment.claims)) if founded else _nothing

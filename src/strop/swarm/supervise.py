@@ -22,6 +22,7 @@ from strop.errors import (
     JournalFault,
     QuotaExhausted,
     StropError,
+    Unreachable,
 )
 from strop.seams import Assignment, Chance, Clock, Journal, Worker
 from strop.swarm.conversation import Outdated
@@ -51,6 +52,8 @@ READINGS = 2
 """The same for a reading, which the gate has repaired besides."""
 GO_ON, END = "go-on", "end"
 """What a person may answer about an agent that costs too much."""
+WITNESSES = 3
+"""Tasks that get no answer any more before an endpoint that has answered others is held to be down."""
 RESERVE = 0.05
 """Share of the run's minutes kept for the gate and the files."""
 DRAIN = 10.0
@@ -97,6 +100,10 @@ class Supervisor:
     _agents: dict[TaskId, asyncio.Task[None]] = field(default_factory=dict[TaskId, "asyncio.Task[None]"])
     _deadline: float = 0.0
     """Run clock, seconds: when the work must end."""
+    _unanswered: set[TaskId] = field(default_factory=set[TaskId])
+    """Tasks that an endpoint failed since anybody was last answered."""
+    _answers: int = 0
+    """Steps of the run at that time."""
     _broken: StropError | None = None
     _asked: tuple[str, str] | None = None
 
@@ -247,7 +254,7 @@ class Supervisor:
             JournalFault: facts could not be committed; what was committed stands.
         """
         async with asyncio.TaskGroup() as group:
-            self._deadline = deadline
+            self._deadline = max(self._deadline, deadline)
             self._committing = self.state.live = True
             writer = group.create_task(self._keep_committing())
             timer = group.create_task(self._time_out())
@@ -328,8 +335,7 @@ class Supervisor:
         try:
             steps = self.state.ledger.steps
             result = await self._work(task, attempt)
-            if result.failure.startswith(EndpointDown.__name__) and self.state.ledger.steps == steps:
-                # All tries of this agent failed, and nobody else was answered meanwhile: it is not the agent.
+            if self.state.ledger.steps == steps and self._is_down(task, result.failure):
                 await self._halt("endpoint", result.failure)
                 return
             retry_at = None
@@ -349,6 +355,24 @@ class Supervisor:
         finally:
             self._agents.pop(task.id, None)
             self._wake.set()
+
+    def _is_down(self, task: Task, failure: str) -> bool:
+        """Whether an agent failed through its endpoint, and not through what it asked; nobody was answered meanwhile.
+
+        An endpoint that answers others and fails one prompt for ever is not down: that agent has its three
+        strikes. It is down when it cannot be reached, when it never answered anybody, or when several tasks at
+        once get nothing from it any more.
+        """
+        if failure.startswith(Unreachable.__name__):
+            return True
+        if not failure.startswith(EndpointDown.__name__):
+            return False
+        ledger = self.state.ledger
+        if ledger.steps != self._answers:
+            self._answers, self._unanswered = ledger.steps, set()
+        self._unanswered.add(task.id)
+        answered = any(each in ledger.steps_by_task for each in self.state.tasks)
+        return not answered or len(self._unanswered) >= WITNESSES
 
     async def _work(self, task: Task, attempt: int) -> Result:
         """The worker's result; whatever else it raises becomes a failed result, and siblings go on."""

@@ -27,16 +27,25 @@ from typing import TypeAlias
 
 from strop.seams import Request
 from strop.swarm.endpoints.limits import DRIP
+from strop.swarm.lengths import LEAST
 
 Kind: TypeAlias = tuple[bool, bool, bool, int]
-"""(has tools, has a schema, thinks, bits of the output limit): calls that take about as long."""
+"""(has tools, has a schema, thinks, bits of the output limit): calls that take about as long.
+
+The limit counts up to `LEAST`: above it, it follows what was seen of answers and says nothing of their length.
+"""
 
 _WORDS = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 10: "ten times", 20: "twenty times"}
 
 
 def kind_of(request: Request) -> Kind:
     """What a call's seconds are compared with."""
-    return bool(request.tools), request.schema is not None, request.thinking, request.max_output.bit_length()
+    return (
+        bool(request.tools),
+        request.schema is not None,
+        request.thinking,
+        min(request.max_output, LEAST).bit_length(),
+    )
 
 
 @dataclass(slots=True)
