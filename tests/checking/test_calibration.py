@@ -89,7 +89,7 @@ def test_the_state_and_its_reason(name: str) -> None:
 
 
 def test_runs_are_pooled_by_kind() -> None:
-    """Two planted flaws found are too few alone, and enough beside ten of earlier runs; of another kind they are not."""
+    """Two planted flaws found are too few alone, enough beside ten of earlier runs; of another kind they are not."""
     said = words((Role.CLAIM, "supported", 9), (Role.CANARY, "refuted", 2))
     earlier = [Heard(f"{run}", "judge", "p", "cells", 5, 5, 3, 0) for run in range(2)]
     pooled = calibrated(said, past=earlier)

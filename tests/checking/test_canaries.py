@@ -67,7 +67,7 @@ def test_a_name_is_replaced_by_another_of_the_passage() -> None:
 
 @given(st.sampled_from(sorted(CLAIMS)), st.text(max_size=8))
 def test_a_canary_is_false_quoted_and_alike(name: str, seed: str) -> None:
-    """Of any kind and seed: another value, a quote that stands at its span, the place of its original; twice the same."""
+    """Of any kind and seed: another value, a quote that stands at its span, its original's place; twice the same."""
     base = CLAIMS[name]
     for _, made in kinds_that_fit(base, TEXT, seed):
         assert normal(str(made.value)) != normal(str(base.value))

@@ -136,7 +136,7 @@ JUDGE = "[[turn]]\nanswer = { verdicts = [] }\nusage = { input = 500, output = 2
 
 
 def test_a_model_is_asked_about_a_run_only_at_a_price_that_somebody_took(strop: Strop, project: Path) -> None:
-    """Without --yes and a terminal it is not asked, and that is said; with it a second verdict stands beside the first."""
+    """Without --yes and a terminal it is not asked, and told so; with it a second verdict stands by the first."""
     (project / "judge.toml").write_text(JUDGE)
     assert strop("run", "spec.md", *SCRIPTED).code == 0
     run = project / "runs" / only_run(project)

@@ -40,6 +40,7 @@ deliver:
       water: {type: text, ask: hard or soft}
   - {file: survey.pdf, pages: ">= 2", sections: [Summary, Findings, Sources]}
   - {file: "charts/*.png", count: 3}
+  - {file: talk.pptx, slides: ">= 5", charts: ">= 1", sections: [Depths, Waters, Sources]}
 sources: {allow: ["inputs/**"]}
 valid: ["every value carries a quote that stands in its source", "no well is named twice"]
 budget: {agents: 20, usd: 2, minutes: 10}
@@ -255,7 +256,7 @@ def proposal() -> dict[str, object]:
     for number, (first, last) in enumerate(((1, 6), (7, 11), (12, 16)), 1):
         needs = [f"read-{each:02}" for each in range(first, last + 1)]
         tasks.append(task(f"compare-{number}", "aggregate", f"Compare the wells of quarter {number}.", needs=needs))
-    makes = ["wells.csv", "survey.pdf", "charts/*.png"]
+    makes = ["wells.csv", "survey.pdf", "charts/*.png", "talk.pptx"]
     needs = [f"compare-{number}" for number in (1, 2, 3)]
     tasks.append(task("make", "aggregate", "Make the table, the survey and the charts.", needs=needs, makes=makes))
     scope = "Depth and water of 18 wells from their notes, compared by quarter."
@@ -362,7 +363,17 @@ def deliverables(user: str) -> dict[str, object]:
         }
         for name, part in (("first", wells[:6]), ("second", wells[6:12]), ("third", wells[12:]))
     ]
-    return {"wells.csv": {"rows": wells}, "survey.pdf": {"sections": sections}, "charts.png": {"charts": charts}}
+    waters = [{**row["water"], "value": f"The water of {row['well']['value']} is hard."} for row in wells[:1]]
+    slides = [
+        {"title": "Depths", "bullets": sentences[:3], "chart": charts[0]["name"], "notes": sentences[:1]},
+        {"title": "Waters", "bullets": waters, "chart": None, "notes": []},
+    ]
+    return {
+        "wells.csv": {"rows": wells},
+        "survey.pdf": {"sections": sections},
+        "charts.png": {"charts": charts},
+        "talk.pptx": {"slides": slides, "charts": charts[:1]},
+    }
 
 
 def verdicts(user: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The refuting model's part of the gate: what it is asked, what its words come to, and that nothing planted gets out."""
+"""The refuting model's part of the gate: what it is asked, what its words come to, that nothing planted gets out."""
 
 from __future__ import annotations
 

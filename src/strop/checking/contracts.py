@@ -25,6 +25,8 @@ SHOWN = 20
 _ANYWHERE = re.compile(r"lorem ipsum|\{\{[^{}\n]{0,200}\}\}", re.IGNORECASE)
 _NUMBERED = re.compile(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)")
 _WORD = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b")
+_PROMPT = re.compile(r"\bClick to (?:add|edit)\b[^\n]{0,60}", re.IGNORECASE)
+"""What an empty place of a deck says while it is edited."""
 _ANY = Count(least=1)
 
 
@@ -82,6 +84,7 @@ def _file(
         yield from _table(output, opened, name, rows, empty)
     yield from _counts(output, opened, name)
     yield from _pages(output, opened, name)
+    yield from _deck(output, opened, name)
     yield from _sections(output, opened, name)
     yield from _several(_placeholders(opened, output.kind, name), name)
 
@@ -201,6 +204,27 @@ def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
         yield _broken(name, "pages", str(output.pages), str(opened.pages), f"{name}: {output.pages} pages")
 
 
+def _deck(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
+    """Slides: how many, and neither one nor a chart on it without content."""
+    for number, chart in enumerate(opened.plotted, start=1):
+        if not any(value for _, points in chart.series for _, value in points):
+            yield _broken(name, f"chart {number}", "values", "none", f"{name}: every chart shows values")
+    if opened.slides is None:
+        return
+    if output.slides is not None and not output.slides.holds(len(opened.slides)):
+        count = str(len(opened.slides))
+        yield _broken(name, "slides", str(output.slides), count, f"{name}: {output.slides} slides")
+    for number, slide in enumerate(opened.slides, start=1):
+        if not slide.title:
+            yield _broken(name, f"slide {number}", "a title", "none", f"{name}: every slide has a title")
+        if slide.empty:
+            yield _broken(name, f"slide {number}", "content", "a title alone", f"{name}: no slide is empty")
+        for place in slide.unfilled:
+            yield _broken(
+                name, f"slide {number}", "text", f"an empty {place} placeholder", f"{name}: no slide asks for text"
+            )
+
+
 def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
     for section in output.sections:
         if not has_heading(opened, section):
@@ -226,7 +250,7 @@ def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
                     if found:
                         yield _broken(name, f"row {number}, {column}", "a value", found.group(), rule)
         return
-    for pattern in (_WORD, _ANYWHERE):
+    for pattern in (_WORD, _ANYWHERE, *((_PROMPT,) if kind is Kind.PPTX else ())):
         for found in pattern.finditer(opened.text):
             yield _broken(name, _line(opened.text, found.start()), "text", found.group(), rule)
 

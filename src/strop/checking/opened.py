@@ -1,7 +1,8 @@
 """A delivered file as an independent reader sees it: tables, pages, text and headings, from the bytes.
 
-Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium, PNG by our own decoder
-of the header and the scan lines, SVG and HTML by the standard library. What cannot be opened is a
+Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium, DOCX and
+PPTX from their archive (`opened_office`), PNG by our own decoder of the header and the scan lines, SVG and
+HTML by the standard library. What cannot be opened is a
 word about why, not an exception: that is what the contract wants to know. The heavy readers are
 imported where they are used.
 """
@@ -26,6 +27,7 @@ from xml.etree import ElementTree
 from zipfile import ZipFile
 
 from strop.checking.lines import missing, read_lines, restored, said
+from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document
 from strop.errors import MissingPart
 from strop.types.work import Kind
 
@@ -54,9 +56,14 @@ class Opened:
     headings: tuple[str, ...] = ()
     pages: int | None = None
     charts: int | None = None
-    """Native charts, where the format has them."""
+    """Native charts of a workbook or deck, figures of a document."""
     blank: bool = False
     """A picture of one colour, or without anything drawn."""
+    slides: tuple[SlideRead, ...] | None = None
+    plotted: tuple[Plotted, ...] = ()
+    """A deck's native charts with their values."""
+    shown: tuple[Shown, ...] = ()
+    """Tables as people see them: grouped digits, and maybe fewer rows than the file of data has."""
 
 
 def open_file(path: Path, *, kind: Kind) -> Opened | str:
@@ -237,6 +244,29 @@ class _Page(html.parser.HTMLParser):
                 self._heading.append(data)
 
 
+def _pptx(body: bytes) -> Opened:
+    slides = read_deck(body)
+    text = "\n".join(f"{slide.title}\n{slide.text}" for slide in slides)
+    charts = tuple(chart for slide in slides for chart in slide.charts)
+    return Opened(
+        text=text,
+        headings=tuple(title for slide in slides for title in (slide.title, slide.section)),
+        blank=not slides,
+        slides=slides,
+        plotted=charts,
+        charts=len(charts),
+        shown=tuple(table for slide in slides for table in slide.tables),
+    )
+
+
+def _docx(body: bytes) -> Opened:
+    held = read_document(body)
+    text = "\n".join((held.text, *held.footnotes))
+    return Opened(
+        text=text, headings=held.headings, blank=not text.strip(), charts=len(held.figures), shown=held.tables
+    )
+
+
 def _markdown(body: bytes) -> Opened:
     text = body.decode("utf-8")
     headings = re.findall(r"^ {0,3}#{1,6}\s+(.*?)\s*#*$", text, re.MULTILINE)
@@ -352,6 +382,8 @@ _OPENERS: Mapping[Kind, Callable[[bytes], Opened]] = {
     Kind.XLSX: _xlsx,
     Kind.JSON: _json,
     Kind.PDF: _pdf,
+    Kind.PPTX: _pptx,
+    Kind.DOCX: _docx,
     Kind.HTML: _html,
     Kind.MARKDOWN: _markdown,
     Kind.PNG: _png,

@@ -57,10 +57,11 @@ def document(
             blocks.append(Callout(f"Nothing was written for {name}: it needs a writing model.", tone="warning"))
         else:
             blocks += writer(plan, verdict, rows, values, figures)
-    return Document(plan.title, _subtitle(plan, rows), tuple(blocks))
+    return Document(plan.title, subtitle(plan, rows), tuple(blocks))
 
 
-def _subtitle(plan: Plan, rows: Sequence[UnitKey]) -> str:
+def subtitle(plan: Plan, rows: Sequence[UnitKey]) -> str:
+    """How much was read, and by how many."""
     readers = plan.spec.readers
     units, fields = counted(len(rows), "unit"), counted(len(plan.spec.table), "field")
     return f"{units}, {fields}, {counted(readers, 'reader')} a unit"
@@ -114,7 +115,20 @@ def _findings(
     plan: Plan, verdict: Verdict, rows: Sequence[UnitKey], values: Grid, figures: Sequence[Chart]
 ) -> list[Block]:
     blocks: list[Block] = []
-    groups = (
+    for title, findings in finding_groups(verdict, values):
+        blocks.append(Heading(f"{title}: {len(findings)}", level=2))
+        if findings:
+            blocks.append(Bullets(tuple(finding_line(finding, values) for finding in findings[:MOST_LISTED])))
+            if len(findings) > MOST_LISTED:
+                blocks.append(Callout(f"{len(findings) - MOST_LISTED} more stand in the claims table."))
+        else:
+            blocks.append(Paragraph((Sentence("None."),)))
+    return blocks + [Figure(chart, caption=chart.title) for chart in figures[1:]]
+
+
+def finding_groups(verdict: Verdict, values: Grid) -> tuple[tuple[str, list[Finding]], ...]:
+    """What the gate found, by what it means to a reader."""
+    return (
         ("Where documents and data disagree", [f for f in verdict.findings if f.kind in ("disagreement", "conflict")]),
         (
             "Corrected by the gate",
@@ -130,15 +144,6 @@ def _findings(
         ),
         ("Readers disagree", [f for f in verdict.findings if f.kind == "agreement"]),
     )
-    for title, findings in groups:
-        blocks.append(Heading(f"{title}: {len(findings)}", level=2))
-        if findings:
-            blocks.append(Bullets(tuple(_line(finding, values) for finding in findings[:MOST_LISTED])))
-            if len(findings) > MOST_LISTED:
-                blocks.append(Callout(f"{len(findings) - MOST_LISTED} more stand in the claims table."))
-        else:
-            blocks.append(Paragraph((Sentence("None."),)))
-    return blocks + [Figure(chart, caption=chart.title) for chart in figures[1:]]
 
 
 def _value_of(finding: Finding, values: Grid) -> Value | None:
@@ -151,11 +156,13 @@ def _standing(finding: Finding, values: Grid) -> Standing | None:
     return value.standing if value else None
 
 
-def _line(finding: Finding, values: Grid) -> Sentence:
+def finding_line(finding: Finding, values: Grid) -> Sentence:
+    """A finding in a sentence, with the value it is about."""
     value = _value_of(finding, values)
     place = finding.locator or finding.artefact
     return Sentence(
-        f"{place}: expected {finding.expected}, observed {finding.observed}.", (cell(value),) if value else ()
+        f"{place}: expected {finding.expected}, observed {finding.observed.rstrip('.')}.",
+        (cell(value),) if value else (),
     )
 
 

@@ -390,6 +390,8 @@ def _claims_of(output: Output) -> int:
     match output.kind:
         case Kind.PNG | Kind.SVG:
             return 10 * ((output.count.least or 1) if output.count else 1)
+        case Kind.PPTX:
+            return 6 * max((output.slides.least or 1) if output.slides else 1, len(output.sections), 6)
         case _ if output.columns:
             return len(output.columns) * ((output.rows.least or 20) if output.rows else 20)
         case _:

@@ -79,7 +79,7 @@ def answer_of(result: Result, key: str) -> Json:
 
 def made_table(output: Output, *, key: str, answer: Json, values: Grid) -> Table:
     """A maker's rows under the ordered columns."""
-    rows = [UnitKey(f"{key}.rows[{index}]") for index, _ in enumerate(_listed(object_of(answer).get("rows")))]
+    rows = [UnitKey(f"{key}.rows[{index}]") for index, _ in enumerate(listed(object_of(answer).get("rows")))]
     return _table(output, rows, values)
 
 
@@ -93,9 +93,9 @@ def made_document(output: Output, *, key: str, title: str, answer: Json, values:
     The harness adds how its values stand and what no one checked to the summary (else to the end), and
     the sources, from the judged values and never from the maker's memory.
     """
-    standing = _standing(verdict, key)
+    standing = standing_blocks(verdict, key)
     blocks: list[Block] = []
-    for number, section in enumerate(_objects(object_of(answer).get("sections"))):
+    for number, section in enumerate(objects(object_of(answer).get("sections"))):
         heading = str(section["heading"])
         if is_ours(heading):
             continue
@@ -111,18 +111,19 @@ def made_document(output: Output, *, key: str, title: str, answer: Json, values:
 
 def _written(section: Mapping[str, Json], at: str, values: Grid) -> list[Block]:
     blocks: list[Block] = []
-    paragraphs, bullets = _listed(section.get("paragraphs")), _listed(section.get("bullets"))
+    paragraphs, bullets = listed(section.get("paragraphs")), listed(section.get("bullets"))
     for index, paragraph in enumerate(paragraphs):
-        sentences = _sentences(_listed(paragraph), at, f"paragraphs[{index}]", values)
-        blocks += [Paragraph(sentences)] if sentences else []
-    items = _sentences(bullets, at, "bullets", values)
+        written = sentences(listed(paragraph), at, f"paragraphs[{index}]", values)
+        blocks += [Paragraph(written)] if written else []
+    items = sentences(bullets, at, "bullets", values)
     blocks += [Bullets(items)] if items else []
     if not blocks and (paragraphs or bullets):
         blocks.append(Callout("All that stood here was taken out by the gate.", tone="warning"))
     return blocks
 
 
-def _standing(verdict: Verdict, key: str) -> list[Block]:
+def standing_blocks(verdict: Verdict, key: str) -> list[Block]:
+    """How the values of a made file stand, and what no one checked."""
     held = _of(verdict, key)
     counts = {standing: sum(value.standing is standing for value in held) for standing in Standing}
     accepted, unverified, refuted = (
@@ -171,9 +172,9 @@ def _of(verdict: Verdict, key: str) -> tuple[Value, ...]:
 def made_charts(output: Output, *, key: str, answer: Json, values: Grid) -> tuple[Chart, ...]:
     """A maker's charts; a point whose value was refuted is left out."""
     made: list[Chart] = []
-    for number, chart in enumerate(_objects(object_of(answer).get("charts"))):
+    for number, chart in enumerate(objects(object_of(answer).get("charts"))):
         points: list[Point] = []
-        for index, point in enumerate(_objects(chart.get("points"))):
+        for index, point in enumerate(objects(chart.get("points"))):
             held = cell(values.get((UnitKey(f"{key}.charts[{number}].points[{index}]"), "y")))
             if held.value is not None:
                 points.append(Point(_place(str(point["x"]), str(chart["kind"])), held))
@@ -223,7 +224,8 @@ def left_document(*, title: str, found: Sequence[Value], why: str) -> Document:
 # ---------------------------------------------------------------- leaves
 
 
-def _sentences(leaves: Sequence[Json], row: str, name: str, values: Grid) -> tuple[Sentence, ...]:
+def sentences(leaves: Sequence[Json], row: str, name: str, values: Grid) -> tuple[Sentence, ...]:
+    """Leaves as they were judged; what was refuted is not among them."""
     made: list[Sentence] = []
     for index in range(len(leaves)):
         held = cell(values.get((UnitKey(row), f"{name}[{index}]")))
@@ -232,11 +234,13 @@ def _sentences(leaves: Sequence[Json], row: str, name: str, values: Grid) -> tup
     return tuple(made)
 
 
-def _objects(value: Json) -> Iterator[Mapping[str, Json]]:
-    return (object_of(item) for item in _listed(value))
+def objects(value: Json) -> Iterator[Mapping[str, Json]]:
+    """The objects of a list in an answer."""
+    return (object_of(item) for item in listed(value))
 
 
-def _listed(value: Json) -> list[Json]:
+def listed(value: Json) -> list[Json]:
+    """A list in an answer; anything else is an empty one."""
     return cast("list[Json]", value) if isinstance(value, list) else []
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from strop.checking.contracts import contract, same_tables
 from strop.checking.faithful import faithful
 from strop.checking.opened import open_file
+from strop.checking.shown import same_shown
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
+from strop.drafting.decks import deck, made_deck
 from strop.drafting.derived import with_derived
 from strop.drafting.documents import document
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
@@ -39,6 +41,8 @@ WRITTEN = "every ordered file is written"
 """Rule of a file that no renderer could write."""
 CLAIMS = "claims.csv"
 """Beside the ordered files: every value with its standing, source and quote."""
+MOST_LEFT = 200
+"""Values that a deck without a maker lists."""
 
 
 def deliver(
@@ -99,6 +103,12 @@ def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Fin
         # Rows of planned prose may differ from table to table; only the same heads are the same table.
         if spec.each is not None or first.columns == second.columns:
             findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
+    if tables:
+        widest = max(tables, key=lambda output: len(output.columns))
+        for output in spec.outputs:
+            if output.kind in (Kind.PPTX, Kind.DOCX) and (folder / output.file).is_file():
+                kinds = (widest.kind, output.kind)
+                findings += same_shown(folder / widest.file, folder / output.file, kinds=kinds)
     return tuple(findings)
 
 
@@ -172,6 +182,9 @@ def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
                     run.plan, verdict=verdict, rows=rows, values=values, figures=figures, sections=output.sections
                 )
                 made.append(Part(output.file, (content,)))
+            case Kind.PPTX:
+                shown = deck(run.plan, verdict=verdict, rows=rows, values=values, figures=figures, output=output)
+                made.append(Part(output.file, (shown,)))
             case _:
                 made.append(Part(output.file, _tables(output, rows, values, verdict, figures)))
     return made
@@ -200,6 +213,9 @@ def _parts_of_makers(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
         match output.kind:
             case Kind.PNG | Kind.SVG:
                 made += _pictures(output, made_charts(output, key=key, answer=answer, values=values))
+            case Kind.PPTX:
+                shown = made_deck(output, key=key, title=run.plan.title, answer=answer, values=values, verdict=verdict)
+                made.append(Part(output.file, (shown,)))
             case _ if output.columns:
                 made.append(Part(output.file, (made_table(output, key=key, answer=answer, values=values),)))
             case _:
@@ -224,6 +240,9 @@ def _left(output: Output, run: Run, verdict: Verdict, values: Grid) -> list[Part
             return [Part(output.file, (left_table(output, found=found, values=values),))]
         case _:
             said = f"Nobody wrote {output.file}: {why}."
+            if output.kind is Kind.PPTX and len(found) > MOST_LEFT:
+                said += f" The first {MOST_LEFT} of {len(found)} values found are here; all stand in {CLAIMS}."
+                found = found[:MOST_LEFT]
             return [Part(output.file, (left_document(title=run.plan.title, found=found, why=said),))]
 
 
