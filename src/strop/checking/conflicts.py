@@ -297,11 +297,12 @@ def settle(values: Sequence[Value], found: Sequence[Conflicting]) -> tuple[tuple
 def finding_of(each: Conflicting) -> Finding:
     """A contradiction as the gate lists it: both sides with their claims."""
     said = "; ".join(
-        f"{side.value!r} says {', '.join(dict.fromkeys(claim.source for claim in side.claims))} "
+        f"{', '.join(dict.fromkeys(claim.source for claim in side.claims))} "
+        f"{'say' if len({claim.source for claim in side.claims}) > 1 else 'says'} {side.value!r} "
         f"(claim {side.claims[0].id})"
         for side in each.sides
     )
-    expected = f"{each.taken.value!r}: {each.why}" if each.taken is not None else f"one value; {each.why}"
+    expected = f"{each.taken.value!r} is taken: {each.why}" if each.taken else f"no side is taken: {each.why}"
     place = f"{each.entity}.{each.field}"
     rule = "sources and agents do not contradict each other"
     return Finding("conflict", "sources", place, expected, said, rule, Severity.NOTE, each.field, each.claims)
