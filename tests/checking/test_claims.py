@@ -130,7 +130,7 @@ HELD = {claim.id: claim for claim in ALL}
         (replace(MEAN, value=15.6), "the formula comes to 15.5"),
         (replace(MEAN, value="They are 17 metres deep."), "the formula comes to 15.5"),
         (replace(SAID, value="They are 15.5 metres deep, 9 more than before."), "the number 9 stands in none"),
-        (replace(SAID, value="Well 05 is 15 metres deep."), ""),  # what stands below its claims counts too
+        (replace(SAID, value="Well 06 is 16 metres deep."), ""),  # what stands below its claims counts too
         (replace(SAID, rests=("feed",)), "not on record"),
         (replace(MEAN, formula="mean(c1, c3)"), "no claim c3"),
     ],

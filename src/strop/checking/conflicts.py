@@ -150,7 +150,7 @@ def _statements(claims: Iterable[Claim], keys: Sequence[str]) -> dict[tuple[str,
         chosen, key = keyed
         name = spelled.setdefault(key, _spelled(chosen, row))
         for field, claim in row.items():
-            if claim is not chosen and field not in QUALIFIER:
+            if claim is not chosen:
                 shown = fields.setdefault(re.sub(r"[\W_]+", "", field.casefold()), field)
                 found.setdefault((name, shown), []).append(claim)
     return found
