@@ -378,7 +378,8 @@ def _claims_of(finding: Finding, turn: Turn) -> tuple[Claim, ...]:
 
 def _contradiction(finding: Finding, turn: Turn) -> Contradiction:
     sides = tuple(map(_evidence, _claims_of(finding, turn)[:MOST_EVIDENCE]))
-    return Contradiction(finding.locator, f"{finding.expected} ({finding.rule})", sides)
+    made = finding.expected if finding.kind == "conflict" else finding.rule
+    return Contradiction(finding.locator, made, sides)
 
 
 def quoted(quote: Quote, turn: Turn) -> tuple[Quoted, ...]:

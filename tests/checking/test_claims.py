@@ -130,7 +130,7 @@ HELD = {claim.id: claim for claim in ALL}
         (replace(MEAN, value=15.6), "the formula comes to 15.5"),
         (replace(MEAN, value="They are 17 metres deep."), "the formula comes to 15.5"),
         (replace(SAID, value="They are 15.5 metres deep, 9 more than before."), "the number 9 stands in none"),
-        (replace(SAID, value="Well 05 is 15 metres deep."), ""),  # what stands below its claims counts too
+        (replace(SAID, value="Well 06 is 16 metres deep."), ""),  # what stands below its claims counts too
         (replace(SAID, rests=("feed",)), "not on record"),
         (replace(MEAN, formula="mean(c1, c3)"), "no claim c3"),
     ],
@@ -153,6 +153,27 @@ def test_what_a_value_rests_on_must_stand_itself() -> None:
     assert unsupported(SAID, HELD, {READ.path: TEXT}) == ""
     assert "does not stand in inputs/a.txt" in unsupported(SAID, HELD, {READ.path: TEXT.replace("16", "17")})
     assert "does not stand" in unsupported(SAID, HELD, {})
+
+
+def test_a_cell_that_cites_a_claim_lends_it_its_standing() -> None:
+    """A maker's table cites what was read; a mean over the same claims stands as the table does."""
+    cells = [
+        Value(
+            UnitKey(f"out.csv.rows[{at}]"),
+            "depth",
+            each.value,
+            Standing.ACCEPTED,
+            (replace(each, rests=(each.id,)), each),
+        )
+        for at, each in enumerate((FIVE, SIX))
+    ]
+    other = replace(SAID, rests=(FIVE.id,), value="Well 05 is deep.")
+    sentence = Value(
+        UnitKey("out.pdf.sections[0]"), "bullets[0]", None, Standing.REFUTED, (other, FIVE), said=other.value
+    )
+    derived = Value(UnitKey("out.pdf.sections[0]"), "bullets[1]", 15.5, Standing.UNVERIFIED, (MEAN, FIVE, SIX))
+    assert lifted([*cells, sentence, derived])[-1].standing is Standing.ACCEPTED
+    assert lifted([cells[0], derived])[-1].standing is Standing.UNVERIFIED
 
 
 @pytest.mark.parametrize(

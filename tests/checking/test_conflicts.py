@@ -147,8 +147,8 @@ def test_a_cell_of_the_losing_side_is_corrected_and_the_contradiction_listed() -
     assert (won.value, won.standing) == (42, Standing.ACCEPTED)
     assert (finding.kind, finding.locator, finding.severity) == ("conflict", "Acme.staff", Severity.NOTE)
     assert {A[1].id, B[1].id, C[1].id} == set(finding.claims)
-    assert "40 says a.txt" in finding.observed
-    assert "42 says b.txt, c.txt" in finding.observed
+    assert "a.txt says 40" in finding.observed
+    assert "b.txt, c.txt say 42" in finding.observed
 
 
 def test_a_flagged_cell_is_marked_and_kept() -> None:

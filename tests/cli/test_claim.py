@@ -9,7 +9,7 @@ import orjson
 import pytest
 from openpyxl import load_workbook
 
-from .conftest import SPEC, Strop, only_run
+from .conftest import SCRIPT, SPEC, Strop, only_run
 
 WITH_TABLES = SPEC.replace(
     "each:",
@@ -75,6 +75,23 @@ def test_the_stored_source_is_shown_and_not_what_became_of_it(strop: Strop, proj
     (project / "data" / "harbour.csv").unlink()
     assert "It was founded in 1642 by fishermen." in strop("show", run, "--claim", "places.csv:1.founded").out
     assert "= 2 when asked again" in strop("show", run, "--claim", "audit.xlsx!audit!C2").out
+
+
+def test_a_corrected_value_resolves_to_the_words_and_to_the_call(strop: Strop, project: Path) -> None:
+    """The reader was wrong, the table knows better and a sentence agrees: both are shown, and what was said."""
+    (project / "data").mkdir()
+    for name, year in (("harbour", 1642), ("library", 1834)):
+        (project / "data" / f"{name}.csv").write_text(f"year\n{year}\n")
+    (project / "script.toml").write_text(SCRIPT.replace("founded = 1834", "founded = 1900"))
+    spec = SPEC.replace("integer, quote: true", 'integer, quote: true, recompute: "max:year"')
+    (project / "spec.md").write_text(spec.replace("each:", "companion: data/{stem}.csv\nrepairs: 0\neach:"))
+    assert strop("run", "spec.md", "--worker", "scripted:script.toml", "--yes").code == 0
+
+    told = orjson.loads(strop("show", only_run(project), "--claim", "places.csv:2.founded", "--json").out)
+
+    assert (told["value"], told["standing"], told["said"]) == (1834, "corrected", 1900)
+    assert told["passage"]["quote"] == "It was founded in 1834."
+    assert (told["recomputed"], told["flaw"], told["source"]["path"]) == (1834, "", "inputs/library.txt")
 
 
 @pytest.mark.parametrize(

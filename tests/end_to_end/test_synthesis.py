@@ -23,7 +23,7 @@ from strop.testing.wires import Asked, Reply
 from strop.types.content import Bullets, Cell, Document, Paragraph, Sentence, Standing, Table
 from strop.types.events import ToolCall
 from strop.types.trial import Outcome, Severity, Verdict
-from strop.types.work import TaskId
+from strop.types.work import TaskId, UnitKey
 
 if TYPE_CHECKING:
     from strop.app import Ended
@@ -230,9 +230,14 @@ async def test_the_gate_finds_the_repeat_and_the_sentence_of_the_losing_side(sur
 
 
 RULES = [
-    ("newest", "31", "Take 31: its source is the newest, of 2024-05 by its name", "31: its source is the newest"),
-    ("flag", "13", "Name both sides: the order says to flag it", "one value; the order says to flag it"),
-    ("majority", "13", "Name both sides: no majority, 1 against 1 sources", "one value; no majority"),
+    (
+        "newest",
+        "31",
+        "Take 31: its source is the newest, of 2024-05 by its name",
+        "31 is taken: its source is the newest",
+    ),
+    ("flag", "13", "Name both sides: the order says to flag it", "no side is taken: the order says to flag it"),
+    ("majority", "13", "Name both sides: no majority, 1 against 1 sources", "no side is taken: no majority"),
 ]
 
 
@@ -249,8 +254,8 @@ async def test_a_planted_contradiction_is_settled_by_the_rule_and_listed(
     (finding,) = [one for one in ended.turn.verdict.findings if one.kind == "conflict"]
     assert finding.locator == "Well 03.depth"
     assert finding.expected.startswith(expected)
-    assert "13 says inputs/well-03.txt" in finding.observed
-    assert "31 says inputs/measured-2024-05.txt" in finding.observed
+    assert "inputs/well-03.txt says 13" in finding.observed
+    assert "inputs/measured-2024-05.txt says 31" in finding.observed
     text = repr(document(ended, ended.turn.verdict))
     assert "Where sources contradict each other: 1" in text
     report = (ended.folder / "report.html").read_text()
@@ -281,6 +286,32 @@ async def test_what_does_not_follow_is_told_to_its_writer_before_it_is_taken(
     assert ended.turn.outcome is Outcome.PASSED
     assert ended.turn.run.extended == ()
     assert [finding.kind for finding in ended.turn.verdict.findings] == ["conflict"]
+
+
+async def test_the_refuting_model_sees_the_words_below_a_citation_and_a_mean_stands_as_its_parts(
+    survey: Village,
+) -> None:
+    """It is asked of cells and sentences with the passages they rest on, never of what a program worked out."""
+    asked: list[str] = []
+    team = Maker()
+
+    def bend(one: Asked) -> Reply | None:
+        asked.extend([one.user] if "You look for errors" in one.system else [])
+        return team(one)
+
+    (survey.folder / "spec.md").write_text(SPEC.replace("RULE", "newest"))
+    survey.bend = bend
+    ended = await survey.run()
+
+    values = {(value.row, value.field): value for value in ended.turn.verdict.values}
+    mean = values[UnitKey("survey.pdf.sections[0]"), "paragraphs[0][0]"]
+    assert mean.standing is Standing.ACCEPTED
+    assert "all that it rests on is accepted" in mean.reasons
+    assert not any("on average" in user for user in asked)
+    (cell,) = [user for user in asked if "depth of wells.csv.rows[4] is 15" in user]
+    assert "Well 05 is 15 metres deep." in cell.partition("depth of wells.csv.rows[4] is 15")[2]
+    untrue = values[UnitKey("survey.pdf.sections[0]"), "paragraphs[0][1]"]
+    assert untrue.standing is Standing.REFUTED, "what its passage does not say is taken out"
 
 
 async def test_every_value_of_every_file_resolves_to_words_or_a_formula(survey: Village) -> None:

@@ -67,19 +67,24 @@ def ledger_of_run(project: Project, state: RunFold) -> Ledger:
     run = state.run()
     _, material = inside_of(project, run.plan.spec)
     paths = {claim.source_hash: claim.source for claim in run.claims}
+    hashes = {claim.source: claim.source_hash for claim in run.claims}
 
     def text(digest: str) -> str:
         try:
             return project.blobs.get(digest).decode()
         except JournalFault:  # a run of an older strop stored no sources; the file may still be what it was
-            body = material.read_text(paths.get(digest, ""))
+            if digest not in paths:
+                raise
+            body = material.read_text(paths[digest])
             if digest_bytes(body.encode()) != digest:
                 raise BadInput(f"{paths[digest]} has changed since it was read, and was not stored") from None
             return body
 
     def ask(claim: Claim) -> Scalar:
         if asked := _TABLE.fullmatch(claim.locator):
-            return answer(text(claim.source_hash), parse_ask(asked["ask"]), path=asked["path"])
+            path = asked["path"]  # of a corrected value the source is the document that says it, not the table
+            digest = claim.source_hash if claim.source == path else hashes.get(path, "")
+            return answer(text(digest), parse_ask(asked["ask"]), path=path)
         if placed := _TAKEN.fullmatch(claim.locator):
             return _taken(material.read(claim.source), claim, int(placed["row"]), placed["column"])
         raise BadInput(f"nobody here can ask {claim.locator} again")

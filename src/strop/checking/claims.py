@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from strop.checking.derived import outcome, states_outcome, unsaid
+from strop.checking.judge import same
 from strop.checking.quotes import locate
 from strop.errors import BadInput, StropError
 from strop.types.content import Scalar, Standing
@@ -250,9 +251,18 @@ def lifted(values: Iterable[Value]) -> tuple[Value, ...]:
     judged = tuple(values)
     standing: dict[tuple[object, ...], Standing] = {}
     for value in judged:
-        if value.claims and not resting(value):
-            standing[_words(value.claims[0])] = value.standing
+        for claim in _restated(value):
+            if standing.get(_words(claim)) is not Standing.REFUTED:
+                standing[_words(claim)] = value.standing
     return tuple(_lifted(value, standing) if resting(value) else value for value in judged)
+
+
+def _restated(value: Value) -> tuple[Claim, ...]:
+    """The claims on words that a value says again as they are: its own, or those that it cites."""
+    if not resting(value):
+        return value.claims[:1]
+    said = value.said if value.value is None else value.value
+    return () if value.claims[0].formula else tuple(claim for claim in value.claims[1:] if same(said, claim.value))
 
 
 def _lifted(value: Value, standing: Mapping[tuple[object, ...], Standing]) -> Value:

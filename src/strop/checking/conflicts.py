@@ -150,7 +150,7 @@ def _statements(claims: Iterable[Claim], keys: Sequence[str]) -> dict[tuple[str,
         chosen, key = keyed
         name = spelled.setdefault(key, _spelled(chosen, row))
         for field, claim in row.items():
-            if claim is not chosen and field not in QUALIFIER:
+            if claim is not chosen:
                 shown = fields.setdefault(re.sub(r"[\W_]+", "", field.casefold()), field)
                 found.setdefault((name, shown), []).append(claim)
     return found
@@ -297,11 +297,12 @@ def settle(values: Sequence[Value], found: Sequence[Conflicting]) -> tuple[tuple
 def finding_of(each: Conflicting) -> Finding:
     """A contradiction as the gate lists it: both sides with their claims."""
     said = "; ".join(
-        f"{side.value!r} says {', '.join(dict.fromkeys(claim.source for claim in side.claims))} "
+        f"{', '.join(dict.fromkeys(claim.source for claim in side.claims))} "
+        f"{'say' if len({claim.source for claim in side.claims}) > 1 else 'says'} {side.value!r} "
         f"(claim {side.claims[0].id})"
         for side in each.sides
     )
-    expected = f"{each.taken.value!r}: {each.why}" if each.taken is not None else f"one value; {each.why}"
+    expected = f"{each.taken.value!r} is taken: {each.why}" if each.taken else f"no side is taken: {each.why}"
     place = f"{each.entity}.{each.field}"
     rule = "sources and agents do not contradict each other"
     return Finding("conflict", "sources", place, expected, said, rule, Severity.NOTE, each.field, each.claims)

@@ -57,7 +57,9 @@ def _below(console: Console, one: Resolved, indent: int, *, left: list[int], nam
             Padding(f"follows from {escape(claim.formula)} = {escape(_said(one.recomputed))}", inner), highlight=False
         )
     elif claim.rests:
-        console.print(Padding(f"rests on {len(claim.rests)} claims", inner), highlight=False)
+        console.print(
+            Padding(f"cites {len(claim.rests)} claim{'s' if len(claim.rests) > 1 else ''}", inner), highlight=False
+        )
     elif claim.locator:
         again = f" = {_said(one.recomputed)} when asked again" if not one.flaw else ""
         console.print(Padding(escape(f"{claim.locator}{again}"), inner), highlight=False)
@@ -90,7 +92,7 @@ def _span(claim: Claim) -> str:
 def _marked(passage: Passage) -> Text:
     text = Text(("…" if passage.start > len(passage.before) else "") + passage.before, style="dim")
     text.append(passage.quote, style="bold black on yellow not dim")
-    text.append(passage.after)
+    text.append(passage.after.rstrip())
     return text
 
 

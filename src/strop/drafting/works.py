@@ -146,7 +146,7 @@ def contradictions(verdict: Verdict) -> list[Block]:
     found = [finding for finding in verdict.findings if finding.kind == "conflict" and finding.artefact == "sources"]
     if not found:
         return []
-    items = tuple(Sentence(f"{one.locator}: {one.observed}. Taken: {one.expected}.") for one in found[:MOST_LISTED])
+    items = tuple(Sentence(f"{one.locator}: {one.observed}; {one.expected}.") for one in found[:MOST_LISTED])
     more = f"{len(found) - MOST_LISTED} more stand in the report of the run."
     rest: list[Block] = [Callout(more)] if len(found) > MOST_LISTED else []
     return [Heading(f"Where sources contradict each other: {len(found)}", level=2), Bullets(items), *rest]

@@ -152,7 +152,7 @@ def _judge_made(run: Run, proofs: Proofs) -> tuple[tuple[Value, ...], tuple[Find
     findings: list[Finding] = []
     for claim in (*made, *left_over(run)):
         column = ordered.get((claim.row.rpartition(".rows[")[0], claim.field))
-        value, finding = _derived(claim, held, proofs) if claim.rests else _made(claim, column, proofs)
+        value, finding = _derived(claim, column, held, proofs) if claim.rests else _made(claim, column, proofs)
         values += [value] if value else []
         findings += [finding] if finding else []
     contradictions = conflicts(
@@ -169,20 +169,26 @@ def _compared(run: Run, made: Sequence[Claim]) -> tuple[Claim, ...]:
     return (*found, *(claim for claim in made if not claim.rests and states(claim.value, claim.quote)))
 
 
-def _derived(claim: Claim, held: Mapping[str, Claim], proofs: Proofs) -> tuple[Value | None, Finding | None]:
+def _derived(
+    claim: Claim, column: Column | None, held: Mapping[str, Claim], proofs: Proofs
+) -> tuple[Value | None, Finding | None]:
     """A claim that rests on others stands when they stand and it follows from them."""
     row, name, below = claim.row, claim.field, bases(claim, held)
     if claim.value is None:
         return None, None
+    said = any(states(claim.value, each.quote) for each in below)
     flaw = unsupported(claim, held, proofs.sources) or unfollowed(claim, held)
+    if not flaw and column is not None and column.quote and not (said or claim.formula):
+        flaw = "no quote of the claims it cites says it"
     if not flaw:
-        why = f"recomputed: {claim.formula}" if claim.formula else f"rests on {len(claim.rests)} claims"
-        return Value(row, name, claim.value, Standing.UNVERIFIED, (claim, *below), (why,)), None
-    kind, rule = ("formula", "a derived value is what its formula gives") if claim.formula else (
-        "quote",
-        "what a sentence says stands in the claims it cites",
-    )  # fmt: skip
-    finding = Finding(kind, claim.task, f"{row}.{name}", flaw, str(claim.value)[:200], rule, claims=(claim.id,))
+        why = f"recomputed: {claim.formula}" if claim.formula else "what it cites stands"
+        reasons = (why, "quote states the value") if said and not claim.formula else (why,)
+        return Value(row, name, claim.value, Standing.UNVERIFIED, (claim, *below), reasons), None
+    kind, rule = "quote", "what a value or sentence says stands in the claims it cites"
+    if claim.formula:
+        kind, rule = "formula", "a derived value is what its formula gives"
+    heard = f"{str(claim.value)[:200]} ({flaw})"
+    finding = Finding(kind, claim.task, f"{row}.{name}", "what it rests on says it", heard, rule, claims=(claim.id,))
     return Value(row, name, None, Standing.REFUTED, (claim, *below), (flaw,), claim.value), finding
 
 

@@ -192,7 +192,7 @@ def _unchecked(sentences: tuple[str, ...]) -> str:
 
 def _contradictions(story: Story, marks: _Marks) -> str:
     """What is said differently, each side with its words; the anchors follow those of the values."""
-    heads = ("what", "said", "taken")
+    heads = ("what", "said", "what was made of it")
     first = len(story.values)
     rows = (
         _el(
@@ -350,7 +350,8 @@ class _Marks:
         """What a value was read from, as a link to the words where there are words."""
         source = self._number.get(evidence.source)
         if evidence.rests:
-            how = f"follows from {evidence.formula}" if evidence.formula else f"rests on {evidence.rests} claims"
+            many = "one claim" if evidence.rests == 1 else f"{evidence.rests} claims"
+            how = f"follows from {evidence.formula}" if evidence.formula else f"cites {many}"
             return _el("span", _own(how) + _id(evidence), class_="from")
         reader = f"reader {evidence.reader}: " if evidence.reader else ""
         if evidence.locator:
