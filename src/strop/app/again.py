@@ -9,7 +9,7 @@ from typing import cast
 
 import orjson
 
-from strop.app.parts import SystemChance, SystemClock, build_model, inside_of
+from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, tables_of
 from strop.app.project import Project, new_run_id, state_of
 from strop.app.turn import Cached, proofs_of, thinker
 from strop.errors import BadStream
@@ -42,7 +42,9 @@ async def verify_again(project: Project, folder: Path) -> Verdict:
     _, material = inside_of(project, run.plan.spec)
     proofs = proofs_of(project, run, Cached(material.read_text), project.rules(), verifier=_refuter(state))
     verdict = await verify(run, proofs=proofs, refute=partial(_on_record, state) if proofs.refuter else None)
-    findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict)
+    findings = held_to_contract(
+        run.plan.spec, folder / "files", verdict=verdict, tables=tables_of(project, run.plan.spec)
+    )
     changed = tuple(_unlike(folder / "files", file) for file in state.files.values())
     return sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
 

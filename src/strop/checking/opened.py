@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeGuard, cast
 from xml.etree import ElementTree
-from zipfile import ZipFile
 
 from strop.checking.lines import missing, read_lines, restored, said
 from strop.errors import MissingPart
@@ -53,8 +52,6 @@ class Opened:
     """All its words, for sections and placeholders."""
     headings: tuple[str, ...] = ()
     pages: int | None = None
-    charts: int | None = None
-    """Native charts, where the format has them."""
     blank: bool = False
     """A picture of one colour, or without anything drawn."""
 
@@ -115,9 +112,7 @@ def _xlsx(body: bytes) -> Opened:
     with closing(load_workbook(io.BytesIO(body), read_only=True, data_only=True)) as book:
         sheets = tuple(_sheet(each.title, _cells(each.iter_rows(values_only=True))) for each in book.worksheets)
     words = (cell for sheet in sheets for row in (sheet.names, *sheet.rows) for cell in row if cell)
-    with ZipFile(io.BytesIO(body)) as parts:
-        charts = sum(1 for name in parts.namelist() if re.fullmatch(r"xl/charts/chart\d+\.xml", name))
-    return Opened(sheets, "\n".join(words), charts=charts)
+    return Opened(sheets, "\n".join(words))
 
 
 def _cells(rows: Iterator[tuple[object, ...]]) -> list[tuple[str, ...]]:

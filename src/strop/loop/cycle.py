@@ -33,7 +33,7 @@ from strop.loop.distill import DESCRIBES, describing, distill, objection
 from strop.loop.plan import Terrain, Think, plan, with_saving
 from strop.loop.run import run
 from strop.loop.verify import Proofs, Refute, sealed, verify
-from strop.seams import Renderer
+from strop.seams import Renderer, Tables
 from strop.swarm.supervise import Supervisor
 from strop.types.events import (
     FileDelivered,
@@ -63,6 +63,8 @@ class Shop:
     refute: Refute | None
     proofs: Callable[[Run], Proofs]
     renderers: Mapping[Kind, Renderer]
+    tables: Tables
+    """Opens what `from:` names."""
     folder: Path
     """The run's folder."""
     publish: Callable[[Path, Path], None]
@@ -180,6 +182,7 @@ def _delivered(ran: Run, verdict: Verdict, shop: Shop) -> Delivery:
         ran,
         verdict=verdict,
         renderers=shop.renderers,
+        tables=shop.tables,
         staging=shop.folder / ".staging",
         to=shop.folder / "files",
         publish=shop.publish,

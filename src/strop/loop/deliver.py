@@ -12,11 +12,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from strop.checking.contracts import contract, same_tables
+from strop.checking.taken import taken_contract
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
 from strop.drafting.derived import with_derived
 from strop.drafting.documents import document
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
+from strop.drafting.taken import taken_table
 from strop.drafting.works import (
     answer_of,
     answers_of,
@@ -27,7 +29,7 @@ from strop.drafting.works import (
     made_table,
 )
 from strop.errors import MissingPart, StropError
-from strop.seams import Renderer
+from strop.seams import Renderer, Tables
 from strop.types.content import Chart, Content, Part
 from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
@@ -42,6 +44,7 @@ def deliver(
     *,
     verdict: Verdict,
     renderers: Mapping[Kind, Renderer],
+    tables: Tables,
     staging: Path,
     to: Path,
     publish: Callable[[Path, Path], None],
@@ -54,7 +57,9 @@ def deliver(
     staging.mkdir(parents=True)
     findings: list[Finding] = []
     written: list[str] = []
-    for part in parts(run, verdict=verdict):
+    taken, broken = _taken(run.plan.spec, tables)
+    findings += broken
+    for part in (*taken, *parts(run, verdict=verdict)):
         try:
             path = staging / part.file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +67,7 @@ def deliver(
             written.append(part.file)
         except StropError as caught:
             findings.append(_unwritten(part.file, str(caught)))
-    findings += held_to_contract(run.plan.spec, staging, verdict=verdict)
+    findings += held_to_contract(run.plan.spec, staging, verdict=verdict, tables=tables)
     files: list[Deliverable] = []
     for name in written:
         body = (staging / name).read_bytes()
@@ -80,18 +85,34 @@ def _clear(folder: Path, *, keep: set[Path]) -> None:
             path.unlink()
 
 
-def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Finding, ...]:
+def _taken(spec: Spec, tables: Tables) -> tuple[list[Part], list[Finding]]:
+    """Files whose rows go over from a table, and why one cannot be written."""
+    made: list[Part] = []
+    findings: list[Finding] = []
+    for output in spec.outputs:
+        if output.taken:
+            try:
+                made.append(Part(output.file, (taken_table(output, source=tables(output.taken)),)))
+            except StropError as caught:
+                findings.append(_unwritten(output.file, str(caught)))
+    return made, findings
+
+
+def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict, tables: Tables) -> tuple[Finding, ...]:
     """What the bytes under `folder` fall short of, file by file and against each other."""
     findings: list[Finding] = []
-    tables: list[Output] = []
+    told: list[Output] = []
     keys = answer_keys(spec.outputs)
     for output in spec.outputs:
+        if output.taken:
+            findings += taken_contract(output, folder / output.file, tables=tables)
+            continue
         path = folder if "*" in output.file else folder / output.file
         below = "" if spec.each is not None else f"{keys[output.file]}."
         findings += contract(output, path, empty=_may_be_empty(output, verdict, below))
         if output.kind in TABLES and output.columns and path.is_file():
-            tables.append(output)
-    for first, second in pairwise(tables):
+            told.append(output)
+    for first, second in pairwise(told):
         # Rows of planned prose may differ from table to table; only the same heads are the same table.
         if spec.each is not None or first.columns == second.columns:
             findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
@@ -125,13 +146,13 @@ def parts(run: Run, *, verdict: Verdict) -> tuple[Part, ...]:
 def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     spec = run.plan.spec
     rows = tuple(dict.fromkeys(unit.key for task in run.plan.tasks for unit in task.units))
-    pictured = [output for output in spec.outputs if output.kind in PICTURES]
+    pictured = [output for output in spec.made if output.kind in PICTURES]
     wanted = max((output.count.least or 1 if output.count else 1 for output in pictured), default=3)
     figures = charts(
         columns=spec.table, rows=rows, values=with_derived(values, wanted=spec.table, rows=rows), count=wanted
     )
     made: list[Part] = []
-    for output in spec.outputs:
+    for output in spec.made:
         match output.kind:
             case Kind.PNG | Kind.SVG:
                 made += _pictures(output, figures)
@@ -159,7 +180,7 @@ def _parts_of_makers(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     answers = answers_of(run)
     keys = answer_keys(run.plan.spec.outputs)
     made: list[Part] = []
-    for output in run.plan.spec.outputs:
+    for output in run.plan.spec.made:
         result, key = answers.get(output.file), keys[output.file]
         if result is None:
             made += _left(output, run, verdict, values)

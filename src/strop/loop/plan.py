@@ -91,7 +91,9 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
     """
     objections: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
-    if spec.each is not None:
+    if not spec.made:
+        tasks, scope = (), _scope_of_taking(spec)
+    elif spec.each is not None:
         tasks = _reading(spec, terrain)
         scope = _scope_of_reading(spec, tasks)
     elif terrain.solo:
@@ -110,7 +112,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         split, scope, objections, fatal = await _decompose(spec, terrain, think)
         tasks = _told_their_files(spec, split)
     _within(spec, tasks)
-    planned = spec.each is None and not terrain.tasks and not terrain.solo
+    planned = bool(spec.made) and spec.each is None and not terrain.tasks and not terrain.solo
     used = sorted({task.prompt for task in tasks} | {"unit", "unit-again", "repair", "task"})
     return Plan(
         title=spec.title,
@@ -165,7 +167,7 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
             f"{len(units):,} units x {readers} readers need {reads:,} steps; the budget has {budget.steps:,}. "
             f"Raise budget: {{steps: {reads * 2}}}, read with fewer readers, or narrow each: {spec.each}"
         )
-    makes = tuple(output.file for output in spec.outputs)
+    makes = tuple(output.file for output in spec.made)
     columns = spec.table
     held = [parse_check(rule.check) for rule in terrain.rules if rule.kind is CheckKind.GRAMMAR]
     schema = bounded(reading_schema(columns), held)
@@ -198,11 +200,11 @@ def _alone(spec: Spec, terrain: Terrain) -> Task:
         kind=TaskKind.AGGREGATE,
         role="one agent",
         goal=spec.prose,
-        schema=making_schema(spec.outputs, keys=answer_keys(spec.outputs)),
+        schema=making_schema(spec.made, keys=answer_keys(spec.outputs)),
         prompt="specialist",
         tools=terrain.tools,
         steps=max(1, spec.budget.steps // 2),
-        makes=tuple(output.file for output in spec.outputs),
+        makes=tuple(output.file for output in spec.made),
     )
 
 
@@ -210,6 +212,11 @@ def _goal(spec: Spec) -> str:
     """The prose in one line: the first paragraph after the title."""
     paragraphs = [part.strip() for part in spec.prose.split("\n\n") if part.strip() and not part.startswith("#")]
     return " ".join(paragraphs[0].split())[:400] if paragraphs else spec.title
+
+
+def _scope_of_taking(spec: Spec) -> str:
+    files = ", ".join(f"{output.file} from {output.taken}" for output in spec.outputs)
+    return f"{spec.title}: {files}, row by row, by a tool. No agent works, no model is called, it costs nothing."
 
 
 def _scope_of_reading(spec: Spec, tasks: Sequence[Task]) -> str:
@@ -263,7 +270,7 @@ def _planning_task(spec: Spec, terrain: Terrain, attempt: int, notes: tuple[str,
         kind=TaskKind.AGGREGATE,
         role="planner",
         goal=(
-            f"{spec.prose}{told(spec.outputs, keys=answer_keys(spec.outputs))}\n\n"
+            f"{spec.prose}{told(spec.made, keys=answer_keys(spec.outputs))}\n\n"
             f"Files that may be read:\n{files}" + (f"\nand {more:,} more" if more > 0 else "") + "\n\n"
             f"Tools: {', '.join(terrain.tools) or 'none'}. At most {spec.budget.agents_total:,} tasks, "
             f"{spec.budget.steps:,} steps in all, {spec.budget.critical_steps:,} in the longest chain."
