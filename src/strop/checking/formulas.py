@@ -13,16 +13,14 @@ import decimal
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias, cast
+from typing import TypeAlias
+from xml.etree import ElementTree
 from zipfile import ZipFile
 
-from strop.checking.lines import missing
-
-LONGEST, DEEPEST = 8_192, 64
-"""Characters of a formula that are read, and brackets inside each other."""
+LONGEST, DEEPEST, WIDEST = 8_192, 64, 1_000
+"""Characters of a formula that are read, brackets inside each other, columns of a block."""
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
     r"|(?:(?P<sheet>'(?:[^']|'')+'|[A-Za-z_][\w.]*)!)?\$?(?P<column>[A-Z]{1,3})\$?(?P<row>\d{1,7})(?![\w(])"
@@ -67,22 +65,20 @@ def recalculated(body: bytes) -> tuple[Computed, ...]:
     """Every formula of a workbook, computed from the values that its cells show.
 
     Raises:
-        MissingPart: the reader of workbooks is not installed.
-        Exception: whatever the reader says of bytes that are no workbook.
+        Exception: whatever the standard library says of bytes that are no workbook.
     """
+    formulas: list[tuple[str, int, int, str]] = []
+    shown: _Shown = {}
     with ZipFile(io.BytesIO(body)) as parts:
-        sheets = [name for name in parts.namelist() if name.startswith("xl/worksheets/sheet")]
-        if not any(b"<f" in parts.read(name) for name in sheets):
+        sheets = _sheets(parts)
+        if not any(b"<f" in parts.read(part) for part in sheets.values()):
             return ()
-    formulas = [(each.sheet, each.row, each.column, str(each.value)) for each in _walk(body, formulas=True)]
-    parsed = [_parsed(text.removeprefix("="), sheet) for sheet, _, _, text in formulas]
-    columns = {(sheet, column) for sheet, _, column, _ in formulas}
-    for tree in parsed:
-        columns |= _columns(tree) if not isinstance(tree, str) else set()
-    shown: _Shown = {place: {} for place in columns}
-    for each in _walk(body, formulas=False):
-        if (each.sheet, each.column) in shown:
-            shown[each.sheet, each.column][each.row] = each.value
+        for sheet, part in sheets.items():
+            for cell in _walk(parts, part):
+                shown.setdefault((sheet, cell.column), {})[cell.row] = cell.value
+                if cell.formula is not None:
+                    formulas.append((sheet, cell.row, cell.column, cell.formula))
+    parsed = [_parsed(text, sheet) for sheet, _, _, text in formulas]
     sums: dict[tuple[str, _Range], Decimal | None] = {}
     return tuple(
         _computed(place, tree, shown, sums) for place, tree in zip(formulas, parsed, strict=True)
@@ -116,29 +112,61 @@ def _parsed(text: str, sheet: str) -> _Tree | str:
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    sheet: str
     row: int
     column: int
     value: object
+    """A number, truth, or `TEXT` for any text."""
+    formula: str | None
 
 
 _Shown: TypeAlias = "dict[tuple[str, int], dict[int, object]]"
-"""Values by (sheet, column) and row, of the columns that are needed."""
+"""What cells show, by (sheet, column) and row."""
+TEXT = "text"
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_LINKS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 
 
-def _walk(body: bytes, *, formulas: bool) -> Iterator[_At]:
-    """Filled cells: those with formulas, as text, or all with the values that the file shows."""
+def _sheets(parts: ZipFile) -> dict[str, str]:
+    """The part that holds each sheet, by the sheet's name."""
+    targets = {
+        each.get("Id", ""): each.get("Target", "")
+        for each in ElementTree.fromstring(parts.read("xl/_rels/workbook.xml.rels"))
+    }
+    names = ElementTree.fromstring(parts.read("xl/workbook.xml")).iter(f"{_MAIN}sheet")
+    found = {each.get("name", ""): targets[each.get(f"{_LINKS}id", "")] for each in names}
+    return {
+        name: target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        for name, target in found.items()
+        if "worksheets/" in target
+    }
+
+
+def _walk(parts: ZipFile, part: str) -> Iterator[_At]:
+    """The filled cells of a sheet, one at a time. Of a text it says that it is one, and not which."""
+    with parts.open(part) as file:
+        for _, element in ElementTree.iterparse(file):
+            if element.tag == f"{_MAIN}c":
+                found = _CELL.fullmatch(element.get("r", ""))
+                formula, value = element.find(f"{_MAIN}f"), element.findtext(f"{_MAIN}v")
+                text = element.get("t", "n") in ("s", "str", "inlineStr", "e")
+                if found and (formula is not None or value is not None or text):
+                    shown = TEXT if text else _shown(value, element.get("t", "n"))
+                    said = None if formula is None else formula.text or ""
+                    yield _At(int(found[2]), _number(found[1]), shown, said)
+            elif element.tag == f"{_MAIN}row":
+                element.clear()
+
+
+def _shown(value: str | None, kind: str) -> object:
+    if value is None:
+        return None
+    if kind == "b":
+        return value == "1"
     try:
-        from openpyxl import load_workbook
-    except ImportError as absent:
-        raise missing("openpyxl") from absent
-    with closing(load_workbook(io.BytesIO(body), read_only=True, data_only=not formulas)) as book:
-        for sheet in book.worksheets:
-            for row, cells in enumerate(sheet.iter_rows(), start=1):
-                for cell in cells:
-                    value = cast("object", cell.value)
-                    if value is not None and (not formulas or cell.data_type == "f"):
-                        yield _At(sheet.title, row, cast("int", cell.column), value)
+        return float(value)
+    except ValueError:
+        return TEXT
 
 
 def _letters(column: int) -> str:
@@ -285,18 +313,6 @@ class _Formula:
             raise Unknown("a bracket is not closed")
 
 
-def _columns(tree: _Tree) -> set[tuple[str, int]]:
-    match tree:
-        case _Range(sheet, _, left, _, right):
-            if right - left > 1_000:
-                return set()
-            return {(sheet, column) for column in range(left, right + 1)}
-        case _Signed(_, parts) | _Called(_, parts):
-            return set[tuple[str, int]]().union(*map(_columns, parts))
-        case _:
-            return set()
-
-
 # ---------------------------------------------------------------- computing
 
 
@@ -318,7 +334,7 @@ def _figure(tree: _Tree, shown: _Shown, sums: dict[tuple[str, _Range], Decimal |
             return value if value.adjusted() > 30 else value.quantize(unit, decimal.ROUND_HALF_UP, _EXACT)
         case _Called("ABS", (part,)):
             value = _figure(part, shown, sums)
-            return None if value is None else abs(value)
+            return None if value is None else value.copy_abs()
         case _Called(name, (_Range() as block,)):
             if (name, block) not in sums:  # the same fold stands in every row of a column
                 sums[name, block] = _FUNCTIONS[name](list(_values(block, shown)))
@@ -340,10 +356,10 @@ def _single(block: _Range, shown: _Shown) -> Decimal | None:
 
 def _values(block: _Range, shown: _Shown) -> Iterator[object]:
     """The block's cells, the empty ones as None; of a long column only its filled ones."""
+    if block.right - block.left > WIDEST or all(sheet != block.sheet for sheet, _ in shown):
+        raise Unknown(f"there is no sheet {block.sheet!r}, or the block is too wide")
     for column in range(block.left, block.right + 1):
-        held = shown.get((block.sheet, column))
-        if held is None:
-            raise Unknown(f"there is no sheet {block.sheet!r}, or the block is too wide")
+        held = shown.get((block.sheet, column), {})
         if block.bottom - block.top > len(held):
             yield from (value for row, value in held.items() if block.top <= row <= block.bottom)
         else:
@@ -360,7 +376,7 @@ def _signed(sign: str, values: Sequence[Decimal], count: int) -> Decimal | None:
     if len(values) < count:
         return None
     if count == 1:
-        return -values[0] if sign == "-" else values[0]
+        return values[0].copy_negate() if sign == "-" else values[0]
     one, other = values
     match sign:
         case "+":

@@ -136,9 +136,26 @@ def _json(body: bytes) -> Opened:
     rows = value
     if isinstance(value, dict):
         entries = cast("Mapping[str, object]", value)
+        if tables := _tables(entries.get("tables")):
+            return Opened(tables, body.decode("utf-8"))
         rows = entries.get("rows", next((each for each in entries.values() if _is_list(each)), None))
     sheet = _records(rows) if _is_list(rows) else None
     return Opened((sheet,) if sheet else (), body.decode("utf-8"), blank=not value)
+
+
+def _tables(value: object) -> tuple[Sheet, ...]:
+    """The tables of a JSON that strop wrote: named columns, and rows under them."""
+    found: list[Sheet] = []
+    for each in value if _is_list(value) else ():
+        table = cast("Mapping[str, object]", each) if isinstance(each, dict) else {}
+        columns, rows = table.get("columns"), table.get("rows")
+        if not _is_list(columns) or not _is_list(rows):
+            return ()
+        names = tuple(str(cast("Mapping[str, object]", column)["name"]) for column in columns)
+        records = [cast("Mapping[str, object]", row) for row in rows]
+        lines = tuple(tuple(said(record.get(name)) for name in names) for record in records)
+        found.append(Sheet(str(table.get("name", "")), names, lines))
+    return tuple(found)
 
 
 def _is_list(value: object) -> TypeGuard[list[object]]:

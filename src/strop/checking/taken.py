@@ -107,7 +107,7 @@ class _Comparison:
             text = row[place] if place is not None else None
             try:
                 values.append(typed(text, column.type))
-                self._filled[at] += 1
+                self._filled[at] += values[-1] is not None
             except NotOfType as caught:
                 values.append(None)
                 self._untyped[at] += 1

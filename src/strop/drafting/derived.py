@@ -128,6 +128,8 @@ def _counted(call: Call, value: Scalar) -> Decimal | None:
 def computed(row: Sequence[Scalar], made: Sequence[Step], names: Sequence[str]) -> list[Scalar]:
     """The row with its formulas filled in."""
     filled = list(row)
+    if not made:
+        return filled
 
     def look(leaf: ColumnOf | Reference) -> Decimal | None:
         return figure(filled[names.index(leaf.name)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -40,39 +40,65 @@ def typed(text: str | None, kind: ColumnType) -> Scalar:
     Raises:
         NotOfType.
     """
-    if kind in (ColumnType.TEXT, ColumnType.QUOTE):
-        return text or None
-    if text is None or (bare := text.strip()) in _EMPTY:
+    if text is None:
         return None
-    match kind:
-        case ColumnType.INTEGER if _WHOLE.fullmatch(bare):
-            return int(bare)
-        case ColumnType.NUMBER if _NUMBER.fullmatch(bare):
-            return _number(bare)
-        case ColumnType.DECIMAL if _EXACT.fullmatch(bare):
-            return bare.removeprefix("+")
-        case ColumnType.DATE if _DATE.fullmatch(bare):
-            return _day(bare)
-        case ColumnType.BOOLEAN if bare.lower() in ("true", "false"):
-            return bare.lower() == "true"
-        case _:
-            raise NotOfType(bare)
+    return READS[kind](text)
+
+
+def _text(text: str) -> Scalar:
+    return text or None
+
+
+def _integer(text: str) -> Scalar:
+    bare = text.strip()
+    if _WHOLE.fullmatch(bare):
+        return int(bare)
+    return _nothing(bare)
 
 
 def _number(text: str) -> Scalar:
-    if _WHOLE.fullmatch(text) and len(text) <= 15:
-        return int(text)
-    found = float(text)
+    bare = text.strip()
+    if not _NUMBER.fullmatch(bare):
+        return _nothing(bare)
+    found = float(bare)
     if not math.isfinite(found):
-        raise NotOfType(text)
-    return found
+        raise NotOfType(bare)
+    return int(found) if found.is_integer() and abs(found) < 10**15 else found
 
 
-def _day(text: str) -> str:
+def _decimal(text: str) -> Scalar:
+    bare = text.strip()
+    return bare.removeprefix("+") if _EXACT.fullmatch(bare) else _nothing(bare)
+
+
+def _day(text: str) -> Scalar:
+    bare = text.strip()
     try:
-        return date.fromisoformat(text).isoformat()
+        return date.fromisoformat(bare).isoformat() if _DATE.fullmatch(bare) else _nothing(bare)
     except ValueError as caught:
-        raise NotOfType(text) from caught
+        raise NotOfType(bare) from caught
+
+
+def _truth(text: str) -> Scalar:
+    bare = text.strip().lower()
+    return bare == "true" if bare in ("true", "false") else _nothing(text.strip())
+
+
+def _nothing(bare: str) -> None:
+    if bare not in _EMPTY:
+        raise NotOfType(bare)
+
+
+READS: Mapping[ColumnType, Callable[[str], Scalar]] = {
+    ColumnType.TEXT: _text,
+    ColumnType.QUOTE: _text,
+    ColumnType.INTEGER: _integer,
+    ColumnType.NUMBER: _number,
+    ColumnType.DECIMAL: _decimal,
+    ColumnType.DATE: _day,
+    ColumnType.BOOLEAN: _truth,
+}
+"""How the text of a cell is read, by its column's type."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +129,15 @@ class Taking:
 
     def _given(self) -> Iterator[list[Scalar]]:
         """Typed values row by row, nothing where a cell is not of its type or a formula stands."""
-        cells = list(zip(self.places, (column.type for column in self.columns), strict=True))
+        cells = list(zip(self.places, (READS[column.type] for column in self.columns), strict=True))
         for row in self.source:
-            yield [None if place is None else _or_nothing(row[place], kind) for place, kind in cells]
+            try:
+                yield [None if place is None or (text := row[place]) is None else reads(text) for place, reads in cells]
+            except NotOfType:
+                yield [
+                    None if place is None else _or_nothing(row[place], column.type)
+                    for place, column in zip(self.places, self.columns, strict=True)
+                ]
 
     def values(self) -> Iterator[list[Scalar]]:
         """The rows as they are delivered."""

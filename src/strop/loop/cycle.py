@@ -268,7 +268,7 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
 
     The files stand and the verdict is known: nothing that goes wrong here changes them.
     """
-    learns = outcome is Outcome.PASSED and shop.teaches and not ran.plan.guidance.skill
+    learns = outcome is Outcome.PASSED and shop.teaches and bool(ran.plan.tasks) and not ran.plan.guidance.skill
     if shop.think is None or not learns or DESCRIBES in shop.desk.state.tasks:
         return ""
     files = shop.terrain.files
@@ -287,7 +287,7 @@ def _learned(
     if outcome is not Outcome.PASSED or not shop.teaches:
         return None, ()
     rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules, never=shop.struck)
-    if ran.plan.guidance.skill:
+    if ran.plan.guidance.skill or not ran.plan.tasks:
         return None, rules
     proofs = shop.proofs(ran)
     skill = distill(

@@ -120,8 +120,10 @@ def _text(value: object) -> str | None:
 
 def _separated(file: BinaryIO, delimiter: str) -> Iterator[_Row]:
     csv.field_size_limit(_CELL)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    return ([cell or None for cell in row] for row in csv.reader(text, delimiter=delimiter, strict=True) if row)
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        for row in csv.reader(text, delimiter=delimiter, strict=True):
+            if row:
+                yield [cell or None for cell in row]
 
 
 def _jsonl(file: BinaryIO) -> Iterator[_Row]:

@@ -282,7 +282,7 @@ def evaluate(expression: Expression, lookup: Lookup) -> Decimal | None:
             return value
         case Negation(part):
             found = evaluate(part, lookup)
-            return None if found is None else -found
+            return None if found is None else found.copy_negate()
         case Operation(sign, left, right):
             one, other = evaluate(left, lookup), evaluate(right, lookup)
             return None if one is None or other is None else _operated(sign, one, other)
@@ -314,7 +314,7 @@ def _called(function: str, figures: Sequence[Decimal]) -> Decimal | None:
             large = figures[0].adjusted() > 30  # no digit that is held stands behind the point
             return figures[0] if large else figures[0].quantize(places, decimal.ROUND_HALF_UP, _EXACT)
         case "abs":
-            return abs(figures[0])
+            return figures[0].copy_abs()
         case _:
             return fold(function, figures)
 
