@@ -268,7 +268,9 @@ def test_what_no_format_can_carry_is_taken_out(case: Case, tmp_path: Path) -> No
 def test_an_empty_table_is_a_file(case: Case, tmp_path: Path) -> None:
     """A table without rows gives a file with its header, and people are told that there are none."""
     read = case.read(_written(case, of_table(table(heads=("alpha", "beta")), case), tmp_path))
-    if case.holds is not Chart:
+    if str(case) == "jsonl":  # a line a row, and no other place for a header
+        assert read == ""
+    elif case.holds is not Chart:
         assert "alpha" in read
         assert "beta" in read
     if str(case) in ("xlsx", "pdf", "md"):

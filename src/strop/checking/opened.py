@@ -146,8 +146,7 @@ def _json(body: bytes) -> Opened:
 def _tables(value: object) -> tuple[Sheet, ...]:
     """The tables of a JSON that strop wrote: named columns, and rows under them."""
     found: list[Sheet] = []
-    for each in value if _is_list(value) else ():
-        table = cast("Mapping[str, object]", each) if isinstance(each, dict) else {}
+    for table in cast("list[Mapping[str, object]]", value) if _is_list(value) else ():
         columns, rows = table.get("columns"), table.get("rows")
         if not _is_list(columns) or not _is_list(rows):
             return ()

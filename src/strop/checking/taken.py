@@ -18,7 +18,7 @@ from strop.checking.contracts import SHOWN, workbook_contract
 from strop.checking.lines import read_lines
 from strop.checking.opened import open_file
 from strop.drafting.derived import computed
-from strop.drafting.taken import NotOfType, Taking, taking, typed
+from strop.drafting.taken import NotOfType, Taking, or_nothing, taking, typed
 from strop.errors import MissingPart, StropError
 from strop.seams import Tables
 from strop.types.content import Scalar
@@ -94,12 +94,21 @@ class _Comparison:
             return
         given = self.made.source
         for number, (row, line) in enumerate(zip_longest(given, lines), start=1):
-            if row is None or line is None:
+            if row is not None and line is None and self._blank(row):
+                self._row(number, row, ("",) * len(self.made.names))
+            elif row is None or line is None:
                 more = sum(1 for _ in (lines if row is None else iter(given)))
                 there = f"{number + more:,} rows" if row is None else f"{number - 1:,} rows"
                 self._tell("rows", f"{self.made.count:,} rows", there)
                 return
-            self._row(number, row, line)
+            else:
+                self._row(number, row, line)
+
+    def _blank(self, row: Sequence[str | None]) -> bool:
+        """Whether nothing is delivered of the row: a workbook does not tell such rows at its end."""
+        cells = zip(self.made.places, self.made.columns, strict=True)
+        values = (None if place is None else or_nothing(row[place], column.type) for place, column in cells)
+        return self.output.kind is Kind.XLSX and all(value is None for value in values)
 
     def _row(self, number: int, row: Sequence[str | None], line: Sequence[str]) -> None:
         values: list[Scalar] = []

@@ -135,7 +135,7 @@ class Taking:
                 yield [None if place is None or (text := row[place]) is None else reads(text) for place, reads in cells]
             except NotOfType:
                 yield [
-                    None if place is None else _or_nothing(row[place], column.type)
+                    None if place is None else or_nothing(row[place], column.type)
                     for place, column in zip(self.places, self.columns, strict=True)
                 ]
 
@@ -157,11 +157,12 @@ class Taking:
             raise BadInput(f"{path} has no cell in row {row}, column {column}")
         kind = self.columns[self.names.index(column)].type
         where = f"row {row} column {column}"
-        value = _or_nothing(found[place], kind)
+        value = or_nothing(found[place], kind)
         return Claim(TAKER, UnitKey(f"{path}:{row}"), column, value, path, self.source.digest, locator=where)
 
 
-def _or_nothing(text: str | None, kind: ColumnType) -> Scalar:
+def or_nothing(text: str | None, kind: ColumnType) -> Scalar:
+    """As `typed`; nothing where the text is no such value."""
     try:
         return typed(text, kind)
     except NotOfType:
