@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, cast
 
 import orjson
 
@@ -126,10 +127,20 @@ def bare_xlsx(folder: Path) -> str:
     import xlsxwriter
 
     with xlsxwriter.Workbook(folder / "bare.xlsx", {"constant_memory": True}) as book:
-        sheet = book.add_worksheet()
+        sheet = cast("_Book", book).add_worksheet()
         for number, row in enumerate(_bare_rows(folder)):
             sheet.write_row(number, 0, row)
     return ""
+
+
+class _Sheet(Protocol):
+    def write_row(self, row: int, column: int, values: Sequence[object]) -> object: ...
+
+
+class _Book(Protocol):
+    """What is used of xlsxwriter, whose own types are partly unknown."""
+
+    def add_worksheet(self) -> _Sheet: ...
 
 
 def bare_csv(folder: Path) -> str:
