@@ -31,9 +31,10 @@ from strop.checking.mutants.parts import PARTS, break_part
 from strop.checking.mutants.prose import PROSE, break_prose
 from strop.checking.mutants.readings import CONSISTENT, break_claims
 from strop.checking.mutants.record import Form, Record
+from strop.errors import BadInput
 from strop.loop.deliver import inspected, parts
 from strop.loop.verify import Proofs, verify
-from strop.seams import Renderer
+from strop.seams import Renderer, SourceTable
 from strop.testing.bundles import DAY, Case, reading, writing, wrote
 from strop.types.content import Part, Standing
 from strop.types.trial import Finding, Severity, Verdict
@@ -123,6 +124,10 @@ def _renderers() -> Mapping[Kind, Renderer]:
     return renderers()
 
 
+def no_tables(path: str) -> SourceTable:
+    raise BadInput(f"{path}: nothing is taken over here")
+
+
 def delivered(case: Case) -> Delivered:
     verdict = judged(case)
     made = parts(case.run, verdict=verdict)
@@ -136,7 +141,9 @@ def looked_at(one: Delivered, bodies: Mapping[str, bytes]) -> tuple[Finding, ...
         for file, body in bodies.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(body)
-        return inspected(one.case.run.plan.spec, folder, parts=one.parts, verdict=one.verdict, redraw=rendered)
+        return inspected(
+            one.case.run.plan.spec, folder, parts=one.parts, verdict=one.verdict, tables=no_tables, redraw=rendered
+        )
 
 
 # ---------------------------------------------------------------- flaws

@@ -6,7 +6,7 @@ chosen in `app/parts.py` only, and prove themselves with a `_fits` function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -297,6 +297,33 @@ class Renderer(Protocol):
             StropError: the content cannot be said in this format.
         """
         ...
+
+
+# ---------------------------------------------------------------- tables that stand in sources
+
+
+class SourceTable(Protocol):
+    """A table in a file, read by a deterministic tool; each walk reads the file anew, one row at a time."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[str | None, ...]]:
+        """Rows, each as long as `names`: the text of every cell, None where it is empty.
+
+        Raises:
+            ToolFailure: the file cannot be read, or a row does not fit.
+        """
+        ...
+
+
+Tables = Callable[[str], SourceTable]
+"""Opens the table at a project-relative path; ToolFailure where it may not be read or is none."""
 
 
 # ---------------------------------------------------------------- the world

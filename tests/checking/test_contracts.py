@@ -19,6 +19,13 @@ from PIL import Image
 
 from strop.checking.contracts import SHOWN, contract, same_tables
 from strop.checking.opened import Opened, open_file
+from strop.renderers.csv_file import CsvFile
+from strop.renderers.json_file import JsonFile
+from strop.renderers.jsonl_file import JsonlFile
+from strop.renderers.parquet_file import ParquetFile
+from strop.renderers.xlsx_file import XlsxFile
+from strop.seams import Renderer
+from strop.types.content import Cell, Chart, ChartKind, Head, Part, Point, Scalar, Table
 from strop.types.trial import Severity
 from strop.types.work import Column, ColumnType, Count, Kind, Output
 
@@ -109,6 +116,75 @@ def test_many_findings_are_counted(tmp_path: Path) -> None:
     found = told(Output("cats.csv", Kind.CSV, COLUMNS), path)
     assert len(found) == SHOWN + 1
     assert found[-1] == f"file: {100 - SHOWN} more of the same kind"
+
+
+# ---------------------------------------------------------------- files with types of their own
+
+HEADS = tuple(Head(column.name, column.type) for column in COLUMNS)
+CELLS: tuple[tuple[Scalar, ...], ...] = (
+    ("catsM", 97, 2.5, "1.10", "2020-01-02", True),
+    ("=cats", 144, 1000.0, "2", "2020-01-03", False),
+)
+BODY = tuple(tuple(Cell(value) for value in row) for row in CELLS)
+
+
+@pytest.mark.parametrize(
+    "renderer", [CsvFile(), JsonlFile(), ParquetFile(), XlsxFile(), JsonFile()], ids=lambda one: one.kind.value
+)
+def test_every_kind_of_table_keeps_its_contract_and_tells_the_same(tmp_path: Path, renderer: Renderer) -> None:
+    """Rows, columns and types from the bytes; cell by cell the same as the CSV; a wrong type is named."""
+    kind = renderer.kind
+    output = replace(TABLE, file=f"cats.{kind}", kind=kind)
+    path, other = tmp_path / output.file, tmp_path / "other.csv"
+    renderer.render(Part(output.file, (Table("cats", HEADS, BODY),)), to=path)
+    CsvFile().render(Part("other.csv", (Table("cats", HEADS, BODY),)), to=other)
+    assert told(output, path) == []
+    assert same_tables(other, path, kinds=(Kind.CSV, kind)) == ()
+    wrong = tuple(replace(head, type=ColumnType.TEXT) if head.name == "rows" else head for head in HEADS)
+    body = ((*BODY[0][:1], Cell("97 cats"), *BODY[0][2:]), BODY[1])
+    renderer.render(Part(output.file, (Table("cats", wrong, body),)), to=path)
+    assert "row 1, rows: 97 cats" in told(output, path)
+    assert [f.locator for f in same_tables(other, path, kinds=(Kind.CSV, kind))] == ["row 1, rows"]
+    renderer.render(Part(output.file, (Table("cats", HEADS, BODY[:1]),)), to=path)
+    assert told(output, path) == ["rows: 1"]
+
+
+def test_a_parquet_column_of_another_type_is_named(tmp_path: Path) -> None:
+    """Also where every cell could be read as the type that was asked for."""
+    path = tmp_path / "cats.parquet"
+    loose = tuple(replace(head, type=ColumnType.TEXT) for head in HEADS)
+    ParquetFile().render(Part("cats.parquet", (Table("cats", loose, BODY),)), to=path)
+    found = told(replace(TABLE, file="cats.parquet", kind=Kind.PARQUET), path)
+    assert found == [f"column {name}: VARCHAR" for name in ("rows", "weight", "price", "day", "wild")]
+
+
+def test_text_in_place_of_numbers_is_named_in_jsonl(tmp_path: Path) -> None:
+    """`"97"` is no number, though it reads like one."""
+    path = tmp_path / "cats.jsonl"
+    path.write_text('{"name": "a", "rows": "97"}\n{"name": "b", "rows": 5}\n')
+    assert told(Output("cats.jsonl", Kind.JSONL, COLUMNS[:2]), path) == ["column rows: number/text"]
+
+
+DERIVED = (*COLUMNS[:2], Column("twice", ColumnType.NUMBER, formula="[rows] * 2"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("194,288", []),
+        ("194,289", ["row 2, twice: 289"]),
+        (",288", ["row 1, twice: "]),
+        ("many,288", ["row 1, twice: many"]),
+    ],
+)
+def test_a_column_with_a_formula_is_computed_again(tmp_path: Path, cells: str, expected: list[str]) -> None:
+    """From the other cells of the delivered row, whatever wrote it."""
+    first, second = cells.split(",")
+    path = tmp_path / "cats.csv"
+    path.write_text(f"name,rows,twice\na,97,{first}\nb,144,{second}\n")
+    assert told(Output("cats.csv", Kind.CSV, DERIVED), path) == expected
+    path.write_text("name,rows,twice\na,97,194\nb,,\n")
+    assert told(Output("cats.csv", Kind.CSV, DERIVED), path, empty={(2, "rows")}) == []
 
 
 # ---------------------------------------------------------------- workbooks
@@ -339,3 +415,20 @@ def test_an_svg_with_entities_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
     path.write_text('<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>')
     assert open_file(path, kind=Kind.SVG) == "is no SVG: ValueError: entities are not read"
+
+
+def test_sheets_and_charts_are_counted_in_the_bytes(tmp_path: Path) -> None:
+    """Native charts, and every sheet that the file has."""
+    chart = Chart("c", ChartKind.BAR, "t", "x", "y", (Point("a", Cell(2)), Point("b", Cell(3))))
+    path = tmp_path / "book.xlsx"
+    XlsxFile().render(Part("book.xlsx", (Table("cats", HEADS, BODY), chart)), to=path)
+    output = Output("book.xlsx", Kind.XLSX, COLUMNS, sheets=Count(2, 2), charts=Count(1, 1))
+    assert told(output, path) == []
+    assert told(replace(output, sheets=Count(3, None), charts=Count(14, 14)), path) == ["sheets: 2", "charts: 1"]
+
+
+def test_an_empty_workbook_is_refused(tmp_path: Path) -> None:
+    """A sheet without a header, and no table."""
+    path = workbook(tmp_path / "book.xlsx", cats=[])
+    found = told(Output("book.xlsx", Kind.XLSX, COLUMNS), path)
+    assert found == ["sheet cats: nothing", "file: none"]

@@ -12,8 +12,10 @@ from strop.checking.mutants.bodies import BODIES, break_body
 from strop.checking.mutants.parts import PARTS, break_part
 from strop.checking.mutants.prose import FOR_READERS, PROSE, break_prose
 from strop.checking.mutants.readings import CONSISTENT, break_claims
+from strop.errors import BadInput
 from strop.loop.deliver import inspected, parts
 from strop.loop.verify import Proofs, verify
+from strop.seams import SourceTable
 from strop.testing.bundles import DAY, Case, reading, writing, wrote
 from strop.types.content import Part, Standing
 from strop.types.trial import Severity, Verdict
@@ -49,8 +51,14 @@ async def test_a_clean_delivery_raises_no_alarm(seed: int, tmp_path: Path) -> No
         def redraw(part: Part) -> bytes:
             return written(part, tmp_path)
 
-        found = inspected(case.run.plan.spec, tmp_path / "files", parts=made, verdict=verdict, redraw=redraw)
+        found = inspected(
+            case.run.plan.spec, tmp_path / "files", parts=made, verdict=verdict, tables=no_tables, redraw=redraw
+        )
         assert found == ()
+
+
+def no_tables(path: str) -> SourceTable:
+    raise BadInput(f"{path}: nothing is taken over here")
 
 
 def _deliver(folder: Path, bodies: dict[str, bytes]) -> None:
@@ -112,5 +120,5 @@ async def test_a_file_that_says_something_else_is_found(tmp_path: Path) -> None:
         broken = break_part(kind, PARTS[kind], report, seed=2)
         assert broken is not None, kind
         _deliver(tmp_path, {**bodies, "report.pdf": written(broken[0], tmp_path)})
-        found = inspected(case.run.plan.spec, tmp_path / "files", parts=made, verdict=verdict)
+        found = inspected(case.run.plan.spec, tmp_path / "files", parts=made, verdict=verdict, tables=no_tables)
         assert {finding.artefact for finding in found} == {"report.pdf"}, kind

@@ -30,7 +30,7 @@ from strop.loop.specify import specify
 from strop.loop.verify import Proofs
 from strop.models.scripted import ScriptedModel
 from strop.renderers.csv_file import CsvFile
-from strop.seams import Answer, Request
+from strop.seams import Answer, Request, SourceTable
 from strop.swarm.agent import AgentLoop
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.supervise import Supervisor
@@ -111,7 +111,9 @@ class Loop:
             tools=(),
             pace=Pace(1.0, 2.0, 30),
         )
-        shop = Shop(desk, terrain, granted, None, None, _proofs, {Kind.CSV: CsvFile()}, self.folder, _publish)
+        shop = Shop(
+            desk, terrain, granted, None, None, _proofs, {Kind.CSV: CsvFile()}, _no_tables, self.folder, _publish
+        )
         return await cycle(self.spec, shop=self.change(shop))
 
     def _answer(self, request: Request) -> Answer | ModelFailure:
@@ -134,6 +136,10 @@ def _is(name: str, request: Request) -> bool:
 
 def _proofs(run: Run) -> Proofs:
     return Proofs(PATHS)
+
+
+def _no_tables(path: str) -> SourceTable:
+    raise AssertionError(f"nobody ordered {path}")
 
 
 def _publish(staged: Path, target: Path) -> None:

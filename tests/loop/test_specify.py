@@ -67,6 +67,36 @@ def test_tokens_of_a_class_have_no_cap_unless_one_is_named() -> None:
         specify(FULL.replace(b"output_tokens: 2M", b"output_tokens: 0"))
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('c: {type: number, formula: "[a] *"}', "line 4: column c: formula '[a] *' ends where"),
+        ('c: {type: number, formula: "[z]"}', "line 4: the formula of c names [z], which is no column"),
+        ('c: {type: number, formula: "[c] + [a]"}', "line 4: the formula of c names c itself"),
+        ('c: {type: number, formula: "[name]"}', "line 4: the formula of c names [name], which is text and no number"),
+        ('c: {type: number, formula: "a * 2"}', "line 4: the formula of c names 'a', which is no function"),
+        ('c: {formula: "[a]"}', "line 4: column c has a formula, and is text"),
+        ('c: {type: number, formula: "[a]", quote: true}', "line 4: column c follows from a formula, and is asked"),
+        ('c: {type: number, formula: "[d]"}, d: {type: number, formula: "[c]"}', "line 4: the formulas of c, d go"),
+    ],
+)
+def test_a_formula_that_cannot_follow_is_refused_with_its_line(more: str, said: str) -> None:
+    """What is no formula, names what is not there, or itself."""
+    text = f"---\ndeliver:\n  - file: a.csv\n    columns: {{name: text, a: number, {more}}}\n---\n# T\n"
+    with pytest.raises(SpecRefused) as refused:
+        specify(text.encode())
+    assert str(refused.value).startswith(said)
+
+
+def test_totals_need_numbers() -> None:
+    """But for a count; `from` may leave the columns out."""
+    text = "---\ndeliver:\n  - {file: a.csv, columns: {name: text}, totals: {name: sum}}\n---\n# T\n"
+    with pytest.raises(SpecRefused, match=r"line 3: a\.csv: totals asks for the sum of name, which is text"):
+        specify(text.encode())
+    assert specify(text.replace("sum", "count").encode()).outputs[0].totals == (("name", "count"),)
+    assert specify(b"---\ndeliver: [{file: a.csv, from: inputs/b.csv}]\n---\n# T\n").made == ()
+
+
 def test_line_ends_and_a_byte_order_mark_change_nothing() -> None:
     """A spec from any editor is the same spec."""
     assert specify(b"\xef\xbb\xbf" + FULL.replace(b"\n", b"\r\n")) == specify(FULL)

@@ -317,6 +317,39 @@ async def test_rules_by_hand_are_told_and_never_overwritten(swarm: Swarm) -> Non
     assert b"{check: pattern(station," in rules.removeprefix(mine)
 
 
+TAKEN = """---
+deliver:
+  - {file: bells.csv, from: inputs/bells.csv, columns: {bell: text, weight: integer}}
+  - file: bells.xlsx
+    from: inputs/bells.csv
+    rows: 3
+    columns: {bell: text, weight: integer, share: {type: number, formula: "round([weight] / sum([weight]), 2)"}}
+    totals: {weight: sum}
+---
+# The bells
+"""
+
+
+async def test_rows_of_a_table_go_over_without_an_agent(swarm: Swarm) -> None:
+    """No model is asked and nothing is paid; every row is proved against its source, and sums are computed."""
+    (swarm.folder / "spec.md").write_text(TAKEN)
+    (swarm.folder / "inputs" / "bells.csv").write_text("bell,weight\nGrandma,30\n=Tom,50\nRose,20\n")
+
+    plan = await swarm.plan()
+    ended = await swarm.run()
+
+    assert (plan.tasks, plan.quote.nanos.worst) == ((), 0)
+    assert "No agent works, no model is called" in plan.scope
+    assert ended.turn.outcome is Outcome.PASSED, ended.turn.verdict.findings
+    assert ended.turn.run.tally.calls == 0
+    assert {each.observed for each in ended.turn.verdict.findings} == {"proved: 3 of 3 rows"}
+    text = (ended.folder / "files" / "bells.csv").read_text()
+    assert text.splitlines() == ["bell,weight", "Grandma,30", "'=Tom,50", "Rose,20"]
+    book = openpyxl.load_workbook(ended.folder / "files" / "bells.xlsx", data_only=True)
+    assert [cell.value for cell in book["bells"]["C"]] == ["share", 0.3, 0.5, 0.2]
+    assert [cell.value for cell in book["Totals"][2]] == ["bells", "weight", "sum", 100]
+
+
 async def test_every_run_says_what_nobody_checked(swarm: Swarm) -> None:
     """Without a refuting model the report says so, on disk as well."""
     ended = await swarm.run()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from strop.app.parts import SystemChance, SystemClock, build_model, inside_of
+from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, tables_of
 from strop.app.project import Project, new_run_id, state_of
 from strop.app.rehearing import Approve, Rehearing, reheard
 from strop.app.turn import Cached, proofs_of, thinker
@@ -55,7 +55,8 @@ async def verify_again(
     if verdict is None:
         verdict = await verify(run, proofs=replace(proofs, before=state.verdict))
         number = 0
-    findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict)
+    tables = tables_of(project, run.plan.spec)
+    findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict, tables=tables)
     changed = tuple(_unlike(folder / "files", file) for file in state.files.values())
     verdict = sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
     if number:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from strop.app.parts import binding_of, build_model, inside_of, tools
+from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
 from strop.drafting.forecast import RUNS
 from strop.drafting.quoting import Pace
@@ -99,6 +99,11 @@ class Cast:
         return tuple(binding_of(role, model.card) for role, model in roles if model is not None)
 
 
+def manned(order: Order, options: Options) -> Options:
+    """The options of an order, without a model where its rows are all taken from tables."""
+    return options if order.spec.made else replace(options, worker="none", planner="none", verifier="none")
+
+
 @asynccontextmanager
 async def cast_of(project: Project, options: Options) -> AsyncGenerator[Cast, None]:
     chosen = {
@@ -112,8 +117,8 @@ async def cast_of(project: Project, options: Options) -> AsyncGenerator[Cast, No
         for locator in dict.fromkeys(name for name in chosen.values() if name and name != "none"):
             built[locator] = build_model(project, locator)
             stack.push_async_callback(built[locator].close)
-        worker = built[chosen["worker"]]
-        if options.chaos is not None:
+        worker = built.get(chosen["worker"]) or nobody()
+        if options.chaos is not None and chosen["worker"] in built:
             worker = build_model(project, chosen["worker"], chaos=options.chaos)
             stack.push_async_callback(worker.close)
         roles = (built.get(chosen[role]) for role in ("planner", "verifier", "reserve"))
@@ -192,7 +197,7 @@ async def make_plan(project: Project, order: Order, options: Options) -> Plan:
     Raises:
         PlanRefused: prose that a planner must split; `strop run` plans it on record.
     """
-    async with cast_of(project, options) as cast:
+    async with cast_of(project, manned(order, options)) as cast:
         order = capped(order, options, cast)
         return await plan(order.spec, terrain=terrain_of(project, order, cast, manifest=project.db.head().hash))
 

@@ -13,12 +13,14 @@ from strop.app.project import Project
 from strop.config import Entry, price_of
 from strop.errors import MissingPart
 from strop.models.transport import Wire
-from strop.seams import Model, ModelCard, Renderer, Tool
+from strop.seams import Model, ModelCard, Renderer, Tables, Tool
 from strop.swarm.endpoints.limits import DRIP
 from strop.swarm.endpoints.pool import Pool
 from strop.tools.files import ListFiles, ReadFile, SearchFiles
 from strop.tools.inside import Inside
+from strop.tools.sources import open_table
 from strop.tools.tables import CompanionTable
+from strop.types.money import Price
 from strop.types.work import Binding, Kind, Sources, Spec
 
 
@@ -199,9 +201,24 @@ def tools(inside: Inside, material: Inside) -> dict[str, Tool]:
     return {each.spec.name: each for each in made}
 
 
+def tables_of(project: Project, spec: Spec) -> Tables:
+    """Opens the tables that the spec's rows are taken from."""
+    _, material = inside_of(project, spec)
+    return lambda path: open_table(material, path)
+
+
+def nobody() -> Model:
+    """Stands where no model works: a spec of nothing but taken tables asks none."""
+    from strop.models.scripted import ScriptedModel
+
+    card = ModelCard("none", "none", "unknown", Price(), window=1, output=1, tools=False, local=True)
+    return ScriptedModel((), clock=SystemClock(), card=card, name="no model")
+
+
 def inside_of(project: Project, spec: Spec) -> tuple[Inside, Inside]:
-    """(what agents may read, the same with the companions of units)."""
+    """(what agents may read, the same with the companions of units and the tables that rows are taken from)."""
     beside = (spec.companion.replace("{stem}", "*"),) if spec.companion else ()
+    beside += tuple(output.taken for output in spec.outputs if output.taken)
     wider = Sources(
         (*spec.sources.allow, *beside, *((spec.each,) if spec.each and not spec.items else ())), spec.sources.deny
     )

@@ -17,8 +17,20 @@ import orjson
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
 from strop.app.minding import Minder, minded
-from strop.app.orders import Cast, Options, Order, Screen, as_begun, capped, cast_of, note_past, raised, terrain_of
-from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tools
+from strop.app.orders import (
+    Cast,
+    Options,
+    Order,
+    Screen,
+    as_begun,
+    capped,
+    cast_of,
+    manned,
+    note_past,
+    raised,
+    terrain_of,
+)
+from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
 from strop.checking.calibration import heard
@@ -108,7 +120,7 @@ async def execute(
                            "start anew: strop run SPEC")  # fmt: skip
         options = as_begun(options, before)
     async with AsyncExitStack() as opened:
-        chosen = await opened.enter_async_context(cast_of(project, options))
+        chosen = await opened.enter_async_context(cast_of(project, manned(order, options)))
         run_id = resume or new_run_id(time.time())
         folder = project.runs / run_id
         folder.mkdir(parents=True, exist_ok=True)
@@ -337,6 +349,7 @@ class _Floor:
             refute=thinker(made.verifier, worker, desk, self.state, "verifier") if made.verifier else None,
             proofs=lambda run: proofs_of(project, run, reader, rules, verifier=refuter),
             renderers=renderers(),
+            tables=tables_of(project, order.spec),
             folder=self.folder,
             publish=_publish,
             rules=rules,

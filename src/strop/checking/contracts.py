@@ -2,18 +2,26 @@
 
 `contract` takes one entry of `deliver:` and says everything that does not hold: not there, empty,
 too few rows, a column missing or of the wrong type, pages, sections, placeholders, blank pictures.
-`same_tables` compares two files that tell the same table. A finding of either is fatal.
+`same_tables` compares two files that tell the same table. A finding of either is fatal, but for the
+note on a formula that is not known here.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 from strop.checking.forms import has_form
+from strop.checking.formulas import recalculated
+from strop.checking.lines import said
 from strop.checking.opened import Opened, Sheet, open_file
 from strop.checking.quotes import as_number, normal
+from strop.drafting.derived import computed, steps
+from strop.types.formulas import figure, same_figure
 from strop.types.trial import Finding, Severity
 from strop.types.work import TABLES, Column, ColumnType, Count, Kind, Output
 
@@ -50,7 +58,7 @@ def contract(
 
 
 def same_tables(first: Path, second: Path, *, kinds: tuple[Kind, Kind]) -> tuple[Finding, ...]:
-    """Where two files (CSV, XLSX, JSON) that tell the same table differ in columns of the same name.
+    """Where two files (CSV, JSONL, Parquet, XLSX, JSON) that tell the same table differ in columns of the same name.
 
     A file that cannot be opened is one finding.
 
@@ -82,7 +90,10 @@ def _file(
         yield _broken(name, "file", "something to see", "nothing", f"{name} is not blank")
     if output.kind in TABLES:
         yield from _table(output, opened, name, rows, empty)
-    yield from _counts(output, opened, name)
+    if output.kind is Kind.XLSX:
+        yield from workbook_contract(output, path, name=name)
+    elif output.charts is not None and opened.charts is not None and not output.charts.holds(opened.charts):
+        yield _broken(name, "charts", str(output.charts), str(opened.charts), f"{name}: {output.charts} charts")
     yield from _pages(output, opened, name)
     yield from _deck(output, opened, name)
     yield from _sections(output, opened, name)
@@ -113,6 +124,7 @@ def _table(
         yield from _heads(sheet, wanted, name)
         yield from _types(sheet, output, name)
         yield from _several(_cells(sheet, output.columns, name, empty), name)
+        yield from _several(_derived(sheet, output.columns, name), name)
 
 
 def _sheet_with(sheets: tuple[Sheet, ...], wanted: tuple[str, ...]) -> Sheet | None:
@@ -169,7 +181,7 @@ def _cells(
     sheet: Sheet, columns: tuple[Column, ...], name: str, empty: Collection[tuple[int, str]]
 ) -> Iterator[Finding]:
     for column in columns:
-        if sheet.names.count(column.name) != 1:
+        if sheet.names.count(column.name) != 1 or column.formula is not None:
             continue
         index = sheet.names.index(column.name)
         for number, row in enumerate(sheet.rows, start=1):
@@ -186,15 +198,69 @@ def _cells(
             yield _broken(name, place, f"{column.type.value} value", observed, f"{column.name} is {column.type.value}")
 
 
+def _derived(sheet: Sheet, columns: tuple[Column, ...], name: str) -> Iterator[Finding]:
+    """Columns with a formula, computed again from the other cells that the file holds."""
+    names = [column.name for column in columns]
+    formulas = [column for column in columns if column.formula is not None]
+    if not formulas or any(sheet.names.count(each) != 1 for each in names):
+        return
+    places = [sheet.names.index(each) for each in names]
+    blank = {column.name for column in formulas}
+
+    def walk() -> Iterator[list[str | None]]:
+        for row in sheet.rows:
+            yield [None if head in blank else row[place] for head, place in zip(names, places, strict=True)]
+
+    made = steps(columns, walk)
+    for number, (row, given) in enumerate(zip(sheet.rows, walk(), strict=True), start=1):
+        expected = computed(given, made, names)
+        for column in formulas:
+            at = names.index(column.name)
+            cell = row[places[at]]
+            if cell.strip() and not has_form(column.type, cell):
+                yield _broken(
+                    name, f"row {number}, {column.name}", f"{column.type.value} value", cell, column.formula or ""
+                )
+            elif not same_figure(figure(cell or None), figure(expected[at])):
+                rule = f"{column.name} = {column.formula}"
+                yield _broken(name, f"row {number}, {column.name}", said(expected[at]) or "nothing", cell, rule)
+
+
+def workbook_contract(output: Output, path: Path, *, name: str) -> tuple[Finding, ...]:
+    """Sheets and native charts as the bytes have them, and formulas that come to what is shown.
+
+    Raises:
+        MissingPart: the reader of workbooks is not installed.
+    """
+    body = path.read_bytes()
+    findings: list[Finding] = []
+    with ZipFile(io.BytesIO(body)) as parts:
+        for what, count, pattern in (
+            ("sheets", output.sheets, r"xl/worksheets/sheet\d+\.xml"),
+            ("charts", output.charts, r"xl/charts/chart\d+\.xml"),
+        ):
+            number = sum(1 for each in parts.namelist() if re.fullmatch(pattern, each))
+            if count is not None and not count.holds(number):
+                findings.append(_broken(name, what, str(count), str(number), f"{name}: {count} {what}"))
+    return (*findings, *_several(_formulas(body, name), name))
+
+
+def _formulas(body: bytes, name: str) -> Iterator[Finding]:
+    """Formulas of a workbook, computed again: the file shows what they come to."""
+    for each in recalculated(body):
+        if each.unknown:
+            rule = "every formula is computed again"
+            observed = f"not computed: {each.unknown}"
+            yield replace(
+                _broken(name, f"{each.sheet}!{each.cell}", f"={each.formula}", observed, rule), severity=Severity.NOTE
+            )
+        elif not each.holds:
+            expected = said(each.figure) if each.figure is not None else "no number"
+            observed = said(each.shown) or "nothing"
+            yield _broken(name, f"{each.sheet}!{each.cell}", expected, observed, f"the cell shows ={each.formula}")
+
+
 # ---------------------------------------------------------------- documents
-
-
-def _counts(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
-    """Sheets of a workbook and native charts, as the bytes have them."""
-    if output.sheets is not None and not output.sheets.holds(len(opened.sheets)):
-        yield _broken(name, "sheets", str(output.sheets), str(len(opened.sheets)), f"{name}: {output.sheets} sheets")
-    if output.charts is not None and opened.charts is not None and not output.charts.holds(opened.charts):
-        yield _broken(name, "charts", str(output.charts), str(opened.charts), f"{name}: {output.charts} charts")
 
 
 def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeGuard, cast
 from xml.etree import ElementTree
-from zipfile import ZipFile
 
 from strop.checking.lines import missing, read_lines, restored, said
 from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document
@@ -122,9 +121,7 @@ def _xlsx(body: bytes) -> Opened:
     with closing(load_workbook(io.BytesIO(body), read_only=True, data_only=True)) as book:
         sheets = tuple(_sheet(each.title, _cells(each.iter_rows(values_only=True))) for each in book.worksheets)
     words = (cell for sheet in sheets for row in (sheet.names, *sheet.rows) for cell in row if cell)
-    with ZipFile(io.BytesIO(body)) as parts:
-        charts = sum(1 for name in parts.namelist() if re.fullmatch(r"xl/charts/chart\d+\.xml", name))
-    return Opened(sheets, "\n".join(words), charts=charts)
+    return Opened(sheets, "\n".join(words))
 
 
 def _cells(rows: Iterator[tuple[object, ...]]) -> list[tuple[str, ...]]:
@@ -148,9 +145,25 @@ def _json(body: bytes) -> Opened:
     rows = value
     if isinstance(value, dict):
         entries = cast("Mapping[str, object]", value)
+        if tables := _tables(entries.get("tables")):
+            return Opened(tables, body.decode("utf-8"))
         rows = entries.get("rows", next((each for each in entries.values() if _is_list(each)), None))
     sheet = _records(rows) if _is_list(rows) else None
     return Opened((sheet,) if sheet else (), body.decode("utf-8"), blank=not value)
+
+
+def _tables(value: object) -> tuple[Sheet, ...]:
+    """The tables of a JSON that strop wrote: named columns, and rows under them."""
+    found: list[Sheet] = []
+    for table in cast("list[Mapping[str, object]]", value) if _is_list(value) else ():
+        columns, rows = table.get("columns"), table.get("rows")
+        if not _is_list(columns) or not _is_list(rows):
+            return ()
+        names = tuple(str(cast("Mapping[str, object]", column)["name"]) for column in columns)
+        records = [cast("Mapping[str, object]", row) for row in rows]
+        lines = tuple(tuple(said(record.get(name)) for name in names) for record in records)
+        found.append(Sheet(str(table.get("name", "")), names, lines))
+    return tuple(found)
 
 
 def _is_list(value: object) -> TypeGuard[list[object]]:

@@ -50,6 +50,9 @@ def show_plan(console: Console, plan: Plan) -> None:
     console.print("[bold]3  Who makes what[/bold]", highlight=False)
     for output in plan.spec.outputs:
         makers = [task.id for task in plan.tasks if output.file in task.makes]
+        if output.taken:
+            console.print(f"   {escape(output.file)}  from {escape(output.taken)}, by a tool", highlight=False)
+            continue
         by = makers[0] if len(makers) == 1 else f"all {len(makers)} readers" if makers else "nobody"
         console.print(f"   {escape(output.file)}  from {escape(by)}", highlight=False)
     console.print()

@@ -18,11 +18,11 @@ from strop.types.formulas import (
     Call,
     ColumnOf,
     Expression,
+    Folding,
     Reference,
     columns,
     evaluate,
     figure,
-    fold,
     folds,
     held,
     parse,
@@ -109,14 +109,14 @@ def steps(wanted: Sequence[Column], walk: Walk) -> tuple[Step, ...]:
 def _folded(
     calls: Iterable[Call], names: Sequence[str], made: Sequence[Step], walk: Walk
 ) -> dict[Call, Decimal | None]:
-    def figures(call: Call) -> Iterator[Decimal]:
-        index = names.index(call.whole)
-        for row in walk():
-            found = _counted(call, computed(row, made, names)[index])
-            if found is not None:
-                yield found
-
-    return {call: fold(call.function, figures(call)) for call in calls}
+    under_way = {call: Folding(call.function) for call in calls}
+    indexes = [(call, names.index(call.whole), folding) for call, folding in under_way.items()]
+    for row in walk():
+        filled = computed(row, made, names)
+        for call, index, folding in indexes:
+            if (found := _counted(call, filled[index])) is not None:
+                folding.add(found)
+    return {call: folding.result for call, folding in under_way.items()}
 
 
 def _counted(call: Call, value: Scalar) -> Decimal | None:
@@ -129,6 +129,8 @@ def _counted(call: Call, value: Scalar) -> Decimal | None:
 def computed(row: Sequence[Scalar], made: Sequence[Step], names: Sequence[str]) -> list[Scalar]:
     """The row with its formulas filled in."""
     filled = list(row)
+    if not made:
+        return filled
 
     def look(leaf: ColumnOf | Reference) -> Decimal | None:
         return figure(filled[names.index(leaf.name)])
@@ -236,28 +238,47 @@ def weakest(standings: Iterable[Standing]) -> Standing:
 
 
 def totals(heads: Sequence[Head], rows: Rows, wanted: Sequence[tuple[str, str]]) -> tuple[Total, ...]:
-    """Figures over whole columns: (column, function) each. Rows are walked once a total."""
+    """Figures over whole columns: (column, function) each. The rows are walked once, if anything is wanted."""
     names = [head.name for head in heads]
-    return tuple(_total(name, function, names.index(name), heads, rows) for name, function in wanted)
+    made = [_Totalling(names.index(name), Call(function, (ColumnOf(name),))) for name, function in wanted]
+    for row in rows if made else ():
+        for each in made:
+            each.see(row[each.index])
+    return tuple(each.total(heads[each.index]) for each in made)
 
 
-def _total(name: str, function: str, index: int, heads: Sequence[Head], rows: Rows) -> Total:
-    call = Call(function, (ColumnOf(name),))
-    ids: list[str] = []
-    weak = len(_WEAKEST) - 1
+class _Totalling:
+    """One total under way: its figure, how weakly it stands, and the claims it rests on."""
 
-    def figures() -> Iterator[Decimal]:
-        nonlocal weak
-        for row in rows:
-            cell = row[index]
-            each = _counted(call, cell.value)
-            if each is not None:
-                weak = min(weak, _WEAKEST.index(cell.standing))
-                ids.extend(cell.claims[:1] if len(ids) <= _LISTED else ())
-                yield each
+    def __init__(self, index: int, call: Call) -> None:
+        self.index = index
+        self._call = call
+        self._folding = Folding(call.function)
+        self._standing = Standing.PLAIN
+        self._ids: list[str] = []
+        self._cited = 0
 
-    kind = ColumnType.INTEGER if function == "count" else heads[index].type
-    value = scalar(fold(function, figures()), ColumnType.NUMBER if function == "mean" else kind)
-    told = ids if len(ids) <= _LISTED else []
-    said = f"{function}({', '.join(f'c{number}' for number in range(1, len(told) + 1)) or f'[{name}]'})"
-    return Total(name, function, Cell(value, _WEAKEST[weak], tuple(told), formula=said))
+    def see(self, cell: Cell) -> None:
+        """One more cell of the column."""
+        found = _counted(self._call, cell.value)
+        if found is None:
+            return
+        self._folding.add(found)
+        self._standing = weakest((self._standing, cell.standing))
+        self._cited += bool(cell.claims)
+        if len(self._ids) <= _LISTED:
+            self._ids += cell.claims[:1]
+
+    def total(self, head: Head) -> Total:
+        """What it came to; over more claims than are listed it names its column instead of them."""
+        function, kind = self._call.function, head.type
+        if function == "count":
+            kind = ColumnType.INTEGER
+        elif function in ("mean", "median"):
+            kind = ColumnType.NUMBER
+        listed = tuple(self._ids) if self._cited == len(self._ids) else ()
+        names = ", ".join(f"c{number}" for number in range(1, len(listed) + 1))
+        said = f"{function}({names or f'[{head.name}]'})"
+        return Total(
+            head.name, function, Cell(scalar(self._folding.result, kind), self._standing, listed, formula=said)
+        )

@@ -60,7 +60,7 @@ def _task(raw: Mapping[str, Json], spec: Spec) -> Task:
     makes = lines(raw["makes"])
     fields = [object_of(field) for field in cast("list[Json]", raw["fields"])]
     columns = [Column(str(f["name"]), ColumnType(str(f["type"])), ask=str(f["note"])) for f in fields]
-    outputs = tuple(output for output in spec.outputs if output.file in makes)
+    outputs = tuple(output for output in spec.made if output.file in makes)
     found = [Column("finding", ColumnType.TEXT)]
     return Task(
         id=TaskId(str(raw["id"])),
@@ -111,13 +111,13 @@ def _badly_made(tasks: Sequence[Task], spec: Spec) -> list[str]:
         for task in tasks
         if task.makes and task.kind is not TaskKind.AGGREGATE
     ]
-    for output in spec.outputs:
+    for output in spec.made:
         makers = [task.id for task in tasks if output.file in task.makes]
         if len(makers) != 1:
             wrong.append(
                 f"{output.file} has {counted(len(makers), 'maker')}, needs exactly one ({', '.join(makers) or 'none'})"
             )
-    asked = {output.file for output in spec.outputs}
+    asked = {output.file for output in spec.made}
     return wrong + [
         f"{task.id} makes {file}, which nobody ordered" for task in tasks for file in task.makes if file not in asked
     ]

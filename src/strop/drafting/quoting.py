@@ -383,7 +383,7 @@ def _claims(spec: Spec, tasks: Sequence[Task]) -> int:
     if spec.each is not None:
         units = sum(len(task.units) for task in tasks if task.reader == 1)
         return units * sum(column.read for column in spec.table)
-    return sum(_claims_of(output) for output in spec.outputs)
+    return sum(_claims_of(output) for output in spec.made)
 
 
 def _claims_of(output: Output) -> int:

@@ -63,7 +63,7 @@ def answers_of(run: Run) -> dict[str, Result]:
 
 def left_over(run: Run) -> tuple[Claim, ...]:
     """What tasks found that make no file, where a file has no maker's answer; else nothing."""
-    if all(output.file in answers_of(run) for output in run.plan.spec.outputs):
+    if all(output.file in answers_of(run) for output in run.plan.spec.made):
         return ()
     makers = {name for task in run.plan.tasks if task.makes for name in tries(task)}
     return tuple(dict.fromkeys(claim for result in run.results if result.task not in makers for claim in result.claims))

@@ -33,7 +33,7 @@ from strop.loop.distill import DESCRIBES, describing, distill, objection
 from strop.loop.plan import Terrain, Think, plan, with_saving
 from strop.loop.run import run
 from strop.loop.verify import Proofs, Refute, sealed, verify
-from strop.seams import Renderer
+from strop.seams import Renderer, Tables
 from strop.swarm.supervise import Supervisor
 from strop.types.events import (
     FileDelivered,
@@ -65,6 +65,8 @@ class Shop:
     refute: Refute | None
     proofs: Callable[[Run], Proofs]
     renderers: Mapping[Kind, Renderer]
+    tables: Tables
+    """Opens what `from:` names."""
     folder: Path
     """The run's folder."""
     publish: Callable[[Path, Path], None]
@@ -183,6 +185,7 @@ def _delivered(ran: Run, verdict: Verdict, shop: Shop) -> Delivery:
         ran,
         verdict=verdict,
         renderers=shop.renderers,
+        tables=shop.tables,
         staging=shop.folder / ".staging",
         to=shop.folder / "files",
         publish=shop.publish,
@@ -285,7 +288,8 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
 
     The files stand and the verdict is known: nothing that goes wrong here changes them.
     """
-    learns = outcome is Outcome.PASSED and shop.teaches and not verdict.void and not ran.plan.guidance.skill
+    works = bool(ran.plan.tasks) and not ran.plan.guidance.skill
+    learns = outcome is Outcome.PASSED and shop.teaches and not verdict.void and works
     if shop.think is None or not learns or DESCRIBES in shop.desk.state.tasks:
         return ""
     files = shop.terrain.files
@@ -304,7 +308,7 @@ def _learned(
     if outcome is not Outcome.PASSED or not shop.teaches or verdict.void:
         return None, ()
     rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules, never=shop.struck)
-    if ran.plan.guidance.skill:
+    if ran.plan.guidance.skill or not ran.plan.tasks:
         return None, rules
     proofs = shop.proofs(ran)
     skill = distill(

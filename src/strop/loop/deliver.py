@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from strop.checking.contracts import contract, same_tables
 from strop.checking.faithful import faithful
 from strop.checking.opened import open_file
 from strop.checking.shown import same_shown
+from strop.checking.taken import taken_contract
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
 from strop.drafting.decks import deck, made_deck
 from strop.drafting.derived import with_derived
 from strop.drafting.documents import document
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
+from strop.drafting.taken import taken_table
 from strop.drafting.works import (
     answer_of,
     answers_of,
@@ -31,7 +34,7 @@ from strop.drafting.works import (
     made_table,
 )
 from strop.errors import MissingPart, StropError
-from strop.seams import Renderer
+from strop.seams import Renderer, Tables
 from strop.types.content import Chart, Content, Part
 from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
@@ -50,6 +53,7 @@ def deliver(
     *,
     verdict: Verdict,
     renderers: Mapping[Kind, Renderer],
+    tables: Tables,
     staging: Path,
     to: Path,
     publish: Callable[[Path, Path], None],
@@ -60,17 +64,19 @@ def deliver(
     """
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    findings: list[Finding] = []
-    written: list[str] = []
-    for part in parts(run, verdict=verdict):
-        try:
-            path = staging / part.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _renderer(part.file, renderers).render(part, to=path)
-            written.append(part.file)
-        except StropError as caught:
-            findings.append(_unwritten(part.file, str(caught)))
-    findings += held_to_contract(run.plan.spec, staging, verdict=verdict)
+    spec = run.plan.spec
+    taken, findings = _taken(spec, tables)
+    said = parts(run, verdict=verdict)
+    written = _written((*taken, *said), renderers, staging, findings)
+    fallen = inspected(spec, staging, parts=said, verdict=verdict, tables=tables)
+    spoiled = {finding.artefact: finding for finding in reversed(fallen) if _of_bytes(finding)}
+    again = [part for part in (*taken, *said) if part.file in spoiled and part.file in written]
+    if again:
+        _written(again, renderers, staging, findings)
+        fallen = inspected(spec, staging, parts=said, verdict=verdict, tables=tables)
+        still = {finding.artefact for finding in fallen}
+        fallen = (*fallen, *(_rewritten(spoiled[part.file]) for part in again if part.file not in still))
+    findings += fallen
     files: list[Deliverable] = []
     for name in written:
         body = (staging / name).read_bytes()
@@ -81,6 +87,32 @@ def deliver(
     return Delivery(tuple(files), tuple(findings))
 
 
+def _written(
+    parts: Sequence[Part], renderers: Mapping[Kind, Renderer], staging: Path, findings: list[Finding]
+) -> list[str]:
+    """Write each part; returns the files that are there, and adds to `findings` why another is not."""
+    written: list[str] = []
+    for part in parts:
+        try:
+            path = staging / part.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _renderer(part.file, renderers).render(part, to=path)
+            written.append(part.file)
+        except StropError as caught:
+            findings.append(_unwritten(part.file, str(caught)))
+    return written
+
+
+def _of_bytes(finding: Finding) -> bool:
+    """Whether the file itself is spoiled, and writing it again may mend it: what it was to say is no matter."""
+    return finding.kind == "unfaithful" or (finding.kind == "contract" and finding.locator == "file")
+
+
+def _rewritten(finding: Finding) -> Finding:
+    observed = f"{finding.locator}: {finding.observed}; written again, and whole now"
+    return replace(finding, kind="rewritten", observed=observed, severity=Severity.NOTE)
+
+
 def _clear(folder: Path, *, keep: set[Path]) -> None:
     """Take away what an earlier round of the same run delivered and this one does not."""
     for path in folder.rglob("*"):
@@ -88,23 +120,39 @@ def _clear(folder: Path, *, keep: set[Path]) -> None:
             path.unlink()
 
 
-def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Finding, ...]:
+def _taken(spec: Spec, tables: Tables) -> tuple[list[Part], list[Finding]]:
+    """Files whose rows go over from a table, and why one cannot be written."""
+    made: list[Part] = []
+    findings: list[Finding] = []
+    for output in spec.outputs:
+        if output.taken:
+            try:
+                made.append(Part(output.file, (taken_table(output, source=tables(output.taken)),)))
+            except StropError as caught:
+                findings.append(_unwritten(output.file, str(caught)))
+    return made, findings
+
+
+def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict, tables: Tables) -> tuple[Finding, ...]:
     """What the bytes under `folder` fall short of, file by file and against each other."""
     findings: list[Finding] = []
-    tables: list[Output] = []
+    told: list[Output] = []
     keys = answer_keys(spec.outputs)
     for output in spec.outputs:
+        if output.taken:
+            findings += taken_contract(output, folder / output.file, tables=tables)
+            continue
         path = folder if "*" in output.file else folder / output.file
         below = "" if spec.each is not None else f"{keys[output.file]}."
         findings += contract(output, path, empty=_may_be_empty(output, verdict, below))
         if output.kind in TABLES and output.columns and path.is_file():
-            tables.append(output)
-    for first, second in pairwise(tables):
+            told.append(output)
+    for first, second in pairwise(told):
         # Rows of planned prose may differ from table to table; only the same heads are the same table.
         if spec.each is not None or first.columns == second.columns:
             findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
-    if tables:
-        widest = max(tables, key=lambda output: len(output.columns))
+    if told:
+        widest = max(told, key=lambda output: len(output.columns))
         for output in spec.outputs:
             if output.kind in (Kind.PPTX, Kind.DOCX) and (folder / output.file).is_file():
                 kinds = (widest.kind, output.kind)
@@ -113,14 +161,20 @@ def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict) -> tuple[Fin
 
 
 def inspected(
-    spec: Spec, folder: Path, *, parts: Sequence[Part], verdict: Verdict, redraw: Callable[[Part], bytes] | None = None
+    spec: Spec,
+    folder: Path,
+    *,
+    parts: Sequence[Part],
+    verdict: Verdict,
+    tables: Tables,
+    redraw: Callable[[Part], bytes] | None = None,
 ) -> tuple[Finding, ...]:
     """What the bytes under `folder` fall short of, and where they say something else than the judged values.
 
     `parts` is what the values say now. `redraw` draws a picture again, to be compared byte for byte; left
     out where the picture was drawn a moment ago.
     """
-    findings = list(held_to_contract(spec, folder, verdict=verdict))
+    findings = list(held_to_contract(spec, folder, verdict=verdict, tables=tables))
     broken = {finding.artefact for finding in findings if finding.locator == "file"}
     for part in parts:
         path = folder / part.file
@@ -167,13 +221,13 @@ def parts(run: Run, *, verdict: Verdict) -> tuple[Part, ...]:
 def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     spec = run.plan.spec
     rows = tuple(dict.fromkeys(unit.key for task in run.plan.tasks for unit in task.units))
-    pictured = [output for output in spec.outputs if output.kind in PICTURES]
+    pictured = [output for output in spec.made if output.kind in PICTURES]
     wanted = max((output.count.least or 1 if output.count else 1 for output in pictured), default=3)
     figures = charts(
         columns=spec.table, rows=rows, values=with_derived(values, wanted=spec.table, rows=rows), count=wanted
     )
     made: list[Part] = []
-    for output in spec.outputs:
+    for output in spec.made:
         match output.kind:
             case Kind.PNG | Kind.SVG:
                 made += _pictures(output, figures)
@@ -204,7 +258,7 @@ def _parts_of_makers(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     answers = answers_of(run)
     keys = answer_keys(run.plan.spec.outputs)
     made: list[Part] = []
-    for output in run.plan.spec.outputs:
+    for output in run.plan.spec.made:
         result, key = answers.get(output.file), keys[output.file]
         if result is None:
             made += _left(output, run, verdict, values)

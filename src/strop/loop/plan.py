@@ -92,7 +92,9 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
     """
     objections: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
-    if spec.each is not None:
+    if not spec.made:
+        tasks, scope = (), _scope_of_taking(spec)
+    elif spec.each is not None:
         tasks = _reading(spec, terrain)
         scope = _scope_of_reading(spec, tasks, terrain)
     elif terrain.solo:
@@ -115,7 +117,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         split, scope, objections, fatal = await _decompose(spec, terrain, think)
         tasks = _told_their_files(spec, split)
     _within(spec, tasks)
-    planned = spec.each is None and not terrain.tasks and not terrain.solo
+    planned = bool(spec.made) and spec.each is None and not terrain.tasks and not terrain.solo
     quoted = quote(spec, tasks=tasks, grounds=terrain.grounds(planned=planned))
     used = sorted({task.prompt for task in tasks} | {"unit", "unit-again", "repair", "task"})
     return Plan(
@@ -176,7 +178,7 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
             f"the budget has {budget.steps:,}. "
             f"Raise budget: {{steps: {reads * 2}}}, read with fewer readers, or narrow each: {spec.each}"
         )
-    makes = tuple(output.file for output in spec.outputs)
+    makes = tuple(output.file for output in spec.made)
     columns = spec.table
     held = [parse_check(rule.check) for rule in terrain.rules if rule.kind is CheckKind.GRAMMAR]
     schema = bounded(reading_schema(columns), held)
@@ -210,11 +212,11 @@ def _alone(spec: Spec, terrain: Terrain) -> Task:
         kind=TaskKind.AGGREGATE,
         role="one agent",
         goal=spec.prose,
-        schema=making_schema(spec.outputs, keys=answer_keys(spec.outputs)),
+        schema=making_schema(spec.made, keys=answer_keys(spec.outputs)),
         prompt="specialist",
         tools=terrain.tools,
         steps=max(1, spec.budget.steps // 2),
-        makes=tuple(output.file for output in spec.outputs),
+        makes=tuple(output.file for output in spec.made),
     )
 
 
@@ -222,6 +224,11 @@ def _goal(spec: Spec) -> str:
     """The prose in one line: the first paragraph after the title."""
     paragraphs = [part.strip() for part in spec.prose.split("\n\n") if part.strip() and not part.startswith("#")]
     return " ".join(paragraphs[0].split())[:400] if paragraphs else spec.title
+
+
+def _scope_of_taking(spec: Spec) -> str:
+    files = ", ".join(f"{output.file} from {output.taken}" for output in spec.outputs)
+    return f"{spec.title}: {files}, row by row, by a tool. No agent works, no model is called, it costs nothing."
 
 
 def _scope_of_reading(spec: Spec, tasks: Sequence[Task], terrain: Terrain) -> str:
@@ -277,7 +284,7 @@ def _planning_task(spec: Spec, terrain: Terrain, attempt: int, notes: tuple[str,
         kind=TaskKind.AGGREGATE,
         role="planner",
         goal=(
-            f"{spec.prose}{told(spec.outputs, keys=answer_keys(spec.outputs))}\n\n"
+            f"{spec.prose}{told(spec.made, keys=answer_keys(spec.outputs))}\n\n"
             f"Files that may be read:\n{files}" + (f"\nand {more:,} more" if more > 0 else "") + "\n\n"
             f"Tools: {', '.join(terrain.tools) or 'none'}. At most {spec.budget.agents_total:,} tasks, "
             f"{spec.budget.steps:,} steps in all, {spec.budget.critical_steps:,} in the longest chain."

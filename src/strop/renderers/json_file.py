@@ -1,11 +1,13 @@
 """JSON: the values as plain rows, and beside them what each one rests on.
 
     {"tables": [{"name", "caption", "columns": [{"name", "type"}], "rows": [{COLUMN: VALUE}],
-                 "sources": [{"row", "column", "standing", "source", "quote", "claims"}]}],
+                 "sources": [{"row", "column", "standing", "source", "quote", "claims"}],
+                 "origin": {"path", "sha256"}}],
      "charts": [{"name", "kind", "title", "x", "y", "log", "points": [{"x", "y", "series", ...}]}],
      "documents": [{"title", "subtitle", "blocks": [{"kind", ...}]}]}
 
-`row` counts from 0 and points into `rows`. UTF-8, two spaces, keys in this order, a line end last.
+`origin` stands where all rows were taken from one file as they are. `row` counts from 0 and points
+into `rows`. UTF-8, two spaces, keys in this order, a line end last.
 """
 
 from __future__ import annotations
@@ -88,8 +90,11 @@ def _table(table: Table, file: str) -> dict[str, Json]:
         {"row": number, "column": name, **_grounds(cell)}
         for number, row in enumerate(table.rows)
         for name, cell in zip(names, row, strict=True)
-        if cell.standing is not Standing.PLAIN or cell.claims or cell.source
+        if (cell.standing is not Standing.PLAIN and table.origin is None) or cell.claims or cell.source
     ]
+    origin: dict[str, Json] = (
+        {"origin": {"path": clean(table.origin.path), "sha256": table.origin.digest}} if table.origin else {}
+    )
     columns: list[Json] = [
         {"name": name, "type": head.type.value} for name, head in zip(names, table.heads, strict=True)
     ]
@@ -99,6 +104,7 @@ def _table(table: Table, file: str) -> dict[str, Json]:
         "columns": columns,
         "rows": rows,
         "sources": sources,
+        **origin,
     }
 
 

@@ -16,7 +16,9 @@ _NAME = 31
 _OURS = ("sources", "charts", "totals", "history")
 """Taken by us, or by the format."""
 _FIGURE = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
-_SAMPLE = 500
+SAMPLE = 500
+"""Rows that a column's width is taken from."""
+_MOST_PLACES = 12
 _NARROW, _WIDE = 9, 60
 """Letters."""
 
@@ -85,13 +87,17 @@ class Survey:
 
     def see(self, value: Scalar) -> None:
         """One more cell, from above."""
-        if self._sampled < _SAMPLE:
+        if self._sampled < SAMPLE:
             self._sampled += 1
             self._wide = max(self._wide, *(len(line) + 2 for line in grouped(value).split("\n", 8)))
-        if self.numeric and value is not None:
-            self._large = self._large or (not isinstance(value, str) and abs(value) >= 10_000)
+        if not self.numeric or value is None:
+            return
+        if not self._large:
+            self._large = not isinstance(value, str) and abs(value) >= 10_000
+        if self._places < _MOST_PLACES and value.__class__ is not int:
             self._places = max(self._places, _places(value))
-            self.pure = self.pure and is_number(value)
+        if self.pure and value.__class__ is not float:
+            self.pure = is_number(value)
 
     @property
     def width(self) -> int:
@@ -128,4 +134,4 @@ def _places(value: Scalar) -> int:
         return 0
     text = repr(value) if isinstance(value, float) else value
     found = re.fullmatch(r"-?\d+\.(\d+)", text)
-    return 0 if found is None or (isinstance(value, float) and value.is_integer()) else min(len(found[1]), 12)
+    return 0 if found is None or (isinstance(value, float) and value.is_integer()) else min(len(found[1]), _MOST_PLACES)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from strop.errors import BadInput
 from strop.renderers.cells import LEGEND, NO_ROWS, checked, checked_rows, clean, cut, missing, said
-from strop.renderers.sheets import Place, Survey, is_number, letters, sheet_names
+from strop.renderers.sheets import SAMPLE, Place, Survey, is_number, letters, sheet_names
 from strop.renderers.theme import Theme, load_theme
 from strop.types.content import Cell, Chart, ChartKind, Content, Part, Scalar, Standing, Table, Total
 from strop.types.formulas import Call, ColumnOf, Expression, columns, parse, to_excel
@@ -158,7 +158,8 @@ def _look_at(content: Content, file: str) -> _Looked | Chart:
     count = 0
     for count, row in enumerate(checked_rows(content, file), start=1):
         for survey, cell in zip(surveys, row, strict=True):
-            survey.see(cell.value)
+            if count <= SAMPLE or survey.numeric:
+                survey.see(cell.value)
             if isinstance(cell.value, str) and len(cell.value) > _LETTERS:
                 head = content.heads[surveys.index(survey)]
                 where = f"row {count}, column {cut(head.name, 40)!r}"
@@ -259,7 +260,10 @@ class _Writing:
     def _cell(
         self, sheet: Worksheet, row: int, column: int, cell: Cell, kind: ColumnType, number: str, formula: str = ""
     ) -> None:
-        tint = self._tint(cell.standing)
+        standing = cell.standing
+        # Members are told apart by identity: their hash is a Python call, and there are many cells.
+        marked = standing is not Standing.ACCEPTED and standing is not Standing.PLAIN
+        tint = self._tint(standing) if marked else ""
         value = typed_value(cell.value, kind)
         if value is None:
             sheet.write_blank(row, column, None, self._format("text", tint))
@@ -274,7 +278,7 @@ class _Writing:
             sheet.write_datetime(row, column, value, self._format(number, tint))
         else:
             sheet.write_string(row, column, value, self._format("text", tint))
-        if cell.standing in LEGEND:
+        if marked and standing in LEGEND:
             sheet.write_comment(row, column, _remark(cell), {"author": "gate", "x_scale": 1.6})
 
     def _tint(self, standing: Standing) -> str:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 from strop.errors import ToolFailure
@@ -81,6 +83,22 @@ class Inside:
                 os.close(held)
         except OSError as error:
             raise ToolFailure(f"{path} cannot be read: {error.strerror or error}") from error
+
+    @contextmanager
+    def opened(self, path: str) -> Generator[BufferedReader]:
+        """The file as a stream, of any size.
+
+        Raises:
+            ToolFailure: as `resolve`; or it is no plain file, or cannot be read.
+        """
+        try:
+            held = self._reach(path)
+        except OSError as error:
+            raise ToolFailure(f"{path} cannot be read: {error.strerror or error}") from error
+        with os.fdopen(held, "rb") as file:
+            if not stat.S_ISREG(os.fstat(held).st_mode):
+                raise ToolFailure(f"{path} is no plain file")
+            yield file
 
     def _reach(self, path: str) -> int:
         """A descriptor of the file. Without a link on the way the written path is the real one: nothing to resolve."""

@@ -282,7 +282,7 @@ def evaluate(expression: Expression, lookup: Lookup) -> Decimal | None:
             return value
         case Negation(part):
             found = evaluate(part, lookup)
-            return None if found is None else -found
+            return None if found is None else found.copy_negate()
         case Operation(sign, left, right):
             one, other = evaluate(left, lookup), evaluate(right, lookup)
             return None if one is None or other is None else _operated(sign, one, other)
@@ -314,38 +314,57 @@ def _called(function: str, figures: Sequence[Decimal]) -> Decimal | None:
             large = figures[0].adjusted() > 30  # no digit that is held stands behind the point
             return figures[0] if large else figures[0].quantize(places, decimal.ROUND_HALF_UP, _EXACT)
         case "abs":
-            return abs(figures[0])
+            return figures[0].copy_abs()
         case _:
             return fold(function, figures)
 
 
 def fold(function: str, figures: Iterable[Decimal]) -> Decimal | None:
     """One of `FOLDS` over figures; None of no figures, but for `count`."""
-    held = list(figures)
-    if function == "count":
-        return Decimal(len(held))
-    if not held:
-        return None
-    match function:
-        case "sum":
-            return _total(held)
-        case "mean":
-            return _EXACT.divide(_total(held), Decimal(len(held)))
-        case "median":
-            held.sort()
-            low, high = held[(len(held) - 1) // 2], held[len(held) // 2]
+    folding = Folding(function)
+    for each in figures:
+        folding.add(each)
+    return folding.result
+
+
+class Folding:
+    """One of `FOLDS` under way; only a median keeps what it was given."""
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        self._count = 0
+        self._held = Decimal(0)
+        self._all: list[Decimal] = []
+
+    def add(self, figure: Decimal) -> None:
+        """One more figure."""
+        self._count += 1
+        match self._function:
+            case "sum" | "mean":
+                self._held = _EXACT.add(self._held, figure)
+            case "median":
+                self._all.append(figure)
+            case "min":
+                self._held = figure if self._count == 1 else min(self._held, figure)
+            case "max":
+                self._held = figure if self._count == 1 else max(self._held, figure)
+            case _:
+                pass
+
+    @property
+    def result(self) -> Decimal | None:
+        """What they come to."""
+        if self._function == "count":
+            return Decimal(self._count)
+        if not self._count:
+            return None
+        if self._function == "mean":
+            return _EXACT.divide(self._held, Decimal(self._count))
+        if self._function == "median":
+            self._all.sort()
+            low, high = self._all[(self._count - 1) // 2], self._all[self._count // 2]
             return _EXACT.divide(_EXACT.add(low, high), Decimal(2))
-        case "min":
-            return min(held)
-        case _:
-            return max(held)
-
-
-def _total(figures: Iterable[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for figure in figures:
-        total = _EXACT.add(total, figure)
-    return total
+        return self._held
 
 
 def settled(expression: Expression, known: Callable[[Call], Decimal | None]) -> Expression:

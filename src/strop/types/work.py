@@ -200,7 +200,12 @@ class Spec:
     @property
     def table(self) -> tuple[Column, ...]:
         """The columns of the richest table asked for: what a unit is read for."""
-        return max((output.columns for output in self.outputs), key=len, default=())
+        return max((output.columns for output in self.made), key=len, default=())
+
+    @property
+    def made(self) -> tuple[Output, ...]:
+        """What agents make: all outputs but those whose rows are taken from a table."""
+        return tuple(output for output in self.outputs if not output.taken)
 
 
 class TaskKind(StrEnum):
