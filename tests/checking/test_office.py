@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 from zipfile import ZipFile
 
 import docx
@@ -18,13 +19,20 @@ from strop.checking.opened import open_file
 from strop.checking.shown import same_shown
 from strop.types.work import Count, Kind, Output
 
+Presented: TypeAlias = Any
+"""A deck of python-pptx, whose own types miss half of what it has."""
+
 DECK = Output("d.pptx", Kind.PPTX, slides=Count(least=3), charts=Count(least=1), sections=("Summary", "Depths"))
 CSV = "well,depth\r\nW 1,1000\r\nW 2,12.5\r\nW 3,7\r\n"
 
 
+def presentation(path: str | None = None) -> Presented:
+    return pptx.Presentation(path)
+
+
 def deck(path: Path, *, cells: Mapping[tuple[int, int], str] | None = None, depth: float = 1000) -> Path:
     """Title slide, `Summary (1/2)` with a table, `Depths` with a chart, as python-pptx writes them."""
-    made = pptx.Presentation()
+    made = presentation()
     made.slides.add_slide(made.slide_layouts[0]).shapes.title.text = "Wells"
     made.slides[0].placeholders[1].text = "a deck"
     summary = made.slides.add_slide(made.slide_layouts[5])
@@ -35,7 +43,7 @@ def deck(path: Path, *, cells: Mapping[tuple[int, int], str] | None = None, dept
         table.cell(row, column).text = text
     depths = made.slides.add_slide(made.slide_layouts[5])
     depths.shapes.title.text = "Depths"
-    held = CategoryChartData()
+    held: Any = CategoryChartData()
     held.categories = ["W 1", "W 2"]
     held.add_series("depth", (depth, 12.5))
     box = (Inches(1), Inches(2), Inches(4), Inches(3))
@@ -51,8 +59,8 @@ def told(output: Output, path: Path) -> list[str]:
     return [f"{finding.locator}: {finding.observed}" for finding in contract(output, path)]
 
 
-def edited(path: Path, change: Callable[[pptx.presentation.Presentation], object]) -> Path:
-    made = pptx.Presentation(str(path))
+def edited(path: Path, change: Callable[[Presented], object]) -> Path:
+    made = presentation(str(path))
     change(made)
     made.save(str(path))
     return path
@@ -89,25 +97,25 @@ def test_a_deck_is_read_as_it_is(tmp_path: Path) -> None:
     assert told(DECK, tmp_path / "d.pptx") == []
 
 
-def _drop_last(made: pptx.presentation.Presentation) -> None:
+def _drop_last(made: Presented) -> None:
     slides = made.slides._sldIdLst
     made.part.drop_rel(slides[-1].rId)
     slides.remove(slides[-1])
 
 
-def _lonely(made: pptx.presentation.Presentation) -> None:
+def _lonely(made: Presented) -> None:
     made.slides.add_slide(made.slide_layouts[5]).shapes.title.text = "Alone"
 
 
-def _unfilled(made: pptx.presentation.Presentation) -> None:
+def _unfilled(made: Presented) -> None:
     made.slides.add_slide(made.slide_layouts[1]).shapes.title.text = "Later"
 
 
-def _untitled(made: pptx.presentation.Presentation) -> None:
+def _untitled(made: Presented) -> None:
     made.slides.add_slide(made.slide_layouts[6]).shapes.add_textbox(0, 0, 9, 9).text_frame.text = "words"
 
 
-def _prompt(made: pptx.presentation.Presentation) -> None:
+def _prompt(made: Presented) -> None:
     made.slides[1].shapes.title.text = "Click to add title"
 
 
@@ -123,7 +131,7 @@ def _prompt(made: pptx.presentation.Presentation) -> None:
     ids=["a slide fewer", "empty slide", "unfilled", "no title", "placeholder"],
 )
 def test_what_a_deck_lacks_is_said_with_its_place(
-    tmp_path: Path, change: Callable[[pptx.presentation.Presentation], None], expected: list[str]
+    tmp_path: Path, change: Callable[[Presented], None], expected: list[str]
 ) -> None:
     """Each shortfall is one finding that names the slide."""
     assert told(DECK, edited(deck(tmp_path / "d.pptx"), change)) == expected
@@ -134,7 +142,7 @@ def test_eleven_of_twelve_slides(tmp_path: Path) -> None:
     exact = Output("d.pptx", Kind.PPTX, slides=Count(12, 12))
     path = deck(tmp_path / "d.pptx")
 
-    def filled(made: pptx.presentation.Presentation) -> None:
+    def filled(made: Presented) -> None:
         for number in range(8):
             slide = made.slides.add_slide(made.slide_layouts[1])
             slide.shapes.title.text, slide.placeholders[1].text = f"More {number}", "words"
@@ -144,7 +152,7 @@ def test_eleven_of_twelve_slides(tmp_path: Path) -> None:
 
 def test_a_deck_without_slides_is_blank(tmp_path: Path) -> None:
     """It opens, and there is nothing to see."""
-    pptx.Presentation().save(str(tmp_path / "d.pptx"))
+    presentation().save(str(tmp_path / "d.pptx"))
     assert told(Output("d.pptx", Kind.PPTX), tmp_path / "d.pptx") == ["file: nothing"]
 
 

@@ -40,7 +40,7 @@ deliver:
       water: {type: text, ask: hard or soft}
   - {file: survey.pdf, pages: ">= 2", sections: [Summary, Findings, Sources]}
   - {file: "charts/*.png", count: 3}
-  - {file: talk.pptx, slides: ">= 5", charts: ">= 1", sections: [Depths, Waters, Sources]}
+  - {file: talk.pptx, slides: ">= 5", charts: ">= 1", sections: [Depths, More depths, Sources]}
 sources: {allow: ["inputs/**"]}
 valid: ["every value carries a quote that stands in its source", "no well is named twice"]
 budget: {agents: 20, usd: 2, minutes: 10}
@@ -365,10 +365,9 @@ def deliverables(user: str) -> dict[str, object]:
         }
         for name, part in (("first", wells[:6]), ("second", wells[6:12]), ("third", wells[12:]))
     ]
-    waters = [{**row["water"], "value": f"The water of {row['well']['value']} is hard."} for row in wells[:1]]
     slides = [
         {"title": "Depths", "bullets": sentences[:3], "chart": charts[0]["name"], "notes": sentences[:1]},
-        {"title": "Waters", "bullets": waters, "chart": None, "notes": []},
+        {"title": "More depths", "bullets": sentences[3:6], "chart": None, "notes": []},
     ]
     return {
         "wells.csv": {"rows": wells},

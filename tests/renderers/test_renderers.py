@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import docx
@@ -137,7 +138,7 @@ def _png(path: Path) -> str:
 
 def _docx(path: Path) -> str:
     """By python-docx, tables and footnotes included."""
-    opened = docx.Document(str(path))
+    opened: Any = docx.Document(str(path))
     cells = [cell.text for table in opened.tables for row in table.rows for cell in row.cells]
     notes = next(part for part in opened.part.package.iter_parts() if part.partname.endswith("footnotes.xml"))
     words = [each.text or "" for each in ElementTree.fromstring(notes.blob).iter() if each.tag.endswith("}t")]
@@ -147,7 +148,8 @@ def _docx(path: Path) -> str:
 def _pptx(path: Path) -> str:
     """By python-pptx: titles, words, tables, categories of charts and notes."""
     said: list[str] = []
-    for slide in pptx.Presentation(str(path)).slides:
+    deck: Any = pptx.Presentation(str(path))
+    for slide in deck.slides:
         for shape in slide.shapes:
             if shape.has_text_frame:
                 said.append(shape.text_frame.text)
