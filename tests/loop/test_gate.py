@@ -256,6 +256,13 @@ async def test_a_canary_that_a_check_catches_is_not_planted() -> None:
     assert (found.calibration.planted, found.calibration.state) == (0, Reliance.UNCALIBRATED)
 
 
+def test_no_canary_is_made_of_a_claim_that_its_own_quote_does_not_say() -> None:
+    """A flaw in what is wrong itself may make it right: then a good model would seem to miss it."""
+    wrong = tuple(value(n, bells=500 + n) for n in range(1, 9))
+    found = docket(wrong, bench())
+    assert not [q for batch in found.batches for q in batch if q.role is Role.CANARY]
+
+
 def test_known_flaws_are_asked_about_too() -> None:
     """A value that its own passage does not say is put among the others, as what was claimed."""
     claim = value(5, bells=999).claims[0]

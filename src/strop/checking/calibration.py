@@ -157,8 +157,10 @@ def _state(
         return Reliance.VOID, f"{said}, at best {weak.recall.high:.0%}, floor {floor:.0%}"
     open_ = next((kind for kind in kinds if kind.recall.low <= floor), None)
     if open_ is not None or not kinds:
-        rate = open_.recall if open_ else wilson(0, 0)
-        said = f"{_of(rate)} planted flaws found so far, at least {rate.low:.0%} by the interval, floor {floor:.0%}"
+        rate, where = (open_.recall, f" in {open_.kind}") if open_ else (wilson(0, 0), "")
+        said = (
+            f"{_of(rate)} planted flaws{where} found so far, at least {rate.low:.0%} by the interval, floor {floor:.0%}"
+        )
         return Reliance.UNCALIBRATED, f"{said}; runs to come are pooled with this one"
     worst = min(kinds, key=lambda kind: kind.recall.low).recall
     return Reliance.CALIBRATED, f"{_of(worst)} planted flaws found, at least {worst.low:.0%} by the interval"

@@ -109,11 +109,11 @@ def entity(claim: Claim, passage: str, seed: str) -> Claim | None:
 
 def neighbour(claim: Claim, passage: str, seed: str) -> Claim | None:
     """A number of the same passage that belongs to something else."""
-    figures = _figures(passage)
+    found = figures(passage)
     if is_prose(claim.value):
         text = str(claim.value)
-        for old in _shuffled(_figures(text), seed):
-            for new in _shuffled([each for each in figures if as_number(each) != as_number(old)], seed):
+        for old in _shuffled(figures(text), seed):
+            for new in _shuffled([each for each in found if as_number(each) != as_number(old)], seed):
                 fits = _is_year(new) == _is_year(old) and _near(old, new)
                 if fits and not states(_number(new), text) and states(_number(new), claim.quote):
                     made = _reworded(claim, _swap(text, old, new), passage)
@@ -123,7 +123,7 @@ def neighbour(claim: Claim, passage: str, seed: str) -> Claim | None:
     own = as_number(claim.value)
     if own is None:
         return None
-    others = [each for each in figures if as_number(each) != own and _near(str(own), each)]
+    others = [each for each in found if as_number(each) != own and _near(str(own), each)]
     likely = sorted(_shuffled(others, seed), key=lambda each: _is_year(each) != _is_year(str(own)))
     return _elsewhere(claim, passage, likely)
 
@@ -296,7 +296,8 @@ _STOP = frozenset(
 )
 
 
-def _figures(text: str) -> list[str]:
+def figures(text: str) -> list[str]:
+    """Numbers of a text as they are written, each once; identifiers like 007 are none."""
     return [each for each in dict.fromkeys(_FIGURE.findall(text)) if as_number(each) is not None]
 
 
