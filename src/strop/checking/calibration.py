@@ -82,8 +82,10 @@ def told(calibration: Calibration, *, model: str) -> tuple[str, ...]:
         first = f"The word of the refuting model {model} is void: {calibration.why}. {effect}"
     else:
         first = f"The refuting model {model} is {calibration.state}: {calibration.why}."
-    found, alarms = _share(calibration.recall), _share(calibration.false_alarms)
-    lines = [first, f"In this run it found {found} of the planted flaws and raised {alarms} false alarms."]
+    alarms = "no proved claim was there to measure false alarms on"
+    if calibration.false_alarms.of:
+        alarms = f"it raised {_share(calibration.false_alarms)} possible false alarms"
+    lines = [first, f"In this gate it found {_share(calibration.recall)} planted flaws; {alarms}."]
     if calibration.left is not None:
         lines.append(
             f"It refuted {calibration.left.confirmed} claims; about {calibration.left.left:.1f} flaws "
@@ -94,8 +96,6 @@ def told(calibration: Calibration, *, model: str) -> tuple[str, ...]:
 
 
 def _share(rate: Rate) -> str:
-    if not rate.of:
-        return "0 of 0"
     return f"{_of(rate)} ({rate.low:.0%} to {rate.high:.0%})"
 
 
