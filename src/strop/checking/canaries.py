@@ -54,13 +54,12 @@ _PLAUSIBLE = 1_000
 """A neighbour's number may differ from the claim's by this factor: more, and its size alone tells it."""
 
 
-def flawed(claim: Claim, passage: str, seed: str) -> tuple[Flaw, Claim] | None:
-    """The claim with one flaw, of the first kind that fits it in an order that the seed gives; None where none does."""
+def flawed(claim: Claim, passage: str, seed: str) -> Iterator[tuple[Flaw, Claim]]:
+    """The claim with one flaw, of each kind that fits it, in an order that the seed gives."""
     for kind in sorted(GENERATORS, key=lambda each: digest([seed, claim.id, each])):
         made = GENERATORS[kind](claim, passage, seed)
         if made is not None:
-            return kind, made
-    return None
+            yield kind, made
 
 
 def still_true(before: Claim, after: Claim, passage: str) -> bool:
@@ -349,11 +348,3 @@ def _swap(text: str, old: str, new: str) -> str:
 
 def _shuffled(items: Sequence[T], seed: str) -> list[T]:
     return sorted(items, key=lambda each: digest([seed, each]))
-
-
-def kinds_that_fit(claim: Claim, passage: str, seed: str) -> Iterator[tuple[Flaw, Claim]]:
-    """Every kind of flaw that the claim can be given, in the order of `Flaw`."""
-    for kind in Flaw:
-        made = GENERATORS[kind](claim, passage, seed)
-        if made is not None:
-            yield kind, made

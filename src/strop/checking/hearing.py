@@ -247,17 +247,30 @@ def _planted(
 
 def says(value: Value) -> bool:
     """Whether its own quote says a claim, as far as code can see: what is wrong itself may be made right by a flaw."""
-    quote = value.claims[0].quote
+    quote = _quote(value)
     if not is_prose(value.value):
         return states(value.value, quote)
     return all(states(figure, quote) for figure in figures(str(value.value)))
 
 
+def _quote(value: Value) -> str:
+    """The words that a value rests on: its own quote, else those of the claims it cites."""
+    held = value.claims[1:] if resting(value) else value.claims[:1]
+    return " ".join(dict.fromkeys(claim.quote for claim in held))
+
+
 def _canary(base: Question, seed: str, bench: Bench) -> Question | None:
-    made = flawed(base.value.claims[0], base.passage, seed)
-    if made is None:
-        return None
-    flaw, claim = made
+    """The first flaw of the claim that no check catches."""
+    own = replace(base.value.claims[0], quote=_quote(base.value))
+    made = (_planted_as(base, flaw, claim, bench) for flaw, claim in flawed(own, base.passage, seed))
+    return next((canary for canary in made if canary is not None), None)
+
+
+def _planted_as(base: Question, flaw: str, claim: Claim, bench: Bench) -> Question | None:
+    if resting(base.value):  # another sentence on the same claims
+        own = replace(base.value.claims[0], value=claim.value)
+        value = replace(base.value, value=claim.value, claims=(own, *base.value.claims[1:]))
+        return Question(value, base.passage, Role.CANARY, flaw) if bench.passes(value) else None
     value = replace(base.value, value=claim.value, claims=(claim,), said=None)
     shown = _window(claim, bench.sources)
     stands = locate(claim.quote, shown) is not None

@@ -393,7 +393,10 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
 
     def passes(value: Value) -> bool:
         claim = value.claims[0]
-        if run.plan.spec.each is None:
+        if claim.rests:
+            judged, _ = _derived(claim, {each.id: each for each in value.claims[1:]}, proofs)
+            value = judged if judged is not None else value
+        elif run.plan.spec.each is None:
             place = (claim.row.rpartition(".rows[")[0], claim.field)
             judged, _ = _made(claim, _ordered_columns(run).get(place), proofs)
             value = judged if judged is not None else value
