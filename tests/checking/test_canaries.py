@@ -93,6 +93,14 @@ def test_what_may_be_right_is_no_canary(value: str, passage: str, right: bool) -
     assert still_true(before, replace(before, value=value), passage) == right
 
 
+def test_a_flaw_that_the_passage_says_elsewhere_is_not_made() -> None:
+    """Some of the wells are old; but the next sentence says it of all."""
+    quote = "Some of the wells are old here."
+    base = Claim(TaskId("t"), UnitKey("1"), "x", quote, "a.txt", "hash", quote, (0, len(quote)))
+    assert GENERATORS[Flaw.SCOPE](base, f"{quote} More.", "s") is not None
+    assert GENERATORS[Flaw.SCOPE](base, f"{quote} All of the wells are old here.", "s") is None
+
+
 def test_nothing_is_made_of_what_cannot_be_false() -> None:
     """A yes or no, an empty cell, a passage with nothing else in it: no flaw, and no exception."""
     for value in (True, None, "x"):
