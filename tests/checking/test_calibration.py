@@ -67,7 +67,7 @@ CASES = {
     "too few to tell": (
         words((Role.CLAIM, "supported", 9), (Role.CANARY, "refuted", 2)),
         "uncalibrated",
-        "2 of 2 planted flaws found so far",
+        "2 of 2 planted flaws in cells found so far",
     ),
     "good enough": (
         words((Role.CLAIM, "supported", 9), (Role.CANARY, "refuted", 6)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 import pytest
@@ -254,6 +254,28 @@ async def test_a_canary_that_a_check_catches_is_not_planted() -> None:
     found = await held(Model(honest), passes=lambda each: False)
     assert found.calibration is not None
     assert (found.calibration.planted, found.calibration.state) == (0, Reliance.UNCALIBRATED)
+
+
+def test_no_canary_is_made_of_a_claim_that_its_own_quote_does_not_say() -> None:
+    """A flaw in what is wrong itself may make it right: then a good model would seem to miss it."""
+    wrong = tuple(value(n, bells=500 + n) for n in range(1, 9))
+    found = docket(wrong, bench())
+    assert not [q for batch in found.batches for q in batch if q.role is Role.CANARY]
+
+
+def test_a_sentence_that_cites_claims_is_made_into_a_canary_too() -> None:
+    """It keeps what it rests on and the passages of that; only its words are another's."""
+    bases = value(1).claims
+    row = UnitKey("r.md.sections[0]")
+    words = "Some of the 21 bells of station 01 were cast before the others."
+    own = Claim(TaskId("m"), row, "bullets[0]", words, "", "", rests=(bases[0].id,))
+    sentence = Value(row, "bullets[0]", words, Standing.UNVERIFIED, (own, *bases), ("rests on 1 claims",))
+    found = docket((sentence, *VALUES[:3]), replace(bench(), passes=lambda each: "[" in each.field))
+    (canary,) = [q for batch in found.batches for q in batch if q.role is Role.CANARY]
+    assert canary.kind == "sentences"
+    assert canary.value.claims[1:] == bases
+    assert canary.value.value != words
+    assert canary.passage == next(q for batch in found.batches for q in batch if q.value == sentence).passage
 
 
 def test_known_flaws_are_asked_about_too() -> None:

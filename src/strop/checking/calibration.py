@@ -82,8 +82,10 @@ def told(calibration: Calibration, *, model: str) -> tuple[str, ...]:
         first = f"The word of the refuting model {model} is void: {calibration.why}. {effect}"
     else:
         first = f"The refuting model {model} is {calibration.state}: {calibration.why}."
-    found, alarms = _share(calibration.recall), _share(calibration.false_alarms)
-    lines = [first, f"In this run it found {found} of the planted flaws and raised {alarms} false alarms."]
+    alarms = "no proved claim was there to measure false alarms on"
+    if calibration.false_alarms.of:
+        alarms = f"it raised {_share(calibration.false_alarms)} possible false alarms"
+    lines = [first, f"In this gate it found {_share(calibration.recall)} planted flaws; {alarms}."]
     if calibration.left is not None:
         lines.append(
             f"It refuted {calibration.left.confirmed} claims; about {calibration.left.left:.1f} flaws "
@@ -94,8 +96,6 @@ def told(calibration: Calibration, *, model: str) -> tuple[str, ...]:
 
 
 def _share(rate: Rate) -> str:
-    if not rate.of:
-        return "0 of 0"
     return f"{_of(rate)} ({rate.low:.0%} to {rate.high:.0%})"
 
 
@@ -157,8 +157,10 @@ def _state(
         return Reliance.VOID, f"{said}, at best {weak.recall.high:.0%}, floor {floor:.0%}"
     open_ = next((kind for kind in kinds if kind.recall.low <= floor), None)
     if open_ is not None or not kinds:
-        rate = open_.recall if open_ else wilson(0, 0)
-        said = f"{_of(rate)} planted flaws found so far, at least {rate.low:.0%} by the interval, floor {floor:.0%}"
+        rate, where = (open_.recall, f" in {open_.kind}") if open_ else (wilson(0, 0), "")
+        said = (
+            f"{_of(rate)} planted flaws{where} found so far, at least {rate.low:.0%} by the interval, floor {floor:.0%}"
+        )
         return Reliance.UNCALIBRATED, f"{said}; runs to come are pooled with this one"
     worst = min(kinds, key=lambda kind: kind.recall.low).recall
     return Reliance.CALIBRATED, f"{_of(worst)} planted flaws found, at least {worst.low:.0%} by the interval"

@@ -54,13 +54,12 @@ _PLAUSIBLE = 1_000
 """A neighbour's number may differ from the claim's by this factor: more, and its size alone tells it."""
 
 
-def flawed(claim: Claim, passage: str, seed: str) -> tuple[Flaw, Claim] | None:
-    """The claim with one flaw, of the first kind that fits it in an order that the seed gives; None where none does."""
+def flawed(claim: Claim, passage: str, seed: str) -> Iterator[tuple[Flaw, Claim]]:
+    """The claim with one flaw, of each kind that fits it, in an order that the seed gives."""
     for kind in sorted(GENERATORS, key=lambda each: digest([seed, claim.id, each])):
         made = GENERATORS[kind](claim, passage, seed)
         if made is not None:
-            return kind, made
-    return None
+            yield kind, made
 
 
 def still_true(before: Claim, after: Claim, passage: str) -> bool:
@@ -109,11 +108,11 @@ def entity(claim: Claim, passage: str, seed: str) -> Claim | None:
 
 def neighbour(claim: Claim, passage: str, seed: str) -> Claim | None:
     """A number of the same passage that belongs to something else."""
-    figures = _figures(passage)
+    found = figures(passage)
     if is_prose(claim.value):
         text = str(claim.value)
-        for old in _shuffled(_figures(text), seed):
-            for new in _shuffled([each for each in figures if as_number(each) != as_number(old)], seed):
+        for old in _shuffled(figures(text), seed):
+            for new in _shuffled([each for each in found if as_number(each) != as_number(old)], seed):
                 fits = _is_year(new) == _is_year(old) and _near(old, new)
                 if fits and not states(_number(new), text) and states(_number(new), claim.quote):
                     made = _reworded(claim, _swap(text, old, new), passage)
@@ -123,7 +122,7 @@ def neighbour(claim: Claim, passage: str, seed: str) -> Claim | None:
     own = as_number(claim.value)
     if own is None:
         return None
-    others = [each for each in figures if as_number(each) != own and _near(str(own), each)]
+    others = [each for each in found if as_number(each) != own and _near(str(own), each)]
     likely = sorted(_shuffled(others, seed), key=lambda each: _is_year(each) != _is_year(str(own)))
     return _elsewhere(claim, passage, likely)
 
@@ -296,7 +295,8 @@ _STOP = frozenset(
 )
 
 
-def _figures(text: str) -> list[str]:
+def figures(text: str) -> list[str]:
+    """Numbers of a text as they are written, each once; identifiers like 007 are none."""
     return [each for each in dict.fromkeys(_FIGURE.findall(text)) if as_number(each) is not None]
 
 
@@ -348,11 +348,3 @@ def _swap(text: str, old: str, new: str) -> str:
 
 def _shuffled(items: Sequence[T], seed: str) -> list[T]:
     return sorted(items, key=lambda each: digest([seed, each]))
-
-
-def kinds_that_fit(claim: Claim, passage: str, seed: str) -> Iterator[tuple[Flaw, Claim]]:
-    """Every kind of flaw that the claim can be given, in the order of `Flaw`."""
-    for kind in Flaw:
-        made = GENERATORS[kind](claim, passage, seed)
-        if made is not None:
-            yield kind, made

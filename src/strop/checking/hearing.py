@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from strop.checking.calibration import FLOOR, calibrated
-from strop.checking.canaries import flawed, is_prose
+from strop.checking.canaries import figures, flawed, is_prose
 from strop.checking.claims import resting
 from strop.checking.conflicts import CONTRADICTED
 from strop.checking.quotes import as_number, locate, states
@@ -188,13 +188,20 @@ def _known(value: Value, bench: Bench) -> Question | None:
 
 
 def _chosen(every: Sequence[Question], bench: Bench) -> tuple[list[Question], int]:
-    """(what is asked, how many of it are headline claims): those in any case, the rest by risk within the reserve."""
+    """(what is asked, how many of it are headline claims): those in any case, the rest by risk within the reserve.
+
+    What was asked in an earlier round stays asked, and takes no room.
+    """
     known = {word.id for word in bench.earlier}
-    first = {q.id for q in every if bench.headline(q.value) or (known and q.id not in known)}
-    headline = [q for q in every if q.id in first]
-    ranked = sorted((q for q in every if q.id not in first), key=lambda q: (_risk(q), digest([bench.seed, q.id])))
-    room = len(ranked) if not bench.calls else max(0, bench.calls * BATCH - len(headline))
-    return [*headline, *ranked[:room]], _claims(headline)
+    first = {question.id for question in every if bench.headline(question.value)}
+    kept = [question for question in every if question.id in first or question.id in known]
+    ranked = sorted(
+        (question for question in every if question.id not in first and question.id not in known),
+        key=lambda question: (_risk(question), digest([bench.seed, question.id])),
+    )
+    new = sum(question.id not in known for question in kept)
+    room = max(0, bench.calls * BATCH - new) if bench.calls else len(ranked)
+    return [*kept, *ranked[:room]], _claims([question for question in kept if question.id in first])
 
 
 def _risk(question: Question) -> tuple[bool, ...]:
@@ -220,7 +227,7 @@ def _planted(
     gives itself away.
     """
     used: set[str] = {question.id for question in every}
-    bases = [question for question in every if question.role is not Role.KNOWN]
+    bases = [question for question in every if question.role is not Role.KNOWN and says(question.value)]
     for part in parts:
         own = {question.id for question in part}
         seed = digest([bench.seed, [question.id for question in part]])
@@ -238,11 +245,32 @@ def _planted(
         yield tuple(sorted((*part, *planted), key=lambda q: digest([seed, "place", q.id])))
 
 
+def says(value: Value) -> bool:
+    """Whether its own quote says a claim, as far as code can see: what is wrong itself may be made right by a flaw."""
+    quote = _quote(value)
+    if not is_prose(value.value):
+        return states(value.value, quote)
+    return all(states(figure, quote) for figure in figures(str(value.value)))
+
+
+def _quote(value: Value) -> str:
+    """The words that a value rests on: its own quote, else those of the claims it cites."""
+    held = value.claims[1:] if resting(value) else value.claims[:1]
+    return " ".join(dict.fromkeys(claim.quote for claim in held))
+
+
 def _canary(base: Question, seed: str, bench: Bench) -> Question | None:
-    made = flawed(base.value.claims[0], base.passage, seed)
-    if made is None:
-        return None
-    flaw, claim = made
+    """The first flaw of the claim that no check catches."""
+    own = replace(base.value.claims[0], quote=_quote(base.value))
+    made = (_planted_as(base, flaw, claim, bench) for flaw, claim in flawed(own, base.passage, seed))
+    return next((canary for canary in made if canary is not None), None)
+
+
+def _planted_as(base: Question, flaw: str, claim: Claim, bench: Bench) -> Question | None:
+    if resting(base.value):  # another sentence on the same claims
+        own = replace(base.value.claims[0], value=claim.value)
+        value = replace(base.value, value=claim.value, claims=(own, *base.value.claims[1:]))
+        return Question(value, base.passage, Role.CANARY, flaw) if bench.passes(value) else None
     value = replace(base.value, value=claim.value, claims=(claim,), said=None)
     shown = _window(claim, bench.sources)
     stands = locate(claim.quote, shown) is not None

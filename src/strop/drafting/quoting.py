@@ -41,6 +41,8 @@ TRACE_TOKENS, DESCRIPTION_TOKENS = 1_500, 150
 """The same of a run as its describer is shown it, and of a skill's description."""
 TOKENS_MORE, MONEY_MORE = 1.3, 1.4
 """P90 over P50 where no run is on record."""
+FIRST_ROUND = 0.7
+"""Part of the gate's reserve for its first round; those after repairs ask only about what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,16 +363,18 @@ def _mended(tasks: Sequence[Task]) -> int:
 def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int, int]:
     """(nano-dollars, steps) set aside for the refuting model from the start, never more than half of a cap.
 
-    The third is how many calls a round may make within it: as many as are needed (0) where nothing is cut
-    off, else its part of twice those expected, since few of them take the repair turn that is kept for each.
+    The third is how many calls a round may make within it, at the P90 of what a call costs: the worst case of
+    each is reserved when it is made. 0 where that is enough for twice the calls that are expected.
     """
     share = next((share for share in shares if share.binding.role == "verifier"), None)
     if share is None:
         return 0, 0, 0
     money, steps = _worst(share), share.worst // max(share.binding.output, 1)
     kept, left = min(money, spec.budget.nanos // 2), min(steps, spec.budget.steps // 2)
-    part = min(kept / money if money else 1.0, left / steps if steps else 1.0)
-    return kept, left, 0 if part >= 1 else max(1, int(2 * share.calls * part))
+    usual = cost(Usage(input=share.input, output=share.output), share.binding.price) / max(share.calls, 1)
+    affordable = min(kept / (MONEY_MORE * usual) if usual else left, left)
+    calls = math.floor(affordable * (FIRST_ROUND if spec.repairs else 1))
+    return kept, left, 0 if calls >= 2 * share.calls else max(1, calls)
 
 
 def expected_calls(spec: Spec, *, tasks: Sequence[Task]) -> int:

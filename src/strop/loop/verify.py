@@ -390,10 +390,19 @@ def _kept(before: Verdict | None, values: Sequence[Value]) -> tuple[Finding, ...
 def bench_of(run: Run, proofs: Proofs) -> Bench:
     """What this run's hearing is held by."""
     columns = {column.name: column for column in run.plan.spec.table}
+    leads, before = headline(run), proofs.before
+    old = {(value.row, value.field): value.value for value in before.values} if before and before.words else {}
+
+    def first(value: Value) -> bool:
+        """A headline, or a value that a repair has changed."""
+        return leads(value) or (bool(old) and old.get((value.row, value.field)) != value.value)
 
     def passes(value: Value) -> bool:
         claim = value.claims[0]
-        if run.plan.spec.each is None:
+        if claim.rests:
+            judged, _ = _derived(claim, {each.id: each for each in value.claims[1:]}, proofs)
+            value = judged if judged is not None else value
+        elif run.plan.spec.each is None:
             place = (claim.row.rpartition(".rows[")[0], claim.field)
             judged, _ = _made(claim, _ordered_columns(run).get(place), proofs)
             value = judged if judged is not None else value
@@ -407,7 +416,7 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
         seed=digest([run.id, "canaries"]),
         rules=tuple(line for line in run.plan.spec.valid if not _is_known(line)),
         calls=run.plan.quote.gate_calls,
-        headline=headline(run),
+        headline=first,
         passes=passes,
         past=proofs.past,
         floor=proofs.floor,
@@ -482,8 +491,6 @@ def _limits(heard: Hearing) -> tuple[str, ...]:
     match heard.calibration:
         case Calibration(state=Reliance.VOID):
             lines.append("The refuting model's verdict is void, nothing that it said counts: see the report.")
-        case Calibration(state=Reliance.UNCALIBRATED):
-            lines.append("The refuting model is uncalibrated: how many flaws it finds is not known well enough yet.")
         case _:
             pass
     if "not asked" in heard.asked:
