@@ -10,7 +10,9 @@ heavy-tailed seconds, a varying number of steps, failed and lost calls, second a
 eight is a day on which all is slow and long. `steady`: runs do not differ as wholes at all.
 
 P90 should hold nine times of ten: goal 85 to 95 % after 20 runs. Behind each share stands its Wilson
-interval (95 %); with 200 repetitions that is about 4 points to each side.
+interval (95 %); with 200 repetitions that is about 4 points to each side. A total that is just its P90 was
+under it. Critical steps are small whole numbers, which no bound parts nine to one, so beside that share
+stands the one with such ties counted half: it is what the bound would hold if numbers were finer.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
@@ -67,8 +69,6 @@ from strop.types.work import (
 PAST = (0, 1, 3, 5, 20)
 """Numbers of past runs after which the last run is quoted."""
 MEASURES = ("tokens", "money", "minutes", "steps", "critical steps")
-JUDGED = MEASURES[:4]
-"""Those that the goal is for."""
 GOAL = (0.85, 0.95)
 ANSWER = Object((Field("said", Text()),))
 BINDINGS = (
@@ -318,8 +318,22 @@ def grounds_of(project: Project, past: Sequence[PastRun]) -> Grounds:
     return Grounds(BINDINGS, PROMPTS, project.sizes, Pace(6.0, 15.0, 300), tuple(past), files=files)
 
 
-def repetition(world: str, seed: int) -> dict[tuple[int, str], tuple[bool, bool, float]]:
-    """Whether the last run stayed under P50 and under P90, and P90 over P50, by past runs and measure."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How one quoted measure stood to what came of it."""
+
+    median: bool
+    """The total was P50 at most."""
+    bound: bool
+    """It was P90 at most."""
+    tie: bool
+    """It was P90."""
+    width: float
+    """P90 over P50."""
+
+
+def repetition(world: str, seed: int) -> dict[tuple[int, str], Held]:
+    """What the last run made of its quote, by past runs and measure."""
     chance = random.Random(seed)
     project = Project(world, chance, reads=chance.random() < 0.5, rounds=chance.uniform(1, 4))
     past = [left(project, number) for number in range(max(PAST))][::-1]
@@ -331,11 +345,12 @@ def repetition(world: str, seed: int) -> dict[tuple[int, str], tuple[bool, bool,
         "steps": last.ledger.steps,
         "critical steps": last.trace.figures().critical,
     }
-    held: dict[tuple[int, str], tuple[bool, bool, float]] = {}
+    held: dict[tuple[int, str], Held] = {}
     for count in PAST:
         quoted = quote(last.plan.spec, tasks=last.plan.tasks, grounds=grounds_of(project, past[:count]))
         for name, (p50, p90) in ranges(quoted).items():
-            held[count, name] = (actual[name] <= p50, actual[name] <= p90, p90 / p50)
+            total = actual[name]
+            held[count, name] = Held(total <= p50, total <= p90, total == p90, p90 / p50)
     return held
 
 
@@ -408,17 +423,23 @@ def main() -> int:
     repetitions = [repetition(chosen.world, seed) for seed in seeds]
     figures: list[Figure] = []
     print(f"world {chosen.world}, {chosen.repetitions} repetitions from seed {chosen.seed}")
-    print(f"{'past runs':>9}  {'':<15}{'under P50':>22}{'under P90':>22}{'P90 / P50, median':>20}")
+    print(f"{'past runs':>9}  {'':<15}{'P50 held':>22}{'P90 held':>22}{'ties half':>11}{'P90 / P50, median':>20}")
     for count in PAST:
         for name in MEASURES:
             held = [each[count, name] for each in repetitions]
-            print(f"{count:>9}  {name:<15}{shown(held, lambda one: one[0]):>22}{shown(held, lambda one: one[1]):>22}"
-                  f"{sorted(one[2] for one in held)[len(held) // 2]:>20.2f}")  # fmt: skip
-            share = sum(one[1] for one in held) / len(held)
-            judged = count == max(PAST) and name in JUDGED
+            share = sum(one.bound for one in held) / len(held)
+            half = share - sum(one.tie for one in held) / len(held) / 2
+            shares = "".join(
+                f"{shown(each):>22}" for each in ([one.median for one in held], [one.bound for one in held])
+            )
+            width = sorted(one.width for one in held)[len(held) // 2]
+            print(f"{count:>9}  {name:<15}{shares}{f'{100 * half:.1f} %':>11}{width:>20.2f}")
+            judged = count == max(PAST)
             met = GOAL[0] <= share <= GOAL[1] if judged else None
             goal = "85 to 95" if judged else ""
             figures.append(Figure(f"{name} under P90 after {count} runs", round(100 * share, 1), "%", goal, met))
+            if judged:
+                figures.append(Figure(f"{name} under P90, ties counted half", round(100 * half, 1), "%"))
     seconds = timed()
     figures.append(Figure("quote of 3,000 tasks after 20 runs", round(seconds, 3), "CPU s", "< 0.3", seconds < 0.3))
     print(f"quote of 3,000 tasks after 20 runs: {seconds:.3f} s of CPU")
@@ -427,11 +448,10 @@ def main() -> int:
     return int(any(one.met is False for one in figures))
 
 
-def shown(held: Sequence[tuple[bool, bool, float]], of: Callable[[tuple[bool, bool, float]], bool]) -> str:
+def shown(held: Sequence[bool]) -> str:
     """A share with its interval."""
-    hits = sum(map(of, held))
-    low, high = wilson(hits, len(held))
-    return f"{100 * hits / len(held):.1f} % ({100 * low:.0f} to {100 * high:.0f})"
+    low, high = wilson(sum(held), len(held))
+    return f"{100 * sum(held) / len(held):.1f} % ({100 * low:.0f} to {100 * high:.0f})"
 
 
 if __name__ == "__main__":

@@ -15,16 +15,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import random
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +30,9 @@ import orjson
 
 from first import after_set_up
 from strop.stores.sqlite import SqliteJournal
-from strop.testing.wires import Asked, Fault, Reply
-from strop.types.events import Body, Event, ToolCall
+from strop.types.events import Body, Event
+from swarm_server import NOTE, ROUNDS, server
 
-ROUNDS = 12
-NOTE = 2_048
-"""Characters that the tool returns."""
 SPEC = """---
 deliver:
   - {file: survey.csv, columns: {finding: text}}
@@ -50,88 +44,6 @@ repairs: 0
 
 Read the notes, one agent a site, and write down what they say.
 """
-
-
-# ---------------------------------------------------------------- the server's side
-
-
-def latency() -> float:
-    """Seconds each answer takes, from the environment of the server's process."""
-    return float(os.environ.get("SWARM_LATENCY", "0.05"))
-
-
-def answer(asked: Asked) -> Reply:
-    """The script: a plan, a tool call a round, an answer, a summary; with faults where they are asked for."""
-    if "SWARM_FAULTS" in os.environ and (fault := faulty(asked)) is not None:
-        return fault
-    messages = asked.body["messages"]
-    assert isinstance(messages, list)
-    text = orjson.dumps(messages[1]).decode()
-    if "You plan the work" in asked.system:
-        return Reply(planned(int(os.environ["SWARM_AGENTS"])), latency=latency())
-    if "Fan out" in text:
-        return Reply("seen", latency=latency())
-    if "leaves a skill behind" in asked.system:
-        return Reply(json.dumps({"description": "Reads the notes of every site and puts them together."}))
-    if "site-all" in text:
-        return Reply(json.dumps({"survey.csv": found("the survey")}), latency=latency())
-    site = text.split("site-", 1)[1][:5]
-    done = sum(1 for message in messages if isinstance(message, dict) and message.get("role") == "tool")
-    if done < ROUNDS:
-        arguments = json.dumps({"path": f"notes/{done:02}.txt", "offset": None, "limit": NOTE})
-        return Reply(calls=(ToolCall(f"call_{done}", "read_file", arguments),), latency=latency())
-    return Reply(json.dumps(found(f"site {site} holds the survey")), latency=latency())
-
-
-def found(value: str) -> dict[str, object]:
-    """Rows of one claim, with a quote that stands in its source."""
-    claim = {"value": value, "source": "notes/00.txt", "quote": "Note 0 of the survey."}
-    return {"rows": [{"finding": claim}]}
-
-
-def faulty(asked: Asked) -> Reply | None:
-    """5 % 429 with Retry-After, 2 % hangs, 2 % malformed: by (prompt, how often it was asked)."""
-    drawn = random.Random(f"{asked.prompt}/{asked.nth}").random()
-    if drawn < 0.05:
-        return Reply(fault=Fault.RATE_LIMIT, retry_after="1")
-    if drawn < 0.07:
-        return Reply(fault=Fault.HANG)
-    if drawn < 0.09:
-        return Reply("{ this is no JSON", latency=latency())
-    return None
-
-
-def planned(agents: int) -> str:
-    """The planner's answer: one task a site, and one that puts them together."""
-    field = [{"name": "finding", "type": "text", "note": ""}]
-    tasks: list[dict[str, object]] = [
-        {"id": f"s{n:05}", "kind": "work", "role": "reader", "goal": f"Read the notes of site-{n:05}.", "needs": [],
-         "tools": ["read_file"], "steps": ROUNDS + 4, "makes": [], "fields": field}
-        for n in range(agents)
-    ]  # fmt: skip
-    ids = [str(task["id"]) for task in tasks]
-    tasks.append(
-        {"id": "all", "kind": "aggregate", "role": "writer", "goal": "Put site-all together.", "needs": ids,
-         "tools": [], "steps": 3, "makes": ["survey.csv"], "fields": field}
-    )  # fmt: skip
-    return json.dumps({"scope": "Read every site.", "objections": [], "fatal": [], "tasks": tasks})
-
-
-@contextmanager
-def server(*, agents: int, seconds: float, faults: bool = False, log: Path | None = None) -> Generator[str, None, None]:
-    """The test server in a process of its own; gives its base URL."""
-    command = [sys.executable, "-m", "strop.testing.server", "--script", "swarm:answer"]
-    command += ["--log", str(log)] if log is not None else []
-    place = {"SWARM_LATENCY": str(seconds), "SWARM_AGENTS": str(agents)} | ({"SWARM_FAULTS": "1"} if faults else {})
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent, env=os.environ | place
-    )
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["chat"]
-    finally:
-        process.terminate()
-        process.wait()
 
 
 # ---------------------------------------------------------------- one measured process
@@ -155,6 +67,10 @@ class Measured:
     """Seconds of the whole run, files and gate included."""
     journal: float = 0.0
     """CPU seconds inside the journal."""
+    hedges: int = 0
+    """Late calls that were asked a second time."""
+    steps: int = 0
+    """Answers that were used."""
 
 
 def resident() -> float:
@@ -210,9 +126,10 @@ async def ours(base: str, folder: Path, agents: int) -> Measured:
     wall, cpu = (after - before for before, after in zip(marks["began"], marks["ended"], strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     state = (ended.folder / "journal.db").stat().st_size
-    calls = ended.turn.run.tally.calls
+    tally = ended.turn.run.tally
+    landed &= {f"s{n:05}" for n in range(agents)}
     return Measured(
-        wall, cpu, calls, resting[0], peak, len(landed & {f"s{n:05}" for n in range(agents)}), state, whole, sum(spent)
+        wall, cpu, tally.calls, resting[0], peak, len(landed), state, whole, sum(spent), tally.hedges, tally.steps
     )
 
 
@@ -286,6 +203,8 @@ def measured(kind: str, base: str, agents: int) -> Measured:
         return asyncio.run(warm(base, agents))
     with tempfile.TemporaryDirectory() as folder:
         project(Path(folder), agents)
+        if kind == "waiting":
+            (Path(folder) / "strop.toml").write_text("[limits]\nhedge = 0\n")
         from strop.app import run
 
         return run(ours(base, Path(folder), agents))
@@ -366,6 +285,25 @@ def under_faults() -> Iterator[Figure]:
     yield Figure("faults: 300 agents landed", rough.landed, "", "300", rough.landed == 300)
     yield at_most("faults: wall over the clean run", rough.wall / calm.wall, "x", 5)
     yield Figure("faults: calls beyond the clean run's", rough.calls - calm.calls, "")
+
+
+def stragglers() -> Iterator[Figure]:
+    """100 agents, 500 ms, 2 % of calls ten times slower: with hedging, without it, and the bare loop, which waits.
+
+    Without hedging the cut for silence asks again too, but at five medians, and only then.
+    """
+    walls: dict[str, Measured] = {}
+    for kind in ("ours", "waiting", "bare"):
+        with server(agents=100, seconds=0.5, slow=0.02) as base:
+            walls[kind] = child(kind, base, 100)
+    hedged, waiting, floor = walls["ours"], walls["waiting"], walls["bare"]
+    yield Figure("2 % of calls 10x slower: wall over critical path", hedged.wall / 7.5, "x")
+    yield Figure("the same: hedging off", waiting.wall / 7.5, "x")
+    yield Figure("the same: the bare loop", floor.wall / 7.5, "x")
+    yield Figure("the same: agents landed", hedged.landed, "", "100", hedged.landed == 100)
+    yield Figure("the same: calls beyond one a step", hedged.calls - hedged.steps, "")
+    yield Figure("the same: these with hedging off", waiting.calls - waiting.steps, "")
+    yield at_most("the same: hedges, share of calls", 100 * hedged.hedges / hedged.calls, "%", 5)
 
 
 def killed() -> Iterator[Figure]:
@@ -477,6 +415,7 @@ CELLS: dict[str, Callable[[], Iterator[Figure]]] = {
     "1000@500": lambda: cell(1_000, 500, 2.0),
     "3000@500": crowd,
     "faults": under_faults,
+    "stragglers": stragglers,
     "kill": killed,
     "prefix": prefixes,
     "start": start,

@@ -50,7 +50,7 @@ def test_programs_get_every_figure_in_seconds_and_shares() -> None:
 def test_people_get_them_in_words() -> None:
     """A name, a figure with its unit, and what it means, short enough for a terminal's line."""
     told = {one.name: (one.value, one.note) for one in measures(COUNTED)}
-    assert told["steps"] == ("1,200", "3 planner and verifier, 1,197 agents")
+    assert told["steps"] == ("1,200", "3 of planner and verifier, 1,197 of agents")
     assert told["finish rate"] == ("99 %", "79 of 80 tasks landed")
     assert told["in calls"] == ("500.0 s", "all together, 25.0 at once on average")
     assert all(len(one.name) <= 14 and len(one.note) <= 44 for one in measures(COUNTED))

@@ -138,6 +138,9 @@ class LimitSettings(BaseModel):
     hang_floor: float = Field(default=_LIMITS.hang_floor, gt=0, le=3_600)
     hang_first: float = Field(default=_LIMITS.hang_first, gt=0, le=3_600)
     hang_most: float = Field(default=_LIMITS.hang_most, gt=0, le=86_400)
+    hedge: float = Field(default=_LIMITS.hedge, ge=0, le=1)
+    hedge_multiple: float = Field(default=_LIMITS.hedge_multiple, ge=1.5, le=100)
+    hedge_floor: float = Field(default=_LIMITS.hedge_floor, gt=0, le=3_600)
     warm_first: bool = _LIMITS.warm_first
     warm_wait: float = Field(default=_LIMITS.warm_wait, gt=0, le=3_600)
     warm_least: int = Field(default=_LIMITS.warm_least, ge=0, le=10_000_000)
@@ -154,6 +157,14 @@ class LimitSettings(BaseModel):
         return ", ".join(f"{name} {str(value).lower()}" for name, value in self.model_dump().items())
 
 
+class GateSettings(BaseModel):
+    """How a refuting model is measured; see `checking.calibration`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    floor: float = Field(default=0.6, gt=0, lt=1, allow_inf_nan=False)
+    """Least share of planted flaws that it has to find."""
+
+
 class Settings(BaseModel):
     """strop.toml as it may be written; every part is optional."""
 
@@ -162,6 +173,7 @@ class Settings(BaseModel):
     models: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Catalogue entries to add, or fields of known ones to override."""
     limits: LimitSettings = LimitSettings()
+    gate: GateSettings = GateSettings()
     weights: str = ""
     """Path of a GGUF file for the embedded model."""
     threads: int = Field(default=2, ge=1, le=256)

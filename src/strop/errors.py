@@ -16,7 +16,8 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 |- CrewDown                     exit 3: where agents were to run cannot be reached; the run can go on
 |- Interrupted                  exit 130
 |- ModelFailure                 a call to a model did not yield an answer
-|  |- EndpointDown              refused, reset, timed out, 5xx: worth another try
+|  |- EndpointDown              reset, timed out, 5xx: worth another try
+|  |  `- Unreachable            no connection: refused, no route, no such name
 |  |- RateLimited               429 for pace: worth another try after `retry_after`
 |  |- QuotaExhausted            no money or quota left at the provider: final
 |  |- AuthRefused               wrong or missing key: final
@@ -25,7 +26,7 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 |  `- BadStream                 an answer that ended badly or cannot be parsed
 |- EgressRefused                traffic that the approved plan does not list
 |- ToolFailure                  a tool broke; the agent is told
-`- JournalFault                 the journal could not be written or read
+`- JournalFault                 the journal or a file could not be written or read
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class ModelFailure(StropError):
 
 
 class EndpointDown(ModelFailure):
-    """Connection refused or reset, time-out, or a 5xx."""
+    """Connection reset, time-out, or a 5xx; `Unreachable` where there was no connection."""
 
     retryable = True
 
@@ -138,6 +139,13 @@ class EndpointDown(ModelFailure):
         self.billed = billed
         self.overloaded = overloaded
         """It spoke, and said that it has too much to do."""
+
+
+class Unreachable(EndpointDown):
+    """No connection came about, so the endpoint never saw the request: what was asked cannot be the cause."""
+
+    def __init__(self, message: str, *, billed: bool = False) -> None:
+        super().__init__(message, billed=billed)
 
 
 class RateLimited(ModelFailure):
@@ -184,7 +192,7 @@ class ToolFailure(StropError):
 
 
 class JournalFault(StropError):
-    """The journal could not be written or read; what was committed before stands."""
+    """The journal, or a file of the run, could not be written or read; what was committed before stands."""
 
 
 @asynccontextmanager

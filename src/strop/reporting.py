@@ -5,17 +5,20 @@ Seconds and dates stand here and nowhere under `files/`, which must be equal for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
+from strop.checking.calibration import told
 from strop.errors import StropError
 from strop.loop.cycle import Turn
 from strop.renderers.report import report
 from strop.renderers.story import (
     Agent,
     Comparison,
+    Contradiction,
     Evidence,
     Figure,
     File,
@@ -28,10 +31,15 @@ from strop.renderers.story import (
 from strop.swarm.figures import MAIN, Figures
 from strop.swarm.fold import RunFold
 from strop.types.content import Standing
+from strop.types.count import counted
 from strop.types.money import Usage, dollars
-from strop.types.trial import Outcome, Value
+from strop.types.trial import Claim, Finding, Outcome, Value, Verdict
 from strop.types.work import Quote
 
+CONTRADICTIONS = ("conflict", "disagreement", "agreement")
+"""Findings of sources, data and agents that say different things."""
+MOST_EVIDENCE = 12
+"""Claims behind one value that the report shows; `strop show --claim` shows all."""
 PRETTY = orjson.OPT_INDENT_2
 
 SENTENCES = {
@@ -100,13 +108,22 @@ def run_json(
         "retries": tally.retries,
         "lost": {"calls": tally.lost, "nanos": tally.lost_nanos},
         "paid_twice": tally.twice,
+        "hedges": {"calls": tally.hedges, "won": tally.hedges_won, "nanos": tally.outrun_nanos},
         "tools": tally.tools,
         "values": {str(standing): len(turn.verdict.standing(standing)) for standing in Standing},
+        "claims": claims_json(run.claims),
+        "sources": [
+            {"path": read.path, "sha256": read.digest, "read": moment(read.at) if read.at else None}
+            for read in run.sources
+        ],
+        "conflicts": [finding for finding in turn.verdict.findings if finding.kind in CONTRADICTIONS],
         "findings": turn.verdict.findings,
         "verdict": {
             "passed": turn.verdict.passed,
             "refuter": turn.verdict.refuter,
             "unchecked": turn.verdict.unchecked,
+            "asked": turn.verdict.asked,
+            "calibration": turn.verdict.calibration,
         },
         "files": turn.delivery.files,
         "learned": {
@@ -117,6 +134,22 @@ def run_json(
         },
         **(more or {}),
     }
+
+
+def claims_json(claims: Sequence[Claim]) -> dict[str, int]:
+    """How many claims there are, and what they rest on."""
+    return {
+        "all": len(claims),
+        "quoted": sum(claim.span is not None and not claim.rests for claim in claims),
+        "by_tool": sum(bool(claim.locator) for claim in claims),
+        "citing": sum(bool(claim.rests) and not claim.formula for claim in claims),
+        "derived": sum(bool(claim.formula) for claim in claims),
+    }
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as date and time, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def figures_json(figures: Figures) -> dict[str, object]:
@@ -181,7 +214,7 @@ def _better(before: RunFold, turn: Turn) -> str:
     if ranks[0] == ranks[1]:
         return f"The gate proved as many values in both ({proved[1]:,})."
     which = "the new one" if ranks[1] > ranks[0] else "the earlier one"
-    return f"By the gate {which} stands better: {proved[1]:,} values proved against {proved[0]:,} before."
+    return f"By the gate {which} stands better: {counted(proved[1], 'value')} proved against {proved[0]:,} before."
 
 
 def story_of(
@@ -193,14 +226,16 @@ def story_of(
     stages, figures = run.plan.waves, state.trace.figures()
     depth = {task: number for number, wave in enumerate(stages, 1) for task in wave}
     roles = {task.id: task.role for task in state.tasks.values()}
+    contradictions = tuple(_contradiction(each, turn) for each in verdict.findings if each.kind in CONTRADICTIONS)
     return Story(
         title=run.plan.title,
         run=run.id,
         outcome=turn.outcome,
         scope=run.plan.scope,
-        summary=run.stopped or SENTENCES[turn.outcome],
+        summary=" ".join([run.stopped or SENTENCES[turn.outcome], *_void(verdict)]),
         figures=_figures(turn),
         values=tuple(_judged(value) for value in verdict.values),
+        contradictions=contradictions,
         findings=tuple(
             Found(str(f.severity), f.kind, f"{f.artefact} {f.locator}".strip(), f.expected, f.observed, f.rule)
             for f in verdict.findings
@@ -210,6 +245,7 @@ def story_of(
         quoted=quoted(run.plan.quote, turn),
         measures=measures(figures),
         projections=projections(figures),
+        refuter=(*([verdict.asked] if verdict.asked else []), *refuter_told(verdict)),
         agents=tuple(
             Agent(
                 name=result.task,
@@ -224,8 +260,17 @@ def story_of(
             for result in run.results
         ),
         comparisons=comparisons,
-        sources=_sources(verdict.values, read),
+        sources=_sources(turn, read),
     )
+
+
+def refuter_told(verdict: Verdict) -> tuple[str, ...]:
+    """What the refuting model's word is worth, in sentences; empty where it said nothing."""
+    return told(verdict.calibration, model=verdict.refuter) if verdict.calibration is not None else ()
+
+
+def _void(verdict: Verdict) -> tuple[str, ...]:
+    return refuter_told(verdict)[:1] if verdict.void else ()
 
 
 def _figures(turn: Turn) -> tuple[Figure, ...]:
@@ -238,13 +283,13 @@ def _figures(turn: Turn) -> tuple[Figure, ...]:
         Standing.REFUTED: "bad",
     }
     judged = tuple(
-        Figure(str(standing), str(len(verdict.standing(standing))), f"of {total} values", tone)
+        Figure(str(standing), str(len(verdict.standing(standing))), f"of {counted(total, 'value')}", tone)
         for standing, tone in tones.items()
     )
     return (
         *judged,
-        Figure("dollars", dollars(tally.nanos), f"{tally.calls} model calls"),
-        Figure("seconds", f"{tally.seconds:.0f}", f"{tally.steps} steps, {tally.critical_steps} critical"),
+        Figure("dollars", dollars(tally.nanos), counted(tally.calls, "model call")),
+        Figure("seconds", f"{tally.seconds:.0f}", f"{counted(tally.steps, 'step')}, {tally.critical_steps} critical"),
         Figure("tokens", f"{tally.usage.total:,}", classes(tally.usage)),
     )
 
@@ -253,10 +298,14 @@ def measures(figures: Figures) -> tuple[Figure, ...]:
     """The work in numbers, in words that fit a terminal's line."""
     at_once = figures.call_seconds / figures.seconds if figures.seconds else 0.0
     return (
-        Figure("steps", f"{figures.total:,}", f"{figures.main:,} planner and verifier, {figures.sub:,} agents"),
+        Figure("steps", f"{figures.total:,}", f"{figures.main:,} of planner and verifier, {figures.sub:,} of agents"),
         Figure("critical steps", f"{figures.critical:,}", "longest task of each stage, added up"),
         Figure("parallelism", f"{figures.parallelism:,.1f}", "steps over critical; what the plan allows"),
-        Figure("finish rate", percent(figures.finish_rate), f"{figures.landed:,} of {figures.started:,} tasks landed"),
+        Figure(
+            "finish rate",
+            percent(figures.finish_rate),
+            f"{figures.landed:,} of {counted(figures.started, 'task')} landed",
+        ),
         Figure("agents at once", f"{figures.most:,}", "at most"),
         Figure("time", f"{figures.seconds:,.1f} s", f"{figures.working_seconds:,.1f} s of it with an agent at work"),
         Figure("in calls", f"{figures.call_seconds:,.1f} s", f"all together, {at_once:,.1f} at once on average"),
@@ -300,11 +349,36 @@ def classes(usage: Usage) -> str:
 
 
 def _judged(value: Value) -> Judged:
-    evidence = tuple(
-        Evidence(claim.value, claim.source, claim.quote, claim.span, claim.locator, claim.reader)
-        for claim in value.claims
+    evidence = tuple(map(_evidence, value.claims[:MOST_EVIDENCE]))
+    more = len(value.claims) - MOST_EVIDENCE
+    reasons = (*value.reasons, f"and {more} more claims below it") if more > 0 else value.reasons
+    return Judged(value.row, value.field, value.value, value.standing, evidence, reasons, value.said)
+
+
+def _evidence(claim: Claim) -> Evidence:
+    return Evidence(
+        claim.value,
+        claim.source,
+        claim.quote,
+        claim.span,
+        claim.locator,
+        claim.reader,
+        claim.id,
+        claim.formula,
+        len(claim.rests),
     )
-    return Judged(value.row, value.field, value.value, value.standing, evidence, value.reasons, value.said)
+
+
+def _claims_of(finding: Finding, turn: Turn) -> tuple[Claim, ...]:
+    """The claims a finding names, one a different value and source."""
+    held = {claim.id: claim for claim in turn.run.claims}
+    named = (held[id] for id in finding.claims if id in held)
+    return tuple({(str(claim.value), claim.source, claim.locator): claim for claim in named}.values())
+
+
+def _contradiction(finding: Finding, turn: Turn) -> Contradiction:
+    sides = tuple(map(_evidence, _claims_of(finding, turn)[:MOST_EVIDENCE]))
+    return Contradiction(finding.locator, f"{finding.expected} ({finding.rule})", sides)
 
 
 def quoted(quote: Quote, turn: Turn) -> tuple[Quoted, ...]:
@@ -324,13 +398,18 @@ def _upto(p50: int, p90: int) -> str:
     return f"{p50:,} to {p90:,}" if p90 else f"{p50:,}"
 
 
-def _sources(values: tuple[Value, ...], read: Callable[[str], str]) -> tuple[Source, ...]:
+def _sources(turn: Turn, read: Callable[[str], str]) -> tuple[Source, ...]:
     """The stored text behind every quote."""
-    hashes = {claim.source: claim.source_hash for value in values for claim in value.claims if claim.span is not None}
+    verdict = turn.verdict
+    shown = [claim for value in verdict.values for claim in value.claims]
+    shown += [c for each in verdict.findings if each.kind in CONTRADICTIONS for c in _claims_of(each, turn)]
+    hashes = {claim.source: claim.source_hash for claim in shown if claim.span is not None}
+    times = {(each.path, each.digest): each.at for each in turn.run.sources}
     sources: list[Source] = []
     for path, digest in sorted(hashes.items()):
+        at = times.get((path, digest), 0.0)
         try:
-            sources.append(Source(path, read(path), digest))
+            sources.append(Source(path, read(path), digest, moment(at) if at else ""))
         except StropError:
             continue  # gone since: the value's evidence still names the path
     return tuple(sources)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from strop.types.content import Part
 from strop.types.events import Body, Event, ToolCall
@@ -17,7 +17,7 @@ from strop.types.label import Label
 from strop.types.memory import Manifest
 from strop.types.money import Price, Usage
 from strop.types.schema import Object, Schema
-from strop.types.trial import Result
+from strop.types.trial import Claim, Result
 from strop.types.work import Guidance, Kind, Task
 
 # ---------------------------------------------------------------- models
@@ -116,6 +116,26 @@ class Model(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Watchful(Protocol):
+    """Ability of a model: knows how long its calls take, and can ask a late one a second time."""
+
+    async def answer_watched(
+        self, request: Request, *, late: Callable[[int], None], notice: Callable[[int], None] | None = None
+    ) -> Answer:
+        """As `Model.answer`. `late` hears when the call takes far longer than its like and a second one has room.
+
+        It hears it at most once, while the call is open, and is told the number of the endpoint that the call is at.
+        """
+        ...
+
+    async def answer_beside(
+        self, request: Request, *, endpoint: int, notice: Callable[[int], None] | None = None
+    ) -> Answer:
+        """As `Model.answer`, for a request that is open at that endpoint: elsewhere, where there is an elsewhere."""
+        ...
+
+
 # ---------------------------------------------------------------- tools
 
 
@@ -179,6 +199,8 @@ class Assignment:
     """What an earlier attempt learned."""
     reserve: bool = False
     """Two strikes are out: another model takes over, where there is one."""
+    claims: tuple[Claim, ...] = ()
+    """What the tasks it needs claim, in the plan's order: what it may cite."""
 
 
 class Worker(Protocol):
@@ -230,7 +252,11 @@ class Blobs(Protocol):
     """Content-addressed bodies."""
 
     def put(self, body: bytes) -> str:
-        """Store and return the SHA-256; whole or not at all."""
+        """Store and return the SHA-256; whole or not at all.
+
+        Raises:
+            JournalFault: disk full, no permission.
+        """
         ...
 
     def get(self, digest: str) -> bytes:

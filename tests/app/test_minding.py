@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ class Desk:
 
     heard: list[object] = field(default_factory=list[object])
 
-    def ask_to_stop(self, reason: str, said: str) -> None:
+    async def stop(self, reason: str, said: str) -> None:
         self.heard.append((reason, said))
 
     async def answered(self, answer: Answered, /) -> None:
@@ -104,10 +104,34 @@ async def test_raised_caps_add_up_and_never_fall(inbox: Inbox) -> None:
     inbox.raise_budget("RUN", {"usd": "8"}, by="user")
     inbox.raise_budget("RUN", {"usd": "6", "steps": "200", "critical_steps": "250", "minutes": "90"}, by="user")
     await minder.look(desk)
-    assert desk.heard == [
-        BudgetRaised(nanos=8_000_000_000, steps=100, tokens=1_000, minutes=10.0, critical_steps=200),
-        BudgetRaised(nanos=8_000_000_000, steps=200, tokens=1_000, minutes=90.0, critical_steps=250),
-    ]
+    begun = Budget(nanos=8_000_000_000, steps=100, tokens=1_000, minutes=10.0)
+    then = replace(begun, steps=200, critical_steps=250, minutes=90.0)
+    assert desk.heard == [BudgetRaised.to(begun), BudgetRaised.to(then)]
+
+
+async def test_agents_and_tokens_by_class_can_be_raised(inbox: Inbox) -> None:
+    """More at once, more in all, more tokens; where there was no cap on a class none comes."""
+    desk, caps = Desk(), Budget(agents=10, agents_total=20, input_tokens=1_000)
+    edit = {"agents": "40", "agents_total": "80", "input_tokens": "2000", "output_tokens": "5"}
+    inbox.raise_budget("RUN", edit, by="user")
+    await Minder(inbox, "RUN", caps).look(desk)
+    (raised,) = desk.heard
+    assert isinstance(raised, BudgetRaised)
+    assert raised.over(caps) == replace(caps, agents=40, agents_total=80, input_tokens=2_000)
+
+
+async def test_what_was_said_is_used_only_when_it_is_on_record(inbox: Inbox) -> None:
+    """The journal fails, or the process dies there: the next owner hears it again. Heard twice it counts once."""
+    inbox.raise_budget("RUN", {"usd": "8"}, by="user")
+    inbox.ask("RUN", ASKED)
+    inbox.answer(ASKED.question, "end", by="user")
+    with pytest.raises(JournalFault):
+        await Minder(inbox, "RUN", Budget()).look(Full())
+    assert (len(inbox.orders("RUN")), len(inbox.answers("RUN"))) == (1, 1)
+    second = Desk()
+    await Minder(inbox, "RUN", Budget(nanos=8_000_000_000)).look(second)
+    assert second.heard == [Answered(ASKED.question, "end", "user")]
+    assert (inbox.orders("RUN"), inbox.answers("RUN")) == ((), ())
 
 
 async def test_an_edit_that_no_spec_could_hold_is_left_out_and_said(inbox: Inbox) -> None:
@@ -122,7 +146,7 @@ async def test_an_edit_that_no_spec_could_hold_is_left_out_and_said(inbox: Inbox
 
 
 async def test_an_inbox_that_cannot_be_used_holds_nobody_up(inbox: Inbox, path: Path) -> None:
-    """Said once; the question waits and is put in, and the stop is heard, as soon as the database is free."""
+    """Said once; the question waits until the database is free, and the stop, which can be read, is heard once."""
     desk, said = Desk(), list[str]()
     minder = Minder(inbox, "RUN", Budget(), warn=said.append, waiting=[ASKED])
     inbox.request_stop("RUN", by="user")
@@ -131,11 +155,11 @@ async def test_an_inbox_that_cannot_be_used_holds_nobody_up(inbox: Inbox, path: 
         await minder.look(desk)
         await minder.look(desk)
         other.execute("ROLLBACK")
-    assert desk.heard == []
     assert len(said) == 1
     assert "the run goes on" in said[0]
     await minder.look(desk)
     assert desk.heard == [("interrupted", "stopped by user")]
+    assert inbox.orders("RUN") == ()
     assert [question.id for question in inbox.open_questions()] == [ASKED.question]
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from strop.app.orders import note_past
+from strop.app.orders import note_past, pace_of
 from strop.app.project import open_project
 from strop.drafting.quoting import Pace
 from strop.loop.plan import Terrain
+from strop.seams import ModelCard
+from strop.stores.project import PaceRow
 from strop.swarm.fold import RunFold
 from strop.swarm.spending import Spending
 from strop.testing.world import World, WorldModel, random_plan
 from strop.types.events import RunClosed, StopRequested
+from strop.types.money import Price
 from strop.types.past import Like
 from strop.types.trial import Outcome
 
@@ -69,3 +72,29 @@ def test_only_a_run_that_came_to_its_end_is_a_sample(
         assert {sample.like for sample in held[0].samples} == {
             Like("world", task.prompt, task.kind) for task in world.plan.tasks
         }
+
+
+@pytest.mark.parametrize("measured", [False, True])
+@pytest.mark.parametrize(
+    ("model", "limits", "heads"),
+    [
+        ("kimi-k2.6", "", 4_096),
+        ("kimi-k2.6", "warm_least = 900", 900),
+        ("kimi-k2.6", "warm_first = false", None),
+        ("scripted:a.toml", "", None),
+        ("embedded", "", 0),
+    ],
+)
+def test_a_quote_counts_on_a_cache_that_is_warmed(
+    tmp_path: Path, model: str, limits: str, heads: int | None, measured: bool
+) -> None:
+    """Where the provider documents one and a call goes ahead, heads as long as the settings say, measured or not."""
+    (tmp_path / "strop.toml").write_text(f"[limits]\n{limits}\n")
+    project = open_project(tmp_path, environment={})
+    if measured:
+        project.db.note_pace(PaceRow("01", model, 9, 1.5, 2.5, 40))
+
+    pace = pace_of(project, ModelCard(model, model, "", Price(), 9_000, 900, local=model == "embedded"))
+
+    assert pace.heads == heads
+    assert ((pace.p50, pace.output) == (1.5, 40)) == measured

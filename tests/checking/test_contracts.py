@@ -266,8 +266,8 @@ def test_a_pdf_has_its_pages_and_sections(tmp_path: Path) -> None:
     bad = "= Summary\nThe Sources are TODO here.\n#pagebreak()\nLorem ipsum"
     assert told(REPORT, pdf(tmp_path / "r.pdf", bad)) == [
         "section Sources: no such heading",
-        "line 2: TODO",
-        "line 3: Lorem ipsum",
+        "page 1, line 2: TODO",
+        "page 2, line 1: Lorem ipsum",
     ]
 
 

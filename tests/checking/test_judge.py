@@ -113,7 +113,7 @@ def test_a_column_that_is_counted_again(claims: list[Claim], expected: tuple[str
         ([said(9, Q97), said(9, Q97, reader=2)], 2, ("refuted", None, "quote")),
         ([said(97), said(97, reader=2)], 2, ("refuted", None, "quote")),
         ([said(None), said(None, reader=2)], 2, ("refuted", None, "missing")),
-        ([said(True, Q97), said(True, Q97, reader=2)], 2, ("unverified", True, "")),
+        ([said(True, Q97), said(True, Q97, reader=2)], 2, ("refuted", None, "quote")),
     ],
 )
 def test_a_column_with_quotes_only(claims: list[Claim], readers: int, expected: tuple[str, Scalar, str]) -> None:
@@ -327,3 +327,21 @@ def test_the_order_of_readers_does_not_matter(orders: tuple[list[Claim], list[Cl
         values, _ = judge(evidence, columns=tuple(COLUMNS), rows=tuple(KEYS))
         judged.append([(value.value, value.standing) for value in values])
     assert judged[0] == judged[1]
+
+
+def test_a_yes_or_no_is_only_quoted() -> None:
+    """No text says a boolean: a quote that stands leaves it unverified."""
+    column = replace(PLAIN, type=ColumnType.BOOLEAN)
+    claims = (said(True, Q97), said(True, Q97, reader=2))
+    assert brief(cell(*claims, column=column, readers=2)) == ("unverified", True, "")
+
+
+def test_a_reading_rests_on_its_own_page() -> None:
+    """A quote from another unit's page proves nothing, however well it stands there."""
+    claims = (said(97, Q97), said(97, Q97, reader=2))
+    evidence = Evidence(claims, {PATH: PAGE}, readers=2)
+    judged = {
+        place: judge(replace(evidence, places={CATS: place}), columns=(PLAIN,), rows=(CATS,))[0][0]
+        for place in (PATH, "inputs/dogs.txt")
+    }
+    assert [value.standing.value for value in judged.values()] == ["accepted", "refuted"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from decimal import Decimal
+
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from strop.checking.quotes import locate, normal, states
+from strop.checking.quotes import figures, locate, normal, states
 from strop.types.content import Scalar
 
 
@@ -84,6 +88,72 @@ def test_whole_words_of_a_source_are_always_found(words: list[str]) -> None:
     assert normal(source[slice(*span)]) == normal(" ".join(words))
 
 
+WORDS = ("Office", "final", "well-known", "naïve", "quartz", "“north”", "it's", "1,642", "12.5", "Straße", "efficient")
+MUTATIONS = {
+    "white space": lambda text: re.sub(r" ", " \n\t", text),
+    "no-break space": lambda text: text.replace(" ", "\u00a0"),
+    "case": lambda text: text.swapcase(),
+    "typographic marks": lambda text: text.translate(
+        str.maketrans({"'": "\u2019", "“": '"', "”": "\u201f", "-": "\u2011"})
+    ),
+    "hyphenation": lambda text: re.sub(r"([a-z]{2})([a-z]{3})", r"\1-\n\2", text, count=3),
+    "soft hyphens": lambda text: re.sub(r"([a-z])([a-z])", "\\1\u00ad\\2", text),
+    "ligatures": lambda text: text.replace("ffi", "ﬃ").replace("fi", "ﬁ"),
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+    "compatible": lambda text: text.translate({ord("t"): "\U0001d42d", ord("2"): "\uff12"}),
+    "zero width": lambda text: text.replace("a", "a\u200b"),
+}
+
+
+@pytest.mark.parametrize("kind", MUTATIONS)
+@settings(max_examples=40)
+@given(
+    words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=7), before=st.integers(0, 3), after=st.integers(0, 3)
+)
+def test_a_quote_is_found_however_its_source_is_set(kind: str, words: list[str], before: int, after: int) -> None:
+    """The span is exactly the mutated words, whichever stand around them."""
+    quote = " ".join(words)
+    mutated = MUTATIONS[kind](quote)
+    source = f"{'Other words. ' * before}<{mutated}>{' More of it.' * after}"
+
+    span = locate(quote, source)
+
+    assert span is not None
+    assert source[slice(*span)] == mutated
+    assert locate(mutated, f"Lead. {quote}. End.") is not None, "the other way round too"
+
+
+@pytest.mark.parametrize("kind", MUTATIONS)
+@settings(max_examples=40)
+@given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=7, unique=True), data=st.data())
+def test_a_changed_digit_or_word_is_never_found(kind: str, words: list[str], data: st.DataObject) -> None:
+    """One other digit, one other word or one left out of the middle: however the source is set, it does not stand."""
+    source = MUTATIONS[kind](f"Lead, {' '.join(words)}; end.")
+    at = data.draw(st.integers(0, len(words) - 1))
+    digit = re.search(r"\d", words[at])
+    other = (
+        f"{words[at][: digit.start()]}{(int(digit.group()) + 1) % 10}{words[at][digit.end() :]}" if digit else "zebra"
+    )
+
+    assert locate(" ".join([*words[:at], other, *words[at + 1 :]]), source) is None
+    if 0 < at < len(words) - 1:
+        assert locate(" ".join([*words[:at], *words[at + 1 :]]), source) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Well 05 is 1,642 metres deep, 12.5 % more", (Decimal(5), Decimal(1642), Decimal("12.5"))),
+        ("a 32x8 frame", (Decimal(32), Decimal(8))),
+        ("2 million of two", (Decimal(2_000_000),)),
+        ("none at all", ()),
+    ],
+)
+def test_figures_are_numbers_in_digits(text: str, found: tuple[Decimal, ...]) -> None:
+    """Number words are prose: `one of the two` claims no figure."""
+    assert figures(text) == found
+
+
 @pytest.mark.parametrize(
     ("value", "quote"),
     [
@@ -157,3 +227,10 @@ def test_a_sentence_states_exactly_its_number(number: int, other: int) -> None:
     for text in (f"It has {number} rows.", f"It has {number:,} rows."):
         assert states(number, text)
         assert states(other, text) == (number == other)
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=60))
+def test_plain_text_has_the_form_of_all_text(text: str) -> None:
+    """The quick way for ASCII gives what the long way gives: a mark that folds away sends it there."""
+    assert normal(text) == normal(text + "\u200b")
+    assert states("ab-c d", text) == states("ab-c d", text + "\u200b")

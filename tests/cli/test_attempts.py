@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -16,8 +17,8 @@ from typing import Any
 import orjson
 import pytest
 
-from strop.stores.sqlite import SqliteJournal
-from strop.types.events import RunOpened
+from strop.stores.sqlite import SqliteJournal, read_journal
+from strop.types.events import PlanExtended, RunOpened
 from strop.types.work import Budget
 
 from .conftest import SCRIPTED, Strop, only_run
@@ -44,6 +45,14 @@ budget: {agents: 1}
 repairs: 0
 ---
 # Trees
+"""
+ONE = """---
+deliver:
+  - {file: places.csv, columns: {name: {type: text, quote: true}}}
+  - {file: notes.md, sections: [Summary, Method, Findings]}
+each: inputs/*.txt
+---
+# Places
 """
 PROSE = """---
 deliver: [{file: towns.csv, columns: {founded: integer}}]
@@ -125,17 +134,21 @@ def test_an_attempt_at_a_run_without_a_plan_is_refused(strop: Strop, project: Pa
 
 
 def test_one_agent_does_all_units_and_nothing_is_learned(strop: Strop, project: Path) -> None:
-    """The baseline reads every unit in turn; a passed run of many agents leaves a skill, this one does not."""
+    """The baseline reads every unit in turn, for both readers: its readings agree. It leaves no skill."""
     told = strop("run", "spec.md", "--solo", *SCRIPTED)
     alone = ran(project, only_run(project))
     assert told.code == 0
-    assert "2  Agents: 1 (2 steps expected, 2 readings" in told.err
+    assert "2  Agents: 1 (4 steps expected, 4 readings" in told.err
+    assert "each read by one agent, 2 times with different prompts" in flat(told.err)
     assert (alone["solo"], alone["agents_at_once"]) == (True, 1)
-    assert alone["steps"] == {"main": 0, "sub": 2, "total": 2, "critical": 2}
+    assert alone["steps"] == {"main": 0, "sub": 4, "total": 4, "critical": 4}
+    assert "4 values: 4 accepted" in told.out
     assert "The Old Harbour,1642" in (project / "runs" / only_run(project) / "files" / "places.csv").read_text()
     assert "Learned" not in told.out
     assert orjson.loads(strop("skills", "list", "--json").out) == {"skills": []}
-    assert "Learned skill" in strop("run", "spec.md", *SCRIPTED).out
+    swarm = strop("run", "spec.md", *SCRIPTED).out
+    assert "Learned skill" in swarm
+    assert "4 values: 4 accepted" in swarm
 
 
 def test_one_agent_does_prose_without_a_planner(strop: Strop, project: Path) -> None:
@@ -147,6 +160,36 @@ def test_one_agent_does_prose_without_a_planner(strop: Strop, project: Path) -> 
     assert (body["solo"], body["outcome"], body["learned"]["skill"]) == (True, "passed", "")
     assert ([agent["task"] for agent in body["agents"]], body["steps"]["main"]) == (["solo"], 0)
     assert "1642" in (project / "runs" / body["id"] / "files" / "towns.csv").read_text()
+
+
+MANY = r"(?<![\d.,$#])1 (?:independent |worked |differently prompted |proved |refuted )?[a-z]{2,}(?<!s)s\b"
+
+
+def test_one_of_a_thing_is_said_as_one(strop: Strop, project: Path) -> None:
+    """A run of one unit, one field, one reader, one agent: nothing that is said has `1 fields`."""
+    (project / "inputs" / "library.txt").unlink()
+    (project / "spec.md").write_text(ONE)
+    script = (project / "script.toml").read_text()
+    (project / "script.toml").write_text(re.sub(r", founded = .*? }", " }", script))
+    told = strop("run", "spec.md", *SCRIPTED)
+    assert told.code == 0, told.err
+    folder = project / "runs" / only_run(project)
+    texts = [told.out, told.err, strop("show", folder.name).out, strop("skills", "list").out]
+    texts += [(folder / "report.html").read_text(), (folder / "files" / "notes.md").read_text()]
+    texts += [path.read_text() for path in (project / ".agents").rglob("SKILL.md")]
+    assert "1 field from 1 unit" in told.err
+    assert "1 independent part (" in told.err
+    assert [re.findall(MANY, text) for text in texts] == [[]] * 7
+
+
+def test_one_agent_that_failed_is_told_what_is_missing(strop: Strop, project: Path) -> None:
+    """Its task is tried once more by the gate's order, which names the task where a finding has no place in a file."""
+    (project / "spec.md").write_text(PROSE)
+    (project / "script.toml").write_text('[[turn]]\ntext = "no"\ntimes = 6\n' + TOWNS)
+    strop("run", "spec.md", "--solo", *SCRIPTED)
+    events = read_journal(project / "runs" / only_run(project) / "journal.db")
+    (more,) = [event.body for event in events if isinstance(event.body, PlanExtended)]
+    assert more.tasks[0].repairs[0].startswith("solo: expected a result, observed ")
 
 
 # ---------------------------------------------------------------- where a run is kept and who works

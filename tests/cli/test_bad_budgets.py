@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from strop.app.orders import raised
+from strop.checking.entries import OURS
 from strop.errors import BadInput, SpecRefused
 from strop.loop.deliver import CLAIMS
-from strop.loop.specify import OURS, specify
+from strop.loop.specify import specify
 from strop.types.work import Budget
 
 from .conftest import SCRIPTED, Strop

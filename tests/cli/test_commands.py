@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from strop.app import renderers
 from strop.cli.main import app
-from strop.loop.specify import MADE
+from strop.types.work import Kind
 
 from .conftest import SCRIPTED, Strop, only_run
 
@@ -46,7 +46,7 @@ def test_the_help_of_all_fits_a_line_each(strop: Strop) -> None:
 
 def test_a_kind_that_a_spec_may_ask_for_has_a_renderer() -> None:
     """And the other way round: what can be made can be ordered."""
-    assert set(MADE) == set(renderers())
+    assert set(Kind) == set(renderers())
 
 
 @pytest.mark.parametrize("template", ["reading", "pipeline"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -82,7 +82,7 @@ async def journal(project: Path, run: str, *bodies: Body) -> None:
 @pytest.fixture
 def runs(project: Path) -> None:
     """Two runs on disk: of RUN a process is the owner now, of GONE nobody is."""
-    opened = RunOpened(RUN, "spec", "0", Budget(nanos=5_000_000_000, steps=100, minutes=10.0))
+    opened = RunOpened(RUN, "spec", "0", Budget(nanos=5_000_000_000, steps=100, minutes=10.0, input_tokens=1_000_000))
     raised = BudgetRaised(nanos=6_000_000_000, steps=100, tokens=20_000_000, minutes=10.0)
     asyncio.run(journal(project, RUN, opened, raised))
     asyncio.run(journal(project, GONE, opened))
@@ -100,11 +100,26 @@ def test_questions_are_listed_with_how_to_answer(say: Say, inbox: Inbox) -> None
     assert say("inbox").out == "no questions wait\n"
     inbox.ask(RUN, ASKED)
     told = say("inbox").out
-    assert told.startswith(f"3f9c00000000  run {RUN}, task read-1/affairs, asked 20")
+    assert told.startswith(f"3f9c00000000  run {RUN}, task read-1/affairs\n  asked 20")
     assert "  It costs 7x its siblings.\n" in told
     assert "  answer with: strop inbox answer 3f9c00000000 go-on|end\n" in told
     (question,) = orjson.loads(say("inbox", "--json").out)["questions"]
     assert (question["id"], question["options"]) == (ASKED.question, ["go-on", "end"])
+
+
+def test_a_long_question_is_broken_between_words_and_stays_indented(
+    say: Say, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 80 columns no line is longer, but for the command, which is copied whole."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = "it has cost $0.1234, 7.1 times the median of its 12 siblings of the role reader 1 that have landed so far"
+    inbox.ask(RUN, replace(ASKED, task=TaskId("read-1/the-old-harbour-of-the-northern-town"), text=text))
+    first, more, _, one, two, command, _ = say("inbox").out.split("\n", 6)
+    assert first.startswith("3f9c00000000  run ")
+    assert more == "  read-1/the-old-harbour-of-the-northern-town"
+    assert [one, two] == [f"  {text[:76].rpartition(' ')[0]}", f"  {text[len(text[:76].rpartition(' ')[0]) + 1 :]}"]
+    assert max(map(len, (first, more, one, two))) <= 80
+    assert command.startswith("  answer with: strop inbox answer")
 
 
 def test_an_answer_reaches_the_owner_and_names_the_next_move(say: Say, inbox: Inbox, at_work: None) -> None:
@@ -112,7 +127,7 @@ def test_an_answer_reaches_the_owner_and_names_the_next_move(say: Say, inbox: In
     inbox.ask(RUN, ASKED)
     told = say("inbox", "answer", "3f9c", "end")
     assert (told.code, told.out) == (0, f"answered end to question 3f9c00000000 of run {RUN}\n")
-    assert inbox.take_answers(RUN) == (Answered(ASKED.question, "end", "user"),)
+    assert inbox.answers(RUN) == (Answered(ASKED.question, "end", "user"),)
 
 
 def test_an_answer_to_a_run_that_awaits_says_how_it_goes_on(say: Say, inbox: Inbox, runs: None) -> None:
@@ -132,14 +147,15 @@ def test_a_stop_is_left_for_the_owner(say: Say, inbox: Inbox, at_work: None) -> 
     assert told.code == 0
     assert f"asked run {RUN} to stop" in told.out
     assert say("runs", "stop", RUN, "--json").out.split() == ["{", '"run":', f'"{RUN}",', '"asked":', '"stop"', "}"]
-    assert inbox.take_orders(RUN) == (StopOrder("user", "wrong inputs"), StopOrder("user", ""))
+    assert inbox.orders(RUN) == (StopOrder("user", "wrong inputs"), StopOrder("user", ""))
 
 
 def test_higher_caps_are_left_for_the_owner(say: Say, inbox: Inbox, at_work: None) -> None:
     """As the spec writes them."""
-    told = say("runs", "budget", RUN, "usd=8", "minutes=90")
-    assert (told.code, told.out) == (0, f"told run {RUN}: usd=8, minutes=90\n")
-    assert inbox.take_orders(RUN) == (BudgetOrder("user", (("usd", "8"), ("minutes", "90"))),)
+    told = say("runs", "budget", RUN, "usd=8", "minutes=90", "agents=400", "input_tokens=2M")
+    assert (told.code, told.out) == (0, f"told run {RUN}: usd=8, minutes=90, agents=400, input_tokens=2M\n")
+    caps = (("usd", "8"), ("minutes", "90"), ("agents", "400"), ("input_tokens", "2M"))
+    assert inbox.orders(RUN) == (BudgetOrder("user", caps),)
 
 
 REFUSED = {
@@ -152,7 +168,9 @@ REFUSED = {
     ),
     "as it is": (["budget", RUN, "minutes=10"], "minutes=10 does not raise the run's cap of 10"),
     "one of two lower": (["budget", RUN, "usd=8", "steps=99"], "steps=99 does not raise the run's cap of 100"),
-    "no cap of a live run": (["budget", RUN, "agents=5"], "'agents=5': write key=value, with one of usd, steps"),
+    "no cap": (["budget", RUN, "colour=5"], "'colour=5': write key=value, with one of usd, steps"),
+    "fewer agents": (["budget", RUN, "agents=5"], "agents=5 does not raise the run's cap of 300"),
+    "a cap where there is none": (["budget", RUN, "output_tokens=5"], "would be a cap where the run has none"),
     "one cap twice": (["budget", RUN, "usd=8", "usd=9"], "usd stands twice; name each cap once"),
     "critical steps": (["budget", RUN, "critical_steps=200"], "does not raise the run's cap of 200"),
     "no value": (["budget", RUN, "usd"], "'usd': write key=value"),
@@ -171,8 +189,8 @@ def test_what_no_run_could_heed_is_refused(name: str, say: Say, inbox: Inbox, at
     assert told.code == 2
     assert message in told.err
     assert told.err.count("strop: ") == 1
-    assert inbox.take_orders(RUN) == ()
-    assert inbox.take_orders(GONE) == ()
+    assert inbox.orders(RUN) == ()
+    assert inbox.orders(GONE) == ()
 
 
 def test_runs_alone_still_lists_them(say: Say, runs: None) -> None:

@@ -7,19 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from strop.drafting.forecast import (
-    ENOUGH,
-    NORMAL,
-    PRIOR,
-    STUDENT,
-    Forecast,
-    Job,
-    Load,
-    forecast,
-    spread_of,
-    stretch_of,
-)
+from strop.drafting.forecast import Forecast, Job, Load, forecast, stretch_of
 from strop.drafting.makespan import Order, makespan
+from strop.drafting.spreads import ENOUGH, NORMAL, PRIOR, STUDENT, spread_of
 from strop.types.money import Price, Usage
 from strop.types.past import GATE, PLANNING, REPAIR, Like, PastRun, Sample
 
@@ -172,6 +162,71 @@ def test_critical_steps_are_the_longest_of_each_wave() -> None:
     found = drawn(load(*[Job(USUAL)] * 6, Job(USUAL, (0, 1), wave=1)), *alike(ENOUGH))
 
     assert found.critical_steps.p90 == pytest.approx(8)
+
+
+def read(units: int, *steps: int) -> tuple[Sample, ...]:
+    """Readings of so many units each."""
+    like = Like("m", "reader-1", "read")
+    return tuple(Sample(like, each, Usage(input=100 * units), units=units, expected=100 * units) for each in steps)
+
+
+@pytest.mark.parametrize(
+    ("units", "held", "critical"),
+    [
+        (1, read(3, 4, 4), 2),
+        (1, read(3, 3, 3), 1),
+        (3, read(1, 1, 1, 1, 1, 1, 4), 6),
+        (3, read(3, 3, 7), 7),
+    ],
+    ids=["one unit of three", "calm units", "three single units", "as large"],
+)
+def test_the_longest_batch_is_as_long_as_its_units(units: int, held: tuple[Sample, ...], critical: int) -> None:
+    """A past of other batches is drawn by the unit: neither a third of a batch nor three times one unit."""
+    plan = load(*[Job(read(units, units)[0])] * (6 // units))
+    found = drawn(plan, *(PastRun(f"{number}", held) for number in range(ENOUGH)))
+
+    assert found.critical_steps.p90 == pytest.approx(critical)
+    assert found.steps.p50 == pytest.approx(6 * sum(one.steps for one in held) / sum(one.units for one in held))
+
+
+def test_batches_as_large_as_the_plans_are_borrowed_before_others_are_taken_apart() -> None:
+    """How batches of three vary is told by batches of three, at the level of each run's own single units."""
+    past = [PastRun(f"{number:02}", read(3, 3, 3, 9)) for number in range(10)]
+    past += [PastRun(f"{number:02}", read(1, *[2] * 9)) for number in range(10, 20)]
+    found = drawn(load(*[Job(read(3, 3)[0])] * 3), *past)
+
+    assert found.critical_steps.p90 == pytest.approx(9 * 6 / 5), "three, three and nine, at six a batch"
+
+
+def test_repairs_are_heard_by_the_gate_once_more() -> None:
+    """A run with repairs has two rounds of the gate, one behind the other: each has its longest call."""
+    gate = Sample(Like("v", "refute", GATE), 1, Usage(output=10))
+    plan = replace(load(*[Job(USUAL)] * 10), call=(gate, Price()), calls=4, calls_at_once=4)
+    calm, mended = (
+        drawn(plan, *(PastRun(f"{number}", (DONE, repair, gate), repairs=repairs) for number in range(ENOUGH)))
+        for repair, repairs in ((DONE, 0.0), (replace(DONE, like=replace(LIKE, kind=REPAIR), steps=2), 0.5))
+    )
+
+    assert calm.critical_steps.p90 == pytest.approx(4 + 1)
+    assert mended.critical_steps.p90 == pytest.approx(4 + 2 + 2 * 1)
+
+
+def test_what_caches_serve_is_told_by_wave() -> None:
+    """Each wave's share is that of its own tasks, whatever their order in the plan; planner and gate stand apart."""
+    warm = replace(DONE, like=replace(LIKE, prompt="aggregate"), usage=Usage(input=100, cached=900))
+    planning = Sample(Like("p", "decompose", PLANNING), 1, Usage(input=300, cached=100, cache_write=100, output=9))
+    last = Job(replace(USUAL, like=warm.like), (1,), wave=1)
+    long = Job(replace(USUAL, expected=3), (1,), wave=1)
+    plan = replace(load(last, Job(USUAL), long, *[Job(USUAL)] * 3), planning=(planning, Price()))
+    found = drawn(plan, *(PastRun(f"{number}", (DONE, warm, planning)) for number in range(ENOUGH)))
+
+    assert [(each.wave, each.prompt.p50) for each in found.readings] == [
+        (0, pytest.approx(500)),
+        (1, pytest.approx(4 * 1_230)),
+        (2, pytest.approx(1_000 + 3 * 1_230)),
+    ]
+    served = [1 - each.uncached.p90 for each in found.readings]
+    assert served == pytest.approx([100 / 500, 200 / 1_230, (900 + 600) / 4_690])
 
 
 def test_calls_of_unknown_outcome_are_paid_as_they_were_booked() -> None:

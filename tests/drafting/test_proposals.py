@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[list[Json], list[str]]] = {
     "one id twice": ([FIND, FIND, TABLE, REPORT], ["task id find stands twice"]),
     "more agents than approved": (
         [FIND, task("f2"), task("f3"), task("f4"), task("table", "find", "f2", "f3", "f4", makes="a.csv"), REPORT],
-        ["6 tasks, at most 5 agents in all"],
+        ["6 tasks, at most 5 in all"],
     ),
     "more steps than approved": ([task("find", steps=41), TABLE, REPORT], ["61 steps, at most 60"]),
     "as many steps as approved": ([task("find", steps=40), TABLE, REPORT], []),

@@ -164,7 +164,7 @@ def test_a_document_says_how_its_values_stand_and_what_nobody_checked() -> None:
 
     said = [s.text for block in found.blocks if isinstance(block, Paragraph) for s in block.sentences]
     assert (
-        "7 values were accepted, 0 corrected by the gate, 1 are unverified and marked, 1 were refuted and taken out."
+        "7 values were accepted, 0 corrected by the gate, 1 is unverified and marked, 1 was refuted and taken out."
         in said
     )
     assert [b.text for b in found.blocks if isinstance(b, Callout) and b.tone == "warning"] == [

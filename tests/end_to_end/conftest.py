@@ -40,6 +40,7 @@ deliver:
       water: {type: text, ask: hard or soft}
   - {file: survey.pdf, pages: ">= 2", sections: [Summary, Findings, Sources]}
   - {file: "charts/*.png", count: 3}
+  - {file: talk.pptx, slides: ">= 5", charts: ">= 1", sections: [Depths, Waters, Sources]}
 sources: {allow: ["inputs/**"]}
 valid: ["every value carries a quote that stands in its source", "no well is named twice"]
 budget: {agents: 20, usd: 2, minutes: 10}
@@ -227,6 +228,8 @@ def team(asked: Asked) -> Reply:
         return said(proposal())
     if "You look for errors" in asked.system:
         return said(verdicts(asked.user))
+    if "You look for contradictions" in asked.system:
+        return said({"contradictions": []})
     if "leaves a skill behind" in asked.system:
         return said({"description": DESCRIPTION})
     if "You are one specialist" in asked.system:
@@ -253,7 +256,7 @@ def proposal() -> dict[str, object]:
     for number, (first, last) in enumerate(((1, 6), (7, 11), (12, 16)), 1):
         needs = [f"read-{each:02}" for each in range(first, last + 1)]
         tasks.append(task(f"compare-{number}", "aggregate", f"Compare the wells of quarter {number}.", needs=needs))
-    makes = ["wells.csv", "survey.pdf", "charts/*.png"]
+    makes = ["wells.csv", "survey.pdf", "charts/*.png", "talk.pptx"]
     needs = [f"compare-{number}" for number in (1, 2, 3)]
     tasks.append(task("make", "aggregate", "Make the table, the survey and the charts.", needs=needs, makes=makes))
     scope = "Depth and water of 18 wells from their notes, compared by quarter."
@@ -313,10 +316,22 @@ def leaf(value: object, path: object, quote: object) -> dict[str, object]:
     return {"value": value, "source": path, "quote": quote}
 
 
+LINE = re.compile(r'c\d+: (?:\S+\.)?rows\[(\d+)\]\.(\w+) = (.*?) -- (".*?") \((\S+)\)(?: \[also .*\])?$')
+
+
 def results(user: str) -> list[dict[str, dict[str, object]]]:
-    """The rows that came with a task."""
+    """The rows that came with a task, from its numbered claims."""
     bodies = re.findall(r"<result task='[^']+'>\n(.*?)\n</result>", user, re.DOTALL)
-    return [row for body in bodies for row in orjson.loads(body)["rows"]]
+    found: list[dict[str, dict[str, object]]] = []
+    for body in bodies:
+        held: dict[str, dict[str, dict[str, object]]] = {}
+        for line in body.splitlines():
+            said = LINE.match(line)
+            assert said is not None, line
+            row, name, value, quote, path = said.groups()
+            held.setdefault(row, {})[name] = leaf(orjson.loads(value), path, orjson.loads(quote))
+        found += held.values()
+    return found
 
 
 def comparison(user: str) -> dict[str, object]:
@@ -348,20 +363,33 @@ def deliverables(user: str) -> dict[str, object]:
         }
         for name, part in (("first", wells[:6]), ("second", wells[6:12]), ("third", wells[12:]))
     ]
-    return {"wells.csv": {"rows": wells}, "survey.pdf": {"sections": sections}, "charts.png": {"charts": charts}}
+    waters = [{**row["water"], "value": f"The water of {row['well']['value']} is hard."} for row in wells[:1]]
+    slides = [
+        {"title": "Depths", "bullets": sentences[:3], "chart": charts[0]["name"], "notes": sentences[:1]},
+        {"title": "Waters", "bullets": waters, "chart": None, "notes": []},
+    ]
+    return {
+        "wells.csv": {"rows": wells},
+        "survey.pdf": {"sections": sections},
+        "charts.png": {"charts": charts},
+        "talk.pptx": {"slides": slides, "charts": charts[:1]},
+    }
 
 
 def verdicts(user: str) -> dict[str, object]:
-    """The refuting model: a claim stands when the passage has its last word or figure, else it is refuted."""
+    """The refuting model: it reads the passage for what the claim is about, and quotes the sentence that decides."""
     found: list[dict[str, object]] = []
     for name, claim, passage in re.findall(r"id (\w+): (.*?)\n<passage>\n(.*?)\n</passage>", user, re.DOTALL):
-        value = claim.partition(" is ")[2]
-        words = re.findall(r"\w+", value)
-        telling = next((word for word in reversed(words) if word != "metres"), "")
-        stands = re.search(rf"\b{telling}\b", passage) is not None
-        quote = re.search(r"Its water is \w+\." if "water" in claim else r"Well \d\d is \d+ metres deep\.", passage)
-        word = "supported" if stands else "refuted"
-        found.append({"id": name, "verdict": word, "quote": quote.group() if quote else None})
+        subject, _, value = claim.partition(" is ")
+        field = subject.partition(" of ")[0]
+        told = re.search(r"(Well \d\d) is (\d+) metres deep\.", passage)
+        water = re.search(r"Its water is (\w+)\.", passage)
+        assert told is not None
+        assert water is not None
+        truth = {"well": repr(told[1]), "depth": told[2], "y": told[2], "water": repr(water[1])}
+        stands = value == truth.get(field, repr(f"{told[1]} goes down {told[2]} metres."))
+        quote = water if field == "water" else told
+        found.append({"id": name, "verdict": "supported" if stands else "refuted", "quote": quote.group()})
     found.append({"id": "nobody-asked", "verdict": "refuted", "quote": "Well"})
     return {"verdicts": found}
 

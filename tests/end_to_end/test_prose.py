@@ -294,7 +294,7 @@ WRONG: dict[str, tuple[Callable[[list[dict[str, object]]], None], str]] = {
     "orphan": (_orphan, "read-01 makes no deliverable and no task needs it"),
     "unknown tool": (_unknown_tool, "read-01 asks for tool browser, which is not there"),
     "two makers": (_two_makers, "wells.csv has 2 makers, needs exactly one (compare-3, make)"),
-    "too many": (_too_many, "41 tasks, at most 40 agents in all"),
+    "too many": (_too_many, "41 tasks, at most 40 in all"),
 }
 
 

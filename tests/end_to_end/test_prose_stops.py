@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from strop.app import verify_again
+from strop.app import Options, verify_again
 from strop.errors import RunStopped, StropError
 from strop.testing.wires import CHAT, Asked, Fault, Reply
 from strop.types.money import nanos
@@ -58,6 +58,22 @@ async def test_a_planner_that_cannot_be_asked_stops_the_run_and_it_goes_on_later
     ended = await village.run(resume=run.name)
     assert ended.turn.outcome is Outcome.PASSED
     assert team.booked(ended)["nanos"] == village.billed()["nanos"]
+
+
+async def test_a_run_without_a_plan_goes_on_with_the_models_and_caps_it_began_with(village: Village) -> None:
+    """Whom the command line named, and what it allowed, stands on record from the start; other names go before it."""
+    village.bend = lambda asked: Reply(fault=Fault.QUOTA) if "You plan the work" in asked.system else None
+    with pytest.raises(StropError):
+        await village.run(options=replace(village.options, budget={"usd": "3"}))
+    run = next((village.folder / "runs").iterdir())
+    village.bend = lambda asked: None
+
+    ended = await village.run(resume=run.name, options=Options(verifier="none"))
+
+    plan = ended.turn.run.plan
+    assert ended.turn.outcome is Outcome.PASSED
+    assert {each.role: each.model for each in plan.bindings} == {"worker": village.worker, "planner": village.strong}
+    assert plan.spec.budget.nanos == nanos(3)
 
 
 async def test_no_money_left_mid_run_leaves_partial_files_and_a_resume_that_pays_nothing_twice(

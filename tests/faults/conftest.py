@@ -53,6 +53,8 @@ verifier = "none"
 [limits]
 hang_floor = FLOOR
 hang_first = FLOOR
+hedge = HEDGE
+hedge_floor = 0.2
 
 [models.survey]
 id = "survey"
@@ -100,13 +102,14 @@ class Survey:
     def __post_init__(self) -> None:
         self.script = self.answer
 
-    def lay_out(self, *, floor: float = 60.0) -> None:
-        """Notes, spec and settings; a call may be silent for `floor` seconds."""
+    def lay_out(self, *, floor: float = 60.0, hedge: float = 0.0) -> None:
+        """Notes, spec and settings; a call may be silent for `floor` seconds, and this share be hedged."""
         (self.folder / "notes").mkdir(parents=True, exist_ok=True)
         for n in range(ROUNDS):
             (self.folder / "notes" / f"{n}.txt").write_text(f"Note {n} of the survey.\n")
         (self.folder / "spec.md").write_text(SPEC)
         text = SETTINGS.replace("URL", self.server.chat_url).replace("FLOOR", str(floor))
+        text = text.replace("HEDGE", str(hedge))
         (self.folder / "strop.toml").write_text(text)
 
     async def run(self, *, resume: str = "") -> Ended:

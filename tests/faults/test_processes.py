@@ -10,7 +10,9 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from strop.testing.wires import Asked, Reply
+from strop.stores.inbox import Inbox
+from strop.testing.wires import Asked, Fault, Reply
+from strop.types.trial import Outcome
 
 from .conftest import SPEC, Survey, answered, site_of
 
@@ -151,3 +153,24 @@ async def test_chaos_on_purpose_ends_and_teaches_nothing(survey: Survey) -> None
     assert ran["learned"]["skill"] == ""
     assert ran["learned"]["manifest_before"] == ran["learned"]["manifest_after"]
     assert report(survey)["chaos"] == 4
+
+
+async def test_caps_that_the_owner_did_not_live_to_hear_hold_in_the_next_life_and_the_one_after(survey: Survey) -> None:
+    """A person's edits wait in the inbox, are put on record on resume; no later edit takes them back."""
+    survey.bend = lambda asked: Reply(fault=Fault.QUOTA) if site_of(asked) == "all" else None
+    first = await survey.run()
+    inbox = Inbox(survey.folder / ".strop" / "project.db")
+    inbox.raise_budget(first.id, {"usd": "60", "minutes": "700"}, by="user")
+    inbox.request_stop(first.id, by="user")
+    second = await survey.run(resume=first.id)
+    inbox.raise_budget(first.id, {"steps": "5000"}, by="user")
+    survey.bend = lambda asked: None
+    third = await survey.run(resume=first.id)
+
+    assert second.state.stop is not None
+    assert second.state.stop.reason == "quota"
+    assert third.turn.outcome is Outcome.PASSED
+    held = third.state.budget
+    assert (held.nanos, held.minutes, held.steps) == (60_000_000_000, 700.0, 5_000)
+    assert (third.state.ledger.nanos_cap, third.state.ledger.steps_cap) == (60_000_000_000, 5_000)
+    assert inbox.orders(first.id) == ()

@@ -71,7 +71,8 @@ async def test_a_database_that_another_program_locks_ends_the_run_in_one_message
     again = await survey.told("run", "--resume", survey.only_run().name)
 
     assert told.code == 70, told.out + told.err
-    assert {"journal": "another process holds it", "project": "database is locked"}[name] in told.err
+    assert f"process {os.getpid()} (" in told.err
+    assert "holds it. Wait for it or stop it" in told.err
     assert f"strop run --resume {survey.only_run().name}" in told.err
     assert "Traceback" not in told.err
     assert again.code == 0, again.err

@@ -48,7 +48,8 @@ class Rig:
             except asyncio.CancelledError:
                 self.cancelled = True
                 raise
-        return ToolOutput("x" * ENDLESS if self.name == "babbles" else "seven", Label())
+        outputs = {"babbles": "x" * ENDLESS, "mangles": "sev\udcffen"}
+        return ToolOutput(outputs.get(self.name, "seven"), Label())
 
 
 @dataclass
@@ -97,6 +98,7 @@ class Shift:
 
 
 CASES = {
+    "mangles": "sev?en",
     "crashes": "failed: tool 'crashes': ZeroDivisionError: a defect of the tool",
     "hangs": "failed: hangs had not ended after 60 s and was cut",
     "babbles": "x" * LONGEST_RESULT + f"\n[{ENDLESS - LONGEST_RESULT:,} of {ENDLESS:,} characters left out; "
@@ -113,7 +115,7 @@ def test_a_tool_that_goes_wrong_is_told_to_the_model_and_the_agent_goes_on(name:
     assert [text[: len(CASES[name])] for text in shift.told] == [CASES[name]]
     assert {result.task for result in state.results.values() if result.landed} == {name, "works"}
     ended = [event.body for event in shift.journal.read() if isinstance(event.body, ToolEnded)]
-    assert {body.call.name: body.failed for body in ended} == {name: name != "babbles", "works": False}
+    assert {body.call.name: body.failed for body in ended} == {name: name not in ("babbles", "mangles"), "works": False}
     assert [len(body) for body in shift.kept] == ([ENDLESS] if name == "babbles" else [])
     assert shift.rig.cancelled == (name == "hangs")
     assert state.ledger.steps == 4

@@ -92,6 +92,31 @@ def started_first(story: Story) -> Story:
     return replace(story, events=numbered((event, event.body) for event in (*opening, *starts, *rest)))
 
 
+def hedged(body: Body) -> tuple[Body, ...]:
+    """A call with a second one beside it that ends at once."""
+    if not isinstance(body, CallIntended):
+        return (body,)
+    beside = replace(body, tries=99, hedge=True)
+    return body, beside, CallFailed(beside.task, beside.attempt, beside.step, 99, "", 0.0)
+
+
+def hedge_of_nothing(body: Body) -> tuple[Body, ...]:
+    assert isinstance(body, CallIntended)
+    return (replace(body, hedge=True),)
+
+
+def beside_itself(body: Body) -> tuple[Body, ...]:
+    assert isinstance(body, CallIntended)
+    return body, replace(body, tries=99)
+
+
+def poorer_and_hedged() -> Story:
+    """Few hedges, and yet more than five per cent of the cap on money."""
+    story = once(CallIntended, hedged, last=True)
+    opened = [replace(e, body=poorer(e.body)[0]) if isinstance(e.body, RunOpened) else e for e in story.events]
+    return replace(story, events=tuple(opened))
+
+
 def asked_again() -> Story:
     """A purchase whose question was answered on record before."""
     mark = next(event.body.reasoning for event in GOOD.events if isinstance(event.body, CallAnswered))
@@ -123,6 +148,10 @@ def stopped(body: Body) -> tuple[Body, ...]:
 TAMPERED: dict[str, tuple[str, Callable[[], Story]]] = {
     "the cap is lower than what was booked": ("caps_hold", lambda: once(RunOpened, poorer)),
     "the step budget is lower": ("caps_hold", lambda: once(RunOpened, fewer_steps)),
+    "every call is hedged": ("hedges_within", lambda: changed(hedged)),
+    "a hedge stands alone": ("hedged_while_open", lambda: once(CallIntended, hedge_of_nothing)),
+    "a second call is no hedge": ("hedged_while_open", lambda: once(CallIntended, beside_itself)),
+    "a hedge is too dear": ("hedges_within", poorer_and_hedged),
     "a reservation is never given back": ("given_back_once", lambda: once(CallAnswered, nobody)),
     "a reservation is given back twice": ("given_back_once", lambda: once(CallAnswered, twice)),
     "a call is reserved twice": ("given_back_once", lambda: once(CallIntended, twice)),

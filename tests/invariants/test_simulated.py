@@ -6,7 +6,7 @@ import pytest
 
 from strop.testing.scenarios import FAMILIES
 
-SAMPLE = {"crash": 8, "faults": 50, "journal": 30, "upgrade": 40, "time": 30, "budget": 20}
+SAMPLE = {"crash": 8, "faults": 50, "journal": 30, "upgrade": 40, "time": 30, "budget": 20, "hedge": 50}
 
 
 @pytest.mark.parametrize(("family", "seed"), [(family, seed) for family in FAMILIES for seed in range(SAMPLE[family])])

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.checking.checks import parse_check, run_check
+from strop.checking.bundle import Bundle
+from strop.checking.checks import parse_check
+from strop.checking.primitives import run_check
 from strop.learning.rules import add_rules, read_rules
 from strop.loop.constrain import LEAST_PROVED, constrain
 from strop.types.content import Scalar, Standing
@@ -87,8 +89,8 @@ def test_no_rule_speaks_against_a_proved_value(column: Column, proved: list[Scal
     rules = learned(column, [*good, *bad])
 
     for rule in rules:
-        assert run_check(parse_check(rule.check), tuple(good)) == ()
-        assert run_check(parse_check(rule.check), tuple(bad))
+        assert run_check(parse_check(rule.check), Bundle(tuple(good))) == ()
+        assert run_check(parse_check(rule.check), Bundle(tuple(bad)))
     assert [rule.check for rule in read_rules(add_rules("", rules))] == [rule.check for rule in rules]
 
 

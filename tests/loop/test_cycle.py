@@ -44,7 +44,10 @@ from strop.types.trial import Outcome, Run
 from strop.types.work import PLACE, Binding, Guidance, Kind, Plan, Spec, Task, TaskKind
 
 BELLS = {"alder": 21, "birch": 34, "cedar": 55, "elm": 40, "fir": 61, "gorse": 30}
-PATHS = {f"inputs/{key}.txt": f"This is {key}. It keeps {bells} bells.\n" for key, bells in BELLS.items()}
+PATHS = {
+    f"inputs/{key}.txt": f"This is {key}. It keeps {bells} bells. It has {bells + 100} steps.\n"
+    for key, bells in BELLS.items()
+}
 SPEC = """---
 deliver:
   - {file: bells.csv, rows: ">= 1", columns: {name: {type: text, quote: true}, bells: {type: integer, quote: true}}}
@@ -187,6 +190,107 @@ def test_a_repair_that_stays_wrong_is_not_repaired_again(tmp_path: Path) -> None
     assert turn.run.extended == ("repair-3/elm",)
     assert turn.outcome is Outcome.PASSED
     assert "elm,," in (tmp_path / "files" / "bells.csv").read_text()
+
+
+def test_a_second_round_goes_to_another_prompt_and_to_the_reserve(tmp_path: Path) -> None:
+    """What the first round could not mend is read once more, otherwise; then the run ends and says what is left."""
+    loop = Loop(tmp_path, lambda key, prompt: {"bells": 99} if key == "elm" else None)
+    loop.spec = replace(loop.spec, repairs=2)
+
+    turn = loop.turn()
+
+    assert turn.run.extended == ("repair-3/elm", "repair-4/elm")
+    third, fourth = (loop.state.tasks[name] for name in turn.run.extended)
+    assert (third.prompt, third.reserve, fourth.prompt, fourth.reserve) == ("reader-3", False, "reader-1", True)
+    assert "After 2 rounds of repair 1 findings stand; they are listed." in turn.verdict.unchecked
+    assert loop.state.extensions == 2
+    assert "elm,," in (tmp_path / "files" / "bells.csv").read_text()
+
+
+def test_a_round_that_mends_all_is_the_last(tmp_path: Path) -> None:
+    """Two are allowed, one is enough: nobody is asked again."""
+    loop = Loop(tmp_path, invented)
+    loop.spec = replace(loop.spec, repairs=2)
+
+    turn = loop.turn()
+
+    assert turn.run.extended == ("repair-3/elm",)
+    assert len(loop.asked) == 2 * len(BELLS) + 1
+
+
+# ---------------------------------------------------------------- a refuting model that is worth nothing
+
+
+async def stamped(task: Task) -> Json:
+    """Supports whatever it is shown."""
+    found = re.findall(r"id (\w+): .*?<passage>\n(.*?)\n", task.goal, re.DOTALL)
+    return {"verdicts": [{"id": name, "verdict": "supported", "quote": said.split(".")[0]} for name, said in found]}
+
+
+def test_nothing_is_learned_from_a_run_whose_refuter_is_a_rubber_stamp(tmp_path: Path) -> None:
+    """The run passes on what code proved; neither skill nor rule comes of it, and the verdict says why."""
+    flawed = Loop(tmp_path / "a", lambda key, prompt: {"bells": 0} if key == "elm" else None)
+    loop = Loop(
+        tmp_path / "b",
+        lambda key, prompt: {"bells": 0} if key == "elm" else None,
+        change=lambda shop: replace(
+            shop, refute=stamped, proofs=lambda run: Proofs(PATHS, refuter="stamp"), think=Planner()
+        ),
+    )
+
+    without, turn = flawed.turn(), loop.turn()
+
+    assert without.skill is not None
+    assert without.rules
+    assert turn.outcome is Outcome.PASSED
+    assert (turn.skill, turn.rules) == (None, ())
+    assert turn.verdict.void
+    assert turn.verdict.calibration is not None
+    assert "a rubber stamp" in turn.verdict.calibration.why
+    assert "The refuting model's verdict is void, nothing that it said counts: see the report." in (
+        turn.verdict.unchecked
+    )
+    assert [v.standing for v in turn.verdict.values] == [v.standing for v in without.verdict.values]
+
+
+def test_no_canary_is_in_a_file_or_in_what_is_learned(tmp_path: Path) -> None:
+    """Claims that were planted stand in the tasks of the gate, and nowhere else that the run leaves."""
+    heard: list[Task] = []
+
+    async def judge(task: Task) -> Json:
+        heard.append(task)
+        found = re.findall(r"id (\w+): (\w+) of (\w+) is (\S+)\n<passage>\n(.*?)\n", task.goal, re.DOTALL)
+        return {
+            "verdicts": [
+                {
+                    "id": name,
+                    "verdict": "supported" if said.strip("'") in (key, str(BELLS[key])) else "refuted",
+                    "quote": passage.split(".")[1] if field == "bells" else passage.split(".")[0],
+                }
+                for name, field, key, said, passage in found
+            ]
+        }
+
+    loop = Loop(tmp_path, change=lambda shop: replace(
+        shop, refute=judge, proofs=lambda run: Proofs(PATHS, refuter="judge")
+    ))  # fmt: skip
+
+    turn = loop.turn()
+
+    said = "\n".join(task.goal for task in heard)
+    planted = {f"{bells + 100}" for bells in BELLS.values() if f"bells of {_key(bells)} is {bells + 100}" in said}
+    assert planted
+    assert turn.verdict.calibration is not None
+    assert turn.verdict.calibration.found == turn.verdict.calibration.planted == len(planted)
+    assert turn.skill is not None
+    left = [path.read_bytes().decode() for path in (tmp_path / "files").iterdir()]
+    left += [repr(turn.skill.exemplars).replace("It has", ""), repr(turn.rules), repr(turn.verdict.values)]
+    cells = re.compile("|".join(rf"(?<![\w ]){each}\\b" for each in planted))
+    assert not any(cells.search(text) for text in left)
+
+
+def _key(bells: int) -> str:
+    return next(key for key, kept in BELLS.items() if kept == bells)
 
 
 def test_nothing_runs_before_somebody_approves(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import docx
 import duckdb
+import pptx
 import pytest
 from markdown_it import MarkdownIt
 from openpyxl import load_workbook
@@ -30,11 +32,13 @@ from strop.errors import BadInput, StropError
 from strop.renderers.cells import NO_ROWS
 from strop.renderers.chart_file import PngFile, SvgFile
 from strop.renderers.csv_file import CsvFile
+from strop.renderers.docx_file import DocxFile
 from strop.renderers.json_file import JsonFile
 from strop.renderers.jsonl_file import JsonlFile
 from strop.renderers.markdown_file import MarkdownFile
 from strop.renderers.parquet_file import ParquetFile
 from strop.renderers.pdf_file import PdfFile
+from strop.renderers.pptx_file import PptxFile
 from strop.renderers.xlsx_file import XlsxFile
 from strop.seams import Renderer
 from strop.types.content import (
@@ -44,6 +48,7 @@ from strop.types.content import (
     Chart,
     ChartKind,
     Content,
+    Deck,
     Document,
     Figure,
     Head,
@@ -52,6 +57,7 @@ from strop.types.content import (
     Part,
     Point,
     Sentence,
+    Slide,
     Standing,
     Table,
 )
@@ -129,12 +135,36 @@ def _png(path: Path) -> str:
     return ""
 
 
+def _docx(path: Path) -> str:
+    """By python-docx, tables and footnotes included."""
+    opened = docx.Document(str(path))
+    cells = [cell.text for table in opened.tables for row in table.rows for cell in row.cells]
+    notes = next(part for part in opened.part.package.iter_parts() if part.partname.endswith("footnotes.xml"))
+    words = [each.text or "" for each in ElementTree.fromstring(notes.blob).iter() if each.tag.endswith("}t")]
+    return "\n".join([*(paragraph.text for paragraph in opened.paragraphs), *cells, *words])
+
+
+def _pptx(path: Path) -> str:
+    """By python-pptx: titles, words, tables, categories of charts and notes."""
+    said: list[str] = []
+    for slide in pptx.Presentation(str(path)).slides:
+        for shape in slide.shapes:
+            if shape.has_text_frame:
+                said.append(shape.text_frame.text)
+            if shape.has_table:
+                said += [cell.text for row in shape.table.rows for cell in row.cells]
+            if shape.has_chart and shape.chart.plots:
+                said += [str(name) for name in shape.chart.plots[0].categories]
+        said.append(slide.notes_slide.notes_text_frame.text if slide.has_notes_slide else "")
+    return "\n".join(said)
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A renderer, what it takes, and who reads its file back."""
 
     renderer: Renderer
-    holds: type[Table | Chart | Document]
+    holds: type[Table | Chart | Document | Deck]
     read: Callable[[Path], str]
     deaf: bool = False
     """Words cannot be read back from this format."""
@@ -151,6 +181,8 @@ RENDERERS = (
     Case(JsonFile(), Document, _json),
     Case(MarkdownFile(), Document, _markdown),
     Case(PdfFile(), Document, _pdf),
+    Case(DocxFile(), Document, _docx),
+    Case(PptxFile(), Deck, _pptx),
     Case(SvgFile(), Chart, _svg),
     Case(PngFile(), Chart, _png, deaf=True),
 )
@@ -172,6 +204,7 @@ def of_texts(texts: tuple[str, ...], case: Case) -> Part:
         Table: rows,
         Chart: chart,
         Document: Document(texts[0], texts[-1], (*_prose(texts, cells), rows, Figure(chart, texts[0]))),
+        Deck: Deck(texts[0], texts[-1], (Slide(texts[0], (*_prose(texts, cells), rows, Figure(chart))),)),
     }
     return Part(f"file.{case}", (contents[case.holds],))
 
@@ -188,6 +221,7 @@ def of_table(held: Table, case: Case) -> Part:
         Table: held,
         Chart: Chart("c", ChartKind.BAR, held.name, "x", "y", points),
         Document: Document(held.name, "", (Heading("Table"), held)),
+        Deck: Deck(held.name, "", (Slide("Table", (held,)),)),
     }
     return Part(f"file.{case}", (contents[case.holds],))
 
@@ -273,7 +307,7 @@ def test_an_empty_table_is_a_file(case: Case, tmp_path: Path) -> None:
     elif case.holds is not Chart:
         assert "alpha" in read
         assert "beta" in read
-    if str(case) in ("xlsx", "pdf", "md"):
+    if str(case) in ("xlsx", "pdf", "docx", "pptx", "md"):
         assert NO_ROWS in read
 
 
@@ -337,7 +371,7 @@ def test_nothing_is_refused(case: Case, tmp_path: Path) -> None:
 def test_the_right_to_left_override_does_not_reorder_pages(case: Case, tmp_path: Path) -> None:
     """In what people look at, the marks that would make text read other than it is are gone."""
     path = _written(case, of_texts(("left\u202eright", "b"), case), tmp_path)
-    if str(case) in ("pdf", "md", "svg"):
+    if str(case) in ("pdf", "docx", "pptx", "md", "svg"):
         assert "leftright" in case.read(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import subprocess
 import sys
@@ -47,12 +48,13 @@ def test_an_answer_is_taken_once_by_its_own_run(path: Path) -> None:
     """Another run's owner gets nothing, the own one gets it once, and the question is open no more."""
     inbox = Inbox(path)
     inbox.ask("RUN1", ASKED)
-    assert inbox.take_answers("RUN1") == ()
+    assert inbox.answers("RUN1") == ()
     assert inbox.answer("3f9c", "end", by="user").run == "RUN1"
     assert inbox.open_questions() == ()
-    assert inbox.take_answers("RUN2") == ()
-    assert inbox.take_answers("RUN1") == (Answered(ASKED.question, "end", "user"),)
-    assert inbox.take_answers("RUN1") == ()
+    assert inbox.answers("RUN2") == ()
+    assert inbox.answers("RUN1") == (Answered(ASKED.question, "end", "user"),)
+    inbox.used(*inbox.answers("RUN1"))
+    assert inbox.answers("RUN1") == ()
 
 
 REFUSALS = {
@@ -80,7 +82,7 @@ def test_an_answer_that_cannot_count_is_refused_with_the_next_move(name: str, pa
     with pytest.raises(BadInput, match=message):
         inbox.answer(question, option, by="someone else")
     assert inbox.open_questions() == before
-    assert inbox.take_answers("RUN1") == (Answered(OTHER.question, "go-on", "user"),)
+    assert inbox.answers("RUN1") == (Answered(OTHER.question, "go-on", "user"),)
 
 
 def test_asking_again_keeps_what_was_said(path: Path) -> None:
@@ -95,18 +97,22 @@ def test_asking_again_keeps_what_was_said(path: Path) -> None:
     assert len(inbox.open_questions()) == 1
     inbox.answer(ASKED.question, "end", by="user")
     inbox.ask("RUN1", ASKED)
-    assert inbox.take_answers("RUN1") == (Answered(ASKED.question, "end", "user"),)
+    assert inbox.answers("RUN1") == (Answered(ASKED.question, "end", "user"),)
 
 
-def test_an_answer_that_did_not_reach_the_journal_is_there_again(path: Path) -> None:
-    """The owner died after taking it: its successor finds the question open on record, asks, and gets the answer."""
+def test_what_did_not_reach_the_journal_is_there_again(path: Path) -> None:
+    """The owner died after reading it: its successor finds the answer and the caps; a stop was for the one before."""
     inbox = Inbox(path)
     inbox.ask("RUN1", ASKED)
     inbox.answer(ASKED.question, "end", by="user")
-    taken = inbox.take_answers("RUN1")
+    inbox.raise_budget("RUN1", {"usd": "8"}, by="user")
+    inbox.request_stop("RUN1", by="user")
+    taken = inbox.answers("RUN1"), inbox.orders("RUN1")[:1]
+    assert len(inbox.orders("RUN1")) == 2
+    inbox.begin("RUN1")
     inbox.ask("RUN1", ASKED)
     assert inbox.open_questions() == ()
-    assert inbox.take_answers("RUN1") == taken
+    assert (inbox.answers("RUN1"), inbox.orders("RUN1")) == taken
 
 
 def test_orders_come_in_the_order_they_were_given_and_once(path: Path) -> None:
@@ -116,13 +122,14 @@ def test_orders_come_in_the_order_they_were_given_and_once(path: Path) -> None:
     inbox.request_stop("RUN2", by="user")
     inbox.request_stop("RUN1", by="user", reason="wrong inputs")
     inbox.raise_budget("RUN1", {"usd": "9"}, by="user")
-    assert inbox.take_orders("RUN1") == (
+    assert inbox.orders("RUN1") == (
         BudgetOrder("user", (("usd", "8"), ("steps", "6000"))),
         StopOrder("user", "wrong inputs"),
         BudgetOrder("user", (("usd", "9"),)),
     )
-    assert inbox.take_orders("RUN1") == ()
-    assert inbox.take_orders("RUN2") == (StopOrder("user", ""),)
+    inbox.used(*inbox.orders("RUN1"))
+    assert inbox.orders("RUN1") == ()
+    assert inbox.orders("RUN2") == (StopOrder("user", ""),)
 
 
 def test_what_a_closed_run_was_told_is_gone(path: Path) -> None:
@@ -131,8 +138,8 @@ def test_what_a_closed_run_was_told_is_gone(path: Path) -> None:
     inbox.request_stop("RUN1", by="user")
     inbox.request_stop("RUN2", by="user")
     inbox.withdraw("RUN1")
-    assert inbox.take_orders("RUN1") == ()
-    assert len(inbox.take_orders("RUN2")) == 1
+    assert inbox.orders("RUN1") == ()
+    assert len(inbox.orders("RUN2")) == 1
 
 
 AT_IT = """
@@ -144,12 +151,14 @@ sys.stdin.readline()
 inbox = Inbox(path, patience=60.0)
 for number in range(25):
     inbox.request_stop("RUN", by=name, reason=str(number))
-    for order in inbox.take_orders("RUN"):
-        print(order.by, order.reason)
+    mine = [order for order in inbox.orders("RUN") if order.by == name]
+    inbox.used(*mine)
+    inbox.used(*mine)
+    print(*(order.reason for order in mine))
 """
 
 
-def test_processes_at_once_lose_nothing_and_take_nothing_twice(path: Path) -> None:
+def test_processes_at_once_lose_nothing_and_use_nothing_twice(path: Path) -> None:
     """Three processes make the database, put in and take out without a pause: each order arrives once, in turn."""
     names = "abc"
     children = [child(AT_IT, path, name) for name in names]
@@ -157,13 +166,8 @@ def test_processes_at_once_lose_nothing_and_take_nothing_twice(path: Path) -> No
         say(each, "go")
     told = [each.communicate(timeout=120)[0] for each in children]
     assert [each.returncode for each in children] == [0, 0, 0]
-    seen = [[(who, int(number)) for who, number in map(str.split, out.splitlines())] for out in told]
-    assert sorted(order for taken in seen for order in taken) == [(name, n) for name in names for n in range(25)]
-    assert Inbox(path).take_orders("RUN") == ()
-    for taken in seen:
-        for name in names:
-            numbers = [number for who, number in taken if who == name]
-            assert numbers == sorted(numbers)
+    assert [out.splitlines() for out in told] == 3 * [[str(number) for number in range(25)]]
+    assert Inbox(path).orders("RUN") == ()
 
 
 def child(script: str, path: Path, name: str) -> subprocess.Popen[str]:
@@ -200,7 +204,7 @@ def test_two_answers_at_once_count_as_one(path: Path) -> None:
     for racer in racers:
         say(racer, "go")
     assert sorted(ended(racer) for racer in racers) == [0, 2, 2, 2]
-    (taken,) = inbox.take_answers("RUN1")
+    (taken,) = inbox.answers("RUN1")
     assert taken.answer == "end"
 
 
@@ -210,10 +214,10 @@ def test_a_held_database_is_waited_for_no_longer_than_said(path: Path) -> None:
     inbox.request_stop("RUN1", by="user")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalFault, match="locked"):
-            inbox.take_orders("RUN1")
+        with pytest.raises(JournalFault, match=rf"process {os.getpid()} \(.*\) holds it. Wait for it or stop it"):
+            inbox.used(*inbox.orders("RUN1"))
         other.execute("ROLLBACK")
-    assert len(inbox.take_orders("RUN1")) == 1
+    assert len(inbox.orders("RUN1")) == 1
 
 
 def test_whoever_finds_the_database_held_waits_for_it(path: Path) -> None:
@@ -232,7 +236,7 @@ def test_it_lives_beside_the_library(path: Path) -> None:
     """In the project's own database, whichever was opened first; a file that is none is refused by name."""
     Inbox(path).request_stop("RUN1", by="user")
     assert ProjectDb(path).runs() == ()
-    assert len(Inbox(path).take_orders("RUN1")) == 1
+    assert len(Inbox(path).orders("RUN1")) == 1
     path.write_bytes(b"no database at all, but long enough for a header" * 40)
     with pytest.raises(JournalFault, match=r"project\.db"):
         Inbox(path)

@@ -25,7 +25,7 @@ from strop.errors import JournalFault
 from strop.seams import Journal
 from strop.stores.sqlite import Durability, SqliteJournal, read_journal
 from strop.testing.world import random_plan
-from strop.types.events import KINDS, Body, Event, StopRequested, decode, encode
+from strop.types.events import KINDS, Body, BudgetRaised, Event, StopRequested, decode, encode
 from strop.types.work import Plan, Task
 
 pytestmark = pytest.mark.anyio
@@ -204,6 +204,18 @@ async def test_a_journal_on_power_proof_disks_is_a_journal(path: Path) -> None:
 
 
 # ---------------------------------------------------------------- all or nothing
+
+
+@pytest.mark.parametrize("body", [StopRequested("half a pair: \ud800"), BudgetRaised(1 << 70, 1, 1, 1.0)])
+async def test_what_json_cannot_say_is_a_fault_that_writes_nothing(
+    store: JournalStore, journal: Journal, body: Body
+) -> None:
+    """The fault names the fact; the facts beside it are not written, and the next append goes on."""
+    with pytest.raises(JournalFault, match=rf"{type(body).__name__} cannot be put on record"):
+        await journal.append([StopRequested("before"), body], at=0.0)
+    (event,) = await journal.append([StopRequested("after")], at=1.0)
+    assert event.seq == 1
+    assert journal.read() == (event,)
 
 
 async def test_nothing_of_a_failed_append_is_visible(store: JournalStore, journal: Journal) -> None:

@@ -223,6 +223,48 @@ async def test_an_append_of_unknown_outcome_is_written_exactly_once(
     assert words(read_postgres(postgres.url, "01RUN")) == ["one", "fragile", "second", "after"]
 
 
+SAID = {
+    "refused": (
+        'connection to server at "127.0.0.1", port 1 failed: Connection refused',
+        "nobody answers there. Start",
+    ),
+    "password": (
+        'connection to server at "db", port 5432 failed: FATAL:  password authentication failed for user "strop"',
+        "the password was refused. Set PGPASSWORD",
+    ),
+    "database": (
+        'connection to server at "db", port 5432 failed: FATAL:  database "runs" does not exist',
+        "there is no such database. Make it with: createdb NAME (3D000)",
+    ),
+    "role": ('FATAL:  role "strop" does not exist', "this user may not connect. See pg_hba.conf on the server"),
+    "host": ('could not translate host name "db" to address: Name or service not known', "there is no such host"),
+    "silence": ("connection failed: timeout expired", "nobody answers there in time"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_connection_that_does_not_come_about_is_told_with_the_next_move(name: str) -> None:
+    """The driver gives no code then: what libpq says is known by its words."""
+    import psycopg
+
+    words, told = SAID[name]
+    fault = str(pg._fault("postgresql://strop@db/runs", psycopg.OperationalError(words)))  # pyright: ignore[reportPrivateUsage]  # no server fails in all these ways
+    assert told in fault
+    assert fault.count("postgresql://") == 1
+
+
+def test_real_servers_say_so(postgres_server: PostgresServer, postgres: InPostgres) -> None:
+    """A wrong password, no such database, nobody there: as a real server and its client have it."""
+    for url, told in (
+        (postgres.url.replace(PASSWORD, "wrong"), "the password was refused. Set PGPASSWORD"),
+        (postgres.url.rsplit("/", 1)[0] + "/nowhere", "there is no such database"),
+        ("postgresql://strop@127.0.0.1:1/runs", "nobody answers there. Start the server"),
+    ):
+        with pytest.raises(JournalFault, match=told) as said:
+            PostgresJournal(url, run="01RUN")
+        assert PASSWORD not in str(said.value)
+
+
 async def test_a_server_that_is_gone_ends_in_one_clear_fault(
     postgres_server: PostgresServer, postgres: InPostgres, journal: PostgresJournal
 ) -> None:

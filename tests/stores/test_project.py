@@ -189,6 +189,8 @@ def test_the_past_is_kept_by_run_newest_first(tmp_path: Path) -> None:
     assert db.past({"m"}, most=9) == (newer, replace(older, samples=(one, replace(one, steps=4))))
     assert db.past({"m"}, most=1) == (newer,)
     assert db.past({"another"}, most=9) == db.past((), most=9) == ()
+    held = [sample.like for run in db.past({"m", "v"}, most=9) for sample in run.samples]
+    assert len(set(map(id, held))) == len(set(held)) == 2, "one of each likeness, however many samples"
 
 
 def test_the_oldest_samples_of_a_likeness_are_dropped(tmp_path: Path) -> None:

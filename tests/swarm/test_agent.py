@@ -22,6 +22,7 @@ from strop.swarm.agent import AgentLoop
 from strop.swarm.context import input_bound
 from strop.swarm.conversation import TRIES
 from strop.swarm.fold import RunFold, fold
+from strop.swarm.lengths import LEAST
 from strop.swarm.supervise import STRIKES, Supervisor
 from strop.testing.simulator import Crash, LoopClock, MemoryJournal, SeededChance, simulate
 from strop.testing.world import random_plan
@@ -78,6 +79,10 @@ class Office:
     schema: Object = SAID
     tools: tuple[str, ...] = ()
     steps: int = 6
+    team: int = 1
+    """Agents with this task, one after another: `t`, `t2`, `t3`."""
+    output: int = 100
+    """Most tokens of an answer."""
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     shelf: Shelf = field(default_factory=Shelf)
     asked: list[Request] = field(default_factory=list[Request])
@@ -92,7 +97,8 @@ class Office:
             tools=self.tools, steps=self.steps,
         )  # fmt: skip
         made = random_plan(0, budget=Budget(agents=1))
-        return replace(made, tasks=(task,))
+        others = (replace(task, id=TaskId(f"t{n}")) for n in range(2, self.team + 1))
+        return replace(made, tasks=(task, *others))
 
     def live(self, *, crash_at: int | None = None) -> RunFold | None:
         """Work until the task has ended; None when the process died at that append."""
@@ -116,7 +122,7 @@ class Office:
 
     async def _main(self) -> RunFold:
         clock, chance, state = LoopClock(), SeededChance(1), fold(self.journal.read())
-        model = ScriptedModel(self._heard, clock=clock, card=replace(scripted_card(), price=PRICE, output=100))
+        model = ScriptedModel(self._heard, clock=clock, card=replace(scripted_card(), price=PRICE, output=self.output))
         loop = AgentLoop(model, PRICE, self.prompts, self._read, clock, chance, tools={"shelf": self.shelf})
         desk = Supervisor(self.journal, state, loop, clock, chance)
         if state.opened is None:
@@ -266,7 +272,7 @@ def test_an_agent_stops_when_its_steps_are_used() -> None:
     """Who calls tools for ever has as many steps as the plan gave, an attempt."""
     office = Office(playing(calling("shelf")), tools=("shelf",), steps=3)
 
-    assert office.result().failure == "SchemaInvalid: all 3 steps of this agent were used"
+    assert office.result().failure == "SchemaInvalid: all steps of this agent were used: 3"
     assert len(office.asked) == 3 * STRIKES
 
 
@@ -409,3 +415,87 @@ def test_a_bound_on_input_holds_for_any_tokenizer(
 
     least = sum(len(part.encode()) for part in said) + sum(len(form) for form in forms)
     assert input_bound(request) >= least
+
+
+# ---------------------------------------------------------------- how long an answer may be
+
+LONG = 8_192
+LOOKS = Answer("", Usage(input=10, output=40), (ToolCall("c", "shelf", '{"place": "attic"}'),), finish="tools")
+
+
+def shelf_then_bells(request: Request) -> Answer:
+    """One look at the shelf, then the answer."""
+    return GOOD if any(message.role == "tool" for message in request.messages) else LOOKS
+
+
+def limits(office: Office, task: str) -> list[int]:
+    """Output tokens that the agent's calls were reserved with."""
+    intents = (event.body for event in office.journal.read() if isinstance(event.body, CallIntended))
+    return [intent.output for intent in intents if intent.task == task]
+
+
+def test_a_step_may_be_as_long_as_its_like_were() -> None:
+    """Five answers show how long one is; from then on a call reserves, and sends, a quarter of the longest there is."""
+    office = Office(shelf_then_bells, tools=("shelf",), steps=4, team=4, output=LONG)
+    office.result()
+
+    assert limits(office, "t2") == [LONG, LONG]
+    assert limits(office, "t3") == [LONG, LEAST]
+    assert limits(office, "t4") == [LEAST, LEAST]
+    assert [request.max_output for request in office.asked] == 5 * [LONG] + 3 * [LEAST]
+
+
+def test_an_agent_that_has_no_step_to_spare_is_not_cut_short() -> None:
+    """Asking again takes a step, and so does a repair: with fewer left a step may be as long as the model's."""
+    office = Office(shelf_then_bells, tools=("shelf",), steps=3, team=4, output=LONG)
+    office.result()
+
+    assert limits(office, "t4") == [LEAST, LONG]
+
+
+def test_an_answer_longer_than_its_like_is_asked_for_again_in_full() -> None:
+    """The cut answer is paid and on record, the next has the model's own limit; no repair is spent on it."""
+    told: list[Request] = []
+
+    def script(request: Request) -> Answer:
+        if request.max_output == LEAST and len(told) < 2:
+            told.append(request)
+            return Answer('{"said": "be', Usage(input=10, output=LEAST), finish="length")
+        return GOOD
+
+    office = Office(script, steps=4, team=7, output=LONG)
+    state = office.live()
+
+    assert state is not None
+    assert {result.failure for result in state.results.values()} == {""}
+    assert limits(office, "t6") == [LEAST, LONG]
+    assert limits(office, "t7") == [4 * LEAST]
+    assert [request.messages for request in office.asked].count(told[0].messages) == 8
+    assert state.ledger.steps == 8
+
+
+def test_a_cut_answer_is_on_record_and_is_not_bought_again() -> None:
+    """The process dies after the cut answer: the next life takes it from the record and asks only for the whole."""
+    asked: list[int] = []
+
+    def script(request: Request) -> Answer:
+        asked.append(request.max_output)
+        if request.max_output == LEAST:
+            return Answer('{"said": "be', Usage(input=10, output=LEAST), finish="length")
+        return GOOD
+
+    whole = Office(script, steps=4, team=6, output=LONG)
+    whole.live()
+    calls, crash_at = asked.copy(), 0
+    while crash_at := crash_at + 1:
+        asked.clear()
+        office = Office(script, steps=4, team=6, output=LONG)
+        if office.live(crash_at=crash_at) is not None:
+            break
+        state = office.live()
+        assert state is not None
+        assert state.results[TaskId("t6")].output == '{"said":"bells"}'
+        assert len(asked) <= len(calls) + 1
+        assert not any("cannot be used" in request.messages[-1].text for request in office.asked)
+        assert state.ledger.steps <= len(calls)
+    assert crash_at > 20

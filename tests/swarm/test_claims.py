@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from strop.checking.sentences import sentences
 from strop.drafting.answers import reading_schema
 from strop.errors import PathRefused
@@ -83,3 +85,64 @@ def test_what_is_unfounded_is_said_with_its_place() -> None:
         "rows[1].a: the quote does not stand in inputs/a.txt; copy the exact words",
         "b: the source 'inputs/b.txt' cannot be read; name a file you may read",
     ]
+
+
+GIVEN = {
+    f"c{number}": claim
+    for number, claim in enumerate(
+        claims_of_work(
+            {"rows": [{"state": leaf("cracked", "The bell is cracked."), "clappers": leaf(12, "It has 12 clappers.")}]},
+            task=WORK,
+            read=read,
+        ),
+        start=1,
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "quote", "flaw"),
+    [
+        ("The bell is cracked.", "claim", "c1", ""),
+        ("It is cracked and has 12 clappers.", "claim", "c1 c2", ""),
+        (12, "claim", "c2", ""),
+        (24, "formula", "c2 * 2", ""),
+        ("Two bells have 24 clappers.", "formula", "c2 * 2", ""),
+        ("It is cracked.", "claim", "c7", "there is no claim c7; you were given c1 to c2"),
+        ("It is cracked.", "claim", "the first", "names no claim"),
+        ("It is cracked.", "claim", None, "names no claim"),
+        ("It has 13 clappers.", "claim", "c1 c2", "the number 13 stands in none"),
+        (13, "claim", "c2", "the number 13 stands in none"),
+        (25, "formula", "c2 * 2", "the formula comes to 24"),
+        (24, "formula", "c2 times 2", "is no formula"),
+        (24, "formula", "c1 * 2", "c1 is no number"),
+        (24, "formula", "24", "names no claim"),
+        (24, "formula", "c2 * c9", "there is no claim c9"),
+        ("Nobody says so.", None, None, "cannot be read"),
+    ],
+)
+def test_a_leaf_that_rests_on_claims_is_refused_with_the_reason(
+    value: Json, source: str | None, quote: str | None, flaw: str
+) -> None:
+    """Unknown numbers, figures that no cited claim says, formulas that come to something else."""
+    flaws = unfounded({"x": leaf(value, quote, source)}, read=read, given=GIVEN)
+    assert len(flaws) == bool(flaw)
+    assert all(told.startswith("x: ") and flaw in told for told in flaws)
+
+
+def test_a_citing_claim_keeps_what_it_rests_on_and_shows_the_words_that_say_it() -> None:
+    """Ids of claims, the formula over its own numbers, and the passage of the claim whose words say the value."""
+    answer: Json = {"said": leaf("It has 12 clappers.", "c1 c2", "claim"), "twice": leaf(24, "c2 * 2", "formula")}
+
+    said, twice = claims_of_work(answer, task=WORK, read=read, given=GIVEN)
+
+    assert said.rests == (GIVEN["c1"].id, GIVEN["c2"].id)
+    assert (said.quote, said.span, said.formula) == ("It has 12 clappers.", (21, 40), "")
+    assert (twice.rests, twice.formula, twice.source) == ((GIVEN["c2"].id,), "c1 * 2", "inputs/a.txt")
+    assert twice.label.origins == ("inputs/a.txt",)
+    assert len({said.id, twice.id, *(claim.id for claim in GIVEN.values())}) == 4
+
+
+def test_a_task_that_was_given_nothing_can_cite_nothing() -> None:
+    """A file of that name is not meant: `claim` is a word of ours."""
+    assert unfounded({"x": leaf("y", "c1", "claim")}, read=read) == ["x: there is no claim c1; you were given none"]

@@ -17,7 +17,7 @@ from strop.testing.world import PRICE, PROMPTS, random_plan
 from strop.types.events import AttemptEnded, Compacted, PlanApproved, PlanProposed, RunOpened, RunReopened, ToolCall
 from strop.types.fingerprint import digest_bytes
 from strop.types.label import Label
-from strop.types.money import Usage
+from strop.types.money import Certainty, Usage
 from strop.types.schema import Field, Integer, Object, Text
 from strop.types.work import Budget, Task, TaskId, TaskKind
 
@@ -71,6 +71,20 @@ def test_size_is_what_the_provider_counted_and_an_estimate_since() -> None:
     assert context.estimate == 325
     context.add(Message("user", "y" * 200))
     assert context.estimate == 325 + -(-bound_of([Message("user", "y" * 200)]) // 2)
+
+
+def test_what_the_provider_billed_bounds_the_next_request_better_than_its_bytes() -> None:
+    """Tokens billed for the last request, and a token a byte of what came since; an estimate is no bound."""
+    context = Context(FRAME, "m", 10_000)
+    context.add(*turns(1))
+    newer = Message("user", "y" * 200)
+    context.counted(Usage(input=300, cached=20, cache_write=5, certainty=Certainty.ESTIMATED))
+    assert context.bound == input_bound(context.request)
+    context.counted(Usage(input=300, cached=20, cache_write=5))
+    context.add(newer)
+    assert context.bound == 325 + bound_of([newer]) < input_bound(context.request)
+    context.hide()
+    assert context.bound == input_bound(context.request)
 
 
 def test_hiding_leaves_the_newest_round_and_all_words() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strop.drafting.answers import reading_schema
 from strop.errors import ConfigRefused
 from strop.seams import Assignment, Message
+from strop.swarm.given import results
 from strop.swarm.prompting import narrowed, reading_head, render, working
 from strop.types.schema import Json, validate
 from strop.types.work import Column, ColumnType, Exemplar, Guidance, Task, TaskId, TaskKind, UnitKey
@@ -74,7 +75,8 @@ def test_a_specialist_is_told_its_task_and_what_went_before() -> None:
     task = Task(TaskId("t"), TaskKind.WORK, "ringer", "Ring.", reading_schema(COLUMNS), "specialist")
     assignment = Assignment(task, 2, inputs=(("before", '{"said":"{{goal}}"}'),), notes=("it rang twice",))
 
-    (system, ask), head = working(PROMPTS, assignment=assignment, files=("inputs/a.txt",), title="Bells")
+    inputs = results(assignment, room=1_000)
+    (system, ask), head = working(PROMPTS, assignment=assignment, inputs=inputs, files=("inputs/a.txt",), title="Bells")
 
     assert head == 1
     assert "a team that works on: Bells" in system.text

@@ -8,7 +8,16 @@ import pytest
 
 from strop.swarm.schedule import Block, Command, Finish, Phase, Schedule, Start, Wake
 from strop.testing.world import ANSWER, random_plan
-from strop.types.events import Answered, Asked, AttemptEnded, AttemptStarted, PlanExtended, PlanProposed, RunReopened
+from strop.types.events import (
+    Answered,
+    Asked,
+    AttemptEnded,
+    AttemptStarted,
+    BudgetRaised,
+    PlanExtended,
+    PlanProposed,
+    RunReopened,
+)
 from strop.types.trial import Result
 from strop.types.work import Budget, Task, TaskId, TaskKind
 
@@ -47,6 +56,18 @@ def said(commands: tuple[Command, ...]) -> list[str]:
             case Finish():
                 words.append("finish")
     return words
+
+
+def test_caps_on_agents_are_raised_while_the_run_goes_on() -> None:
+    """More at once, and more in all, from the next decision on; a fact that names no such cap leaves them."""
+    schedule = planned(task("a"), task("b"), task("c"), agents=1, total=2)
+    start(schedule, "a")
+    assert schedule.decide(0) == ()
+    schedule.apply(BudgetRaised(1, 1, 1, 1.0, agents=3))
+    assert said(schedule.decide(0))[:1] == ["start b 1"]
+    assert "all agents of the budget were used: 2" in said(schedule.decide(0))[1]
+    schedule.apply(BudgetRaised(1, 1, 1, 1.0, agents_total=3))
+    assert said(schedule.decide(0)) == ["start b 1", "start c 1"]
 
 
 def test_a_task_starts_the_moment_its_needs_have_settled() -> None:
@@ -90,7 +111,7 @@ def test_rest_and_caps() -> None:
     end(schedule, "b")
     end(schedule, "c")
     assert said(schedule.decide(1)) == ["wake 5"]
-    assert said(schedule.decide(5)) == ["block a: all 3 agents of the budget were used"]
+    assert said(schedule.decide(5)) == ["block a: all agents of the budget were used: 3"]
 
 
 def test_a_paused_agent_holds_no_place_and_goes_on_as_the_same_attempt() -> None:

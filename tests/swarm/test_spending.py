@@ -142,10 +142,10 @@ def test_every_role_leaves_its_samples() -> None:
 
 
 def test_a_run_leaves_how_much_gate_repair_and_overhead_it_had() -> None:
-    """Three calls where six were expected, one repair for three units, 40 s where the schedule makes 22."""
+    """Three calls where seven were expected, one repair for three units, 40 s where the schedule makes 22."""
     run = left()
 
-    assert run.gate == pytest.approx(3 / 6)
+    assert run.gate == pytest.approx(3 / 7)
     assert run.repairs == pytest.approx(1 / 3)
     assert run.stretch == pytest.approx(40 / (5 + 10 + 3 + 4))
 

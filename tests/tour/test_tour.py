@@ -34,6 +34,7 @@ DELIVERED = """deliver:
     columns: {station: {type: text, quote: true}, bells: {type: integer, quote: true, recompute: rows}}
   - {file: report.pdf, pages: ">= 2", sections: [Summary, Findings, Sources]}
   - {file: "charts/*.png", count: 2}
+  - {file: deck.pptx, slides: ">= 6", charts: ">= 2", sections: [Summary, Findings, Sources]}
   - file: stations.csv
 """
 
@@ -103,7 +104,7 @@ async def test_a_run_delivers_files_with_the_source_of_each_value(swarm: Swarm) 
 
     assert ended.turn.outcome is Outcome.PASSED
     files = delivered(ended)
-    assert {"stations.csv", "stations.xlsx", "report.pdf", "claims.csv"} < set(files)
+    assert {"stations.csv", "stations.xlsx", "report.pdf", "deck.pptx", "claims.csv"} < set(files)
     assert sum(name.startswith("charts/") for name in files) == 2
     assert files["report.pdf"].startswith(b"%PDF")
     assert table(ended)["Cedar"]["bells"] == "55"

@@ -3,7 +3,9 @@
 `parts.py` is the only place that chooses implementations.
 """
 
-from strop.app.again import draft_of, verify_again
+from strop.app.again import draft_of, verdicts_compared, verify_again
+from strop.app.foreign import Examined, examine_files
+from strop.app.lookup import Found, lookup
 from strop.app.orders import Options, Order, Screen, again_order, make_plan, replay_order
 from strop.app.parts import build_model, renderers, weights_of
 from strop.app.project import (
@@ -16,23 +18,31 @@ from strop.app.project import (
     spec_of,
     state_of,
 )
+from strop.app.rehearing import Offer, Rehearing, reheard
 from strop.app.running import loop_name, run
 from strop.app.turn import Ended, execute
 
 __all__ = [
     "Ended",
+    "Examined",
+    "Found",
+    "Offer",
     "Options",
     "Order",
     "Project",
+    "Rehearing",
     "Screen",
     "again_order",
     "all_skills",
     "build_model",
     "draft_of",
+    "examine_files",
     "execute",
+    "lookup",
     "loop_name",
     "make_plan",
     "open_project",
+    "reheard",
     "renderers",
     "replay_order",
     "resumable",
@@ -41,6 +51,7 @@ __all__ = [
     "skill_named",
     "spec_of",
     "state_of",
+    "verdicts_compared",
     "verify_again",
     "weights_of",
 ]

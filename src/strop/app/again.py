@@ -3,72 +3,107 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import orjson
 
 from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, tables_of
 from strop.app.project import Project, new_run_id, state_of
+from strop.app.rehearing import Approve, Rehearing, reheard
 from strop.app.turn import Cached, proofs_of, thinker
-from strop.errors import BadStream
 from strop.loop.deliver import held_to_contract
 from strop.loop.specify import DRAFT, draft, drafted
-from strop.loop.verify import sealed, verify
+from strop.loop.verify import Proofs, bench_of, sealed, verify, with_hearing
+from strop.renderers.story import Comparison
+from strop.stores.blobs import write_whole
 from strop.stores.sqlite import SqliteJournal
 from strop.swarm.agent import AgentLoop
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.supervise import Supervisor
-from strop.types.events import CallAnswered, RunClosed, RunOpened
+from strop.types.content import Standing
+from strop.types.events import RunClosed, RunOpened
 from strop.types.fingerprint import digest_bytes
 from strop.types.money import nanos
-from strop.types.schema import Json, validate
-from strop.types.trial import Deliverable, Delivery, Finding, Outcome, Severity, Verdict
+from strop.types.trial import Deliverable, Delivery, Finding, Outcome, Run, Severity, Verdict
 from strop.types.work import Budget, Task, TaskId, TaskKind
 from strop.version import __version__
 
+EQUAL = "No value moved."
 
-async def verify_again(project: Project, folder: Path) -> Verdict:
+
+async def verify_again(
+    project: Project, folder: Path, *, verifier: str = "", approve: Approve | None = None
+) -> Verdict:
     """The gate on a run as its journal tells it, and on its files as they are now.
 
-    No model is asked: what the refuting model said in the run stands on record.
+    What the refuting model said in the run stands on record. Where a `verifier` is named, and `approve`
+    takes its price, it is asked once more; its verdict goes beside the old one, as `verdict-2.json` and so on.
 
     Raises:
-        JournalFault, BadInput.
+        JournalFault, BadInput, ConfigRefused, MissingPart.
     """
     state = state_of(folder)
     run = state.run()
     _, material = inside_of(project, run.plan.spec)
     proofs = proofs_of(project, run, Cached(material.read_text), project.rules(), verifier=_refuter(state))
-    verdict = await verify(run, proofs=proofs, refute=partial(_on_record, state) if proofs.refuter else None)
-    findings = held_to_contract(
-        run.plan.spec, folder / "files", verdict=verdict, tables=tables_of(project, run.plan.spec)
-    )
+    number = _next_number(folder)
+    verdict = None
+    if verifier and approve is not None:
+        gate = folder / f"gate-{number}"
+        verdict = await _asked_anew(project, run, replace(proofs, refuter=""), gate, verifier, approve)
+    if verdict is None:
+        verdict = await verify(run, proofs=replace(proofs, before=state.verdict))
+        number = 0
+    tables = tables_of(project, run.plan.spec)
+    findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict, tables=tables)
     changed = tuple(_unlike(folder / "files", file) for file in state.files.values())
-    return sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
+    verdict = sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
+    if number:
+        write_whole(folder / f"verdict-{number}.json", orjson.dumps(verdict, option=orjson.OPT_INDENT_2))
+    return verdict
+
+
+def _next_number(folder: Path) -> int:
+    """Of the verdict that would stand beside those that are there; the run's own is the first."""
+    return 2 + sum(1 for _ in folder.glob("verdict-*.json"))
+
+
+async def _asked_anew(
+    project: Project, run: Run, proofs: Proofs, folder: Path, verifier: str, approve: Approve
+) -> Verdict | None:
+    """The verdict with the refuting model asked once more; None where nobody approved."""
+    judged = await verify(run, proofs=proofs)
+    asking = Rehearing(project, verifier, bench_of(run, proofs), run.plan.title, folder, f"{run.id}-{folder.name}")
+    answer = await reheard(judged.values, asking, approve=approve)
+    if answer is None:
+        return None
+    found, model = answer
+    return with_hearing(judged, found, refuter=model)
+
+
+def verdicts_compared(before: Verdict, after: Verdict) -> Comparison:
+    """Two verdicts on one run."""
+    rows = [("refuting model", before.refuter or "none", after.refuter or "none")]
+    rows += [
+        (str(standing), f"{len(before.standing(standing)):,}", f"{len(after.standing(standing)):,}")
+        for standing in (Standing.ACCEPTED, Standing.CORRECTED, Standing.UNVERIFIED, Standing.REFUTED)
+    ]
+    rows += [("findings", f"{len(before.findings):,}", f"{len(after.findings):,}")]
+    rows += [("its word is", _worth(before), _worth(after))]
+    old = {(value.row, value.field): value.standing for value in before.values}
+    moved = [value for value in after.values if old.get((value.row, value.field)) is not value.standing]
+    note = "; ".join(f"{value.row} {value.field}: now {value.standing}" for value in moved[:8])
+    more = f" and {len(moved) - 8} more" if len(moved) > 8 else ""
+    return Comparison("The verdict then and now", ("", "then", "now"), tuple(rows), f"{note}{more}" or EQUAL)
+
+
+def _worth(verdict: Verdict) -> str:
+    return str(verdict.calibration.state) if verdict.calibration is not None else "-"
 
 
 def _refuter(state: RunFold) -> str:
     return state.verdict.refuter if state.verdict else ""
-
-
-async def _on_record(state: RunFold, task: Task) -> Json:
-    """What a model answered to this task in the run.
-
-    Raises:
-        BadStream: nothing on record fits.
-    """
-    for step in range(task.steps, 0, -1):
-        for body in state.steps_of(task.id, 1, step):
-            if isinstance(body, CallAnswered):
-                try:
-                    answer = cast("Json", orjson.loads(body.text))
-                except orjson.JSONDecodeError:
-                    continue
-                if not validate(task.schema, answer):
-                    return answer
-    raise BadStream("no answer to this is on record")
 
 
 def _unlike(folder: Path, file: Deliverable) -> Finding | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from strop.app.orders import Options, cast_of
 from strop.app.parts import SystemChance, SystemClock, inside_of, tools
 from strop.app.project import open_project
+from strop.checking.conflicts import keys_of
 from strop.crews.host import Home, Staff
 from strop.crews.local import LocalCrew
 from strop.errors import BadInput, CrewDown, MissingPart, StropError
@@ -65,6 +67,9 @@ async def staff(home: Home, *, brief: Brief) -> AsyncGenerator[AgentLoop, None]:
             policy=Policy(project.config.settings.context),
             keep=home.keep,
             reserve=(cast.reserve, brief.reserve) if cast.reserve is not None else None,
+            wall=time.time,
+            conflict=brief.spec.conflict,
+            keys=keys_of(brief.spec.outputs),
         )
 
 

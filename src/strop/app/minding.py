@@ -7,7 +7,7 @@ read or written the run goes on, the person is told once, and what was to be put
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from strop.app.orders import raised
 from strop.errors import JournalFault, StropError
 from strop.seams import Clock
-from strop.stores.inbox import BudgetOrder, Inbox, StopOrder
+from strop.stores.inbox import BudgetOrder, Inbox, InboxOrder, StopOrder
 from strop.types.events import Answered, Asked, BudgetRaised, Event
 from strop.types.work import Budget
 
@@ -23,14 +23,20 @@ T = TypeVar("T")
 
 EVERY = 0.5
 """Seconds between two looks."""
-SETTABLE = ("usd", "steps", "critical_steps", "tokens", "minutes")
-"""Caps of a run that can be raised while it goes on."""
+SETTABLE = (
+    "usd", "steps", "critical_steps", "tokens", "input_tokens", "output_tokens", "minutes", "agents", "agents_total",
+)  # fmt: skip
+"""Caps of a run that can be raised while it goes on, by the keys of the spec's budget."""
+CAPS = {"usd": "nanos"}
+"""Keys whose field in the budget has another name."""
+CLASSES = ("input_tokens", "output_tokens")
+"""Caps that a run may do without: 0."""
 
 
 class Heard(Protocol):
     """What the supervisor lets its inbox do: each ends up on record, or raises its journal's JournalFault."""
 
-    def ask_to_stop(self, reason: str, said: str) -> None: ...
+    async def stop(self, reason: str, said: str) -> None: ...
 
     async def answered(self, answer: Answered, /) -> None: ...
 
@@ -49,6 +55,8 @@ class Minder:
     """Hears once of each spell in which the inbox cannot be used."""
     waiting: list[Asked] = field(default_factory=list[Asked])
     """Questions on record that are not in the inbox yet. A run that is taken up begins with its open ones."""
+    _heard: set[int | str] = field(default_factory=set[int | str])
+    """What is on record, in case the inbox could not be told so."""
     _troubled: bool = False
 
     def watch(self, event: Event) -> None:
@@ -64,10 +72,13 @@ class Minder:
         """
         faults: list[JournalFault] = []
         self._reach(self._all_in, faults)
-        for order in self._reach(self.inbox.take_orders, faults):
-            await self._obey(order, desk)
-        for answer in self._reach(self.inbox.take_answers, faults):
-            await desk.answered(answer)
+        said = (*self._reach(self.inbox.orders, faults), *self._reach(self.inbox.answers, faults))
+        for each in said:
+            if _key(each) not in self._heard:
+                await self._obey(each, desk)
+                self._heard.add(_key(each))
+        if said:
+            self._reach(lambda run: self._used(said), faults)
         if faults and not self._troubled:
             self.warn(f"the inbox cannot be used now; the run goes on, and it is tried again: {faults[0]}")
         self._troubled = bool(faults)
@@ -105,18 +116,27 @@ class Minder:
         self.put_in()
         return ()
 
-    async def _obey(self, order: StopOrder | BudgetOrder, desk: Heard) -> None:
-        match order:
+    def _used(self, said: Sequence[Answered | InboxOrder]) -> tuple[()]:
+        self.inbox.used(*said)
+        return ()
+
+    async def _obey(self, said: Answered | InboxOrder, desk: Heard) -> None:
+        """Have it put on record."""
+        match said:
+            case Answered():
+                await desk.answered(said)
             case StopOrder(by, reason):
-                desk.ask_to_stop("interrupted", f"stopped by {by}" + (f": {reason}" if reason else ""))
+                await desk.stop("interrupted", f"stopped by {by}" + (f": {reason}" if reason else ""))
             case BudgetOrder(by, changes):
                 try:
                     asked = raised(self.caps, dict(changes))
                 except StropError as caught:  # written by another program, or another version
                     self.warn(f"a budget edit by {by} is left out: {caught}")
                     return
-                self.caps = _highest(self.caps, asked)
-                await desk.raise_caps(_raised_to(self.caps))
+                highest = _highest(self.caps, asked)
+                if highest != self.caps:  # else it is on record, or a race brought a lower one
+                    self.caps = highest
+                    await desk.raise_caps(BudgetRaised.to(highest))
 
 
 async def mind(minder: Minder, desk: Heard, clock: Clock, *, every: float = EVERY) -> None:
@@ -144,23 +164,16 @@ async def minded(minder: Minder, desk: Heard, clock: Clock, *, every: float = EV
         raise caught.exceptions[0] from None
 
 
-def _raised_to(caps: Budget) -> BudgetRaised:
-    return BudgetRaised(
-        nanos=caps.nanos,
-        steps=caps.steps,
-        critical_steps=caps.critical_steps,
-        tokens=caps.tokens,
-        minutes=caps.minutes,
-    )
+def _key(said: Answered | InboxOrder) -> int | str:
+    return said.question if isinstance(said, Answered) else said.id
 
 
 def _highest(caps: Budget, asked: Budget) -> Budget:
     """Each cap that can be set, as the higher of the two: an edit never takes away what was approved."""
-    return replace(
-        caps,
-        nanos=max(caps.nanos, asked.nanos),
-        steps=max(caps.steps, asked.steps),
-        critical_steps=max(caps.critical_steps, asked.critical_steps),
-        tokens=max(caps.tokens, asked.tokens),
-        minutes=max(caps.minutes, asked.minutes),
-    )
+    names = [CAPS.get(key, key) for key in SETTABLE]
+    return replace(caps, **{name: higher(name, getattr(caps, name), getattr(asked, name)) for name in names})
+
+
+def higher(name: str, now: float, asked: float) -> float:
+    """The cap that lets more through; of tokens by class 0 lets all through."""
+    return now if name in CLASSES and now == 0 else max(now, asked)

@@ -19,6 +19,7 @@ from strop.swarm.fold import RunFold
 from strop.swarm.spending import Spending, past_run
 from strop.swarm.supervise import Supervisor
 from strop.tools.inside import Inside
+from strop.types.count import counted
 from strop.types.events import Event
 from strop.types.memory import CheckKind
 from strop.types.trial import Outcome
@@ -41,6 +42,12 @@ class Options:
     """Where a new run's journal is kept: `sqlite`, or a `postgresql://` address."""
     crew: str = ""
     """Where agents run: `local`, or `ray`."""
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """(role, model) of those that the command line named."""
+        roles = (("worker", self.worker), ("planner", self.planner), ("verifier", self.verifier))
+        return tuple((role, model) for role, model in roles if model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +160,20 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: str) -> 
 def pace_of(project: Project, card: ModelCard) -> Pace:
     """How fast the worker is, where no run had the like of a task: as measured in its newest, else a default."""
     row = project.db.pace(card.name)
-    at_once = 1 if card.local else 300
-    if row is not None:
-        return Pace(row.p50, row.p90, row.output, measured=f"{row.calls} calls of run {row.run}", at_once=at_once)
-    return Pace(4.0, 8.0, 90, at_once=1) if card.local else Pace(6.0, 15.0, 300, at_once=at_once)
+    pace = Pace(4.0, 8.0, 90, at_once=1) if card.local else Pace(6.0, 15.0, 300, at_once=300)
+    pace = replace(pace, heads=_heads_of(project, card))
+    if row is None:
+        return pace
+    measured = f"{counted(row.calls, 'call')} of run {row.run}"
+    return replace(pace, p50=row.p50, p90=row.p90, output=row.output, measured=measured)
+
+
+def _heads_of(project: Project, card: ModelCard) -> int | None:
+    """`Pace.heads`: the model in this process keeps any head, a provider those that one call warms."""
+    limits = project.config.settings.limits
+    if card.local:
+        return 0
+    return limits.warm_least if limits.warm_first and project.config.entry(card.name)[1].prefix_cache else None
 
 
 def note_past(project: Project, state: RunFold, *, spending: Spending, terrain: Terrain) -> None:
@@ -190,8 +207,9 @@ def capped(order: Order, options: Options, cast: Cast) -> Order:
     budget = raised(order.spec.budget, options.budget)
     if cast.worker.card.local:
         budget = replace(budget, agents=1)
-    if order.solo:  # one agent's every step is critical
-        budget = replace(budget, critical_steps=max(budget.critical_steps, budget.steps))
+    if order.solo:  # one agent's every step is critical, and it does each reader's work
+        critical, total = max(budget.critical_steps, budget.steps), max(budget.agents_total, order.spec.readers)
+        budget = replace(budget, agents=1, agents_total=total, critical_steps=critical)
     return replace(order, spec=replace(order.spec, budget=budget))
 
 
@@ -210,16 +228,18 @@ def raised(budget: Budget, changes: Mapping[str, str]) -> Budget:
     return replace(budget, **taken)
 
 
-def as_planned(options: Options, plan: Plan | None) -> Options:
-    """The options of a run that goes on: who was approved works on, where nobody else is named."""
-    if plan is None:
-        return options
-    models = {binding.role: binding.model for binding in plan.bindings}
+def as_begun(options: Options, state: RunFold) -> Options:
+    """The options of a run that goes on: who was approved, or named at first, works on, where nobody else is named."""
+    if state.plan is not None:
+        models = {binding.role: binding.model for binding in state.plan.bindings}
+        nobody = "none"
+    else:
+        models, nobody = dict(state.opened.named) if state.opened is not None else {}, ""
     return replace(
         options,
         worker=options.worker or models.get("worker", ""),
-        planner=options.planner or models.get("planner", "none"),
-        verifier=options.verifier or models.get("verifier", "none"),
+        planner=options.planner or models.get("planner", nobody),
+        verifier=options.verifier or models.get("verifier", nobody),
     )
 
 

@@ -181,15 +181,17 @@ def renderers() -> dict[Kind, Renderer]:
     """Every format; the heavy libraries load when the first file is written."""
     from strop.renderers.chart_file import PngFile, SvgFile
     from strop.renderers.csv_file import CsvFile
+    from strop.renderers.docx_file import DocxFile
     from strop.renderers.json_file import JsonFile
     from strop.renderers.jsonl_file import JsonlFile
     from strop.renderers.markdown_file import MarkdownFile
     from strop.renderers.parquet_file import ParquetFile
     from strop.renderers.pdf_file import PdfFile
+    from strop.renderers.pptx_file import PptxFile
     from strop.renderers.xlsx_file import XlsxFile
 
     tables = (CsvFile(), JsonlFile(), ParquetFile(), XlsxFile(), JsonFile())
-    made: tuple[Renderer, ...] = (*tables, PdfFile(), PngFile(), SvgFile(), MarkdownFile())
+    made: tuple[Renderer, ...] = (*tables, PdfFile(), DocxFile(), PptxFile(), PngFile(), SvgFile(), MarkdownFile())
     return {each.kind: each for each in made}
 
 

@@ -35,6 +35,7 @@ PROMPTS = (
     "aggregate",
     "decompose",
     "refute",
+    "bundle",
     "draft",
     "distill",
     "form",

@@ -22,7 +22,7 @@ from strop.app.orders import (
     Options,
     Order,
     Screen,
-    as_planned,
+    as_begun,
     capped,
     cast_of,
     manned,
@@ -33,6 +33,8 @@ from strop.app.orders import (
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
+from strop.checking.calibration import heard
+from strop.checking.conflicts import Dated, dated, keys_of
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
 from strop.learning.rules import add_rules
@@ -40,7 +42,7 @@ from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain, Think
 from strop.loop.verify import Proofs
 from strop.renderers.story import Comparison
-from strop.reporting import attempts_compared, write_reports
+from strop.reporting import attempts_compared, moment, write_reports
 from strop.seams import Assignment, Chance, Clock, Crew, Journal, Model, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
@@ -50,6 +52,7 @@ from strop.swarm.agent import AgentLoop
 from strop.swarm.context import Policy
 from strop.swarm.endpoints.pool import Pool
 from strop.swarm.fold import RunFold, fold
+from strop.swarm.guards.hedge import Hedging
 from strop.swarm.guards.outlier import Siblings
 from strop.swarm.spending import Spending
 from strop.swarm.supervise import Supervisor
@@ -67,7 +70,7 @@ from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Constraint, ItemState
 from strop.types.money import Price
 from strop.types.schema import Json
-from strop.types.trial import Claim, Outcome, Run
+from strop.types.trial import Claim, Outcome, Run, Verdict
 from strop.types.work import Budget, Plan, Task
 from strop.version import __version__
 
@@ -115,7 +118,7 @@ async def execute(
         if before.opened is None:  # it died before its first commit, or its log was cut
             raise BadInput(f"run {resume} has nothing on record, so there is nothing to go on with; "
                            "start anew: strop run SPEC")  # fmt: skip
-        options = as_planned(options, before.plan)
+        options = as_begun(options, before)
     async with AsyncExitStack() as opened:
         chosen = await opened.enter_async_context(cast_of(project, manned(order, options)))
         run_id = resume or new_run_id(time.time())
@@ -201,6 +204,7 @@ class _Floor:
         after = await _keep(project, turn, desk, head)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
+        note_heard(project, self.folder.name, turn.verdict)
         note_past(project, state, spending=self.spending, terrain=terrain)
         compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
         ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, self._more(compared))
@@ -234,6 +238,7 @@ class _Floor:
         assert self.state.opened is not None, "only an opened run is taken up"
         order = self.order if self.state.plan is not None else _ordered_again(self.project, self.state)
         spec = self.state.plan.spec if self.state.plan is not None else order.spec
+        spec = replace(spec, budget=self.state.budget)
         return replace(order, spec=spec, path=self.state.opened.path)
 
     def _changed(self) -> str:
@@ -254,7 +259,8 @@ class _Floor:
         budget = self.order.spec.budget
         if self.resumed:
             return (RunReopened(self.state.seconds), *_raises(budget, self.options))
-        opened = RunOpened(self.folder.name, order_mark(self.order.spec), __version__, budget, self.order.path)
+        mark, named = order_mark(self.order.spec), self.options.named
+        opened = RunOpened(self.folder.name, mark, __version__, budget, self.order.path, named)
         return opened, ManifestPinned(head)
 
     def _worker(self, terrain: Terrain, reader: Callable[[str], str]) -> AgentLoop:
@@ -275,6 +281,9 @@ class _Floor:
             policy=Policy(self.project.config.settings.context),
             keep=self.project.blobs.put,
             reserve=(reserve, pinned(self.state, "reserve", reserve)) if reserve is not None else None,
+            wall=time.time,
+            conflict=self.order.spec.conflict,
+            keys=keys_of(self.order.spec.outputs),
         )
 
     def _crew(self, worker: AgentLoop) -> Crew:
@@ -296,8 +305,7 @@ class _Floor:
             warn=self.screen.warn,
             waiting=list(self.state.questions.values()),
         )
-        if not self.state.questions:
-            minder.inbox.withdraw(self.folder.name)  # stops that an owner before this one did not live to hear
+        minder.inbox.begin(self.folder.name)
         return minder
 
     def _desk(self, worker: Worker, minder: Minder) -> Supervisor:
@@ -308,7 +316,7 @@ class _Floor:
             minder.watch(event)
             self.screen.watch(event)
 
-        factor = self.project.config.settings.outlier
+        settings = self.project.config.settings
         return Supervisor(
             self.journal,
             self.state,
@@ -316,7 +324,8 @@ class _Floor:
             self.clock,
             self.chance,
             watch=watch,
-            siblings=Siblings(factor),
+            siblings=Siblings(settings.outlier),
+            hedging=Hedging(settings.limits.hedge),
             reserve=self.cast.reserve is not None,
         )
 
@@ -415,8 +424,7 @@ def pinned(state: RunFold, role: str, model: Model) -> Price:
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
     if not options.budget:
         return ()
-    caps = (budget.nanos, budget.steps, budget.tokens, budget.minutes)
-    return (BudgetRaised(*caps, budget.critical_steps, budget.input_tokens, budget.output_tokens),)
+    return (BudgetRaised.to(budget),)
 
 
 def _publish(staged: Path, target: Path) -> None:
@@ -456,7 +464,28 @@ def proofs_of(
         for claim in run.claims
         if claim.locator and (again := _again(project, claim, asks.get(claim.field))) is not None
     )
-    return Proofs(sources, recounted, rules, refuter=verifier)
+    past = project.db.heard(verifier, prompt_mark(project), but=run.id) if verifier else ()
+    floor = project.config.settings.gate.floor
+    dates = dates_of(run, sources)
+    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates, past=past, floor=floor)
+
+
+def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
+    """When each source is from, for contradictions that the newest settles."""
+    reads = {read.path: read for read in run.sources}
+    found = {path: dated(path, text, read=reads.get(path), moment=moment) for path, text in sources.items()}
+    return {path: each for path, each in found.items() if each is not None}
+
+
+def prompt_mark(project: Project) -> str:
+    """Hash of what the refuting model is told: what it found under other words is another model's record."""
+    return digest_bytes(project.prompts()["refute"].encode())
+
+
+def note_heard(project: Project, run: str, verdict: Verdict) -> None:
+    """Keep what a gate found of planted flaws for the gates to come."""
+    if verdict.calibration is not None:
+        project.db.note_heard(heard(verdict.calibration, run=run, model=verdict.refuter, prompt=prompt_mark(project)))
 
 
 def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:

@@ -9,14 +9,13 @@ note on a formula that is not known here.
 from __future__ import annotations
 
 import io
-import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
 from pathlib import Path
 from zipfile import ZipFile
 
+from strop.checking.forms import has_form
 from strop.checking.formulas import recalculated
 from strop.checking.lines import said
 from strop.checking.opened import Opened, Sheet, open_file
@@ -32,7 +31,10 @@ SHOWN = 20
 """Findings of one kind and file that are told one by one."""
 
 _ANYWHERE = re.compile(r"lorem ipsum|\{\{[^{}\n]{0,200}\}\}", re.IGNORECASE)
+_NUMBERED = re.compile(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)")
 _WORD = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b")
+_PROMPT = re.compile(r"\bClick to (?:add|edit)\b[^\n]{0,60}", re.IGNORECASE)
+"""What an empty place of a deck says while it is edited."""
 _ANY = Count(least=1)
 
 
@@ -90,7 +92,10 @@ def _file(
         yield from _table(output, opened, name, rows, empty)
     if output.kind is Kind.XLSX:
         yield from workbook_contract(output, path, name=name)
+    elif output.charts is not None and opened.charts is not None and not output.charts.holds(opened.charts):
+        yield _broken(name, "charts", str(output.charts), str(opened.charts), f"{name}: {output.charts} charts")
     yield from _pages(output, opened, name)
+    yield from _deck(output, opened, name)
     yield from _sections(output, opened, name)
     yield from _several(_placeholders(opened, output.kind, name), name)
 
@@ -185,7 +190,7 @@ def _cells(
                 if (number, column.name) in empty:
                     continue
                 observed = "nothing"
-            elif _FORMS[column.type](cell):
+            elif has_form(column.type, cell):
                 continue
             else:
                 observed = cell
@@ -212,7 +217,7 @@ def _derived(sheet: Sheet, columns: tuple[Column, ...], name: str) -> Iterator[F
         for column in formulas:
             at = names.index(column.name)
             cell = row[places[at]]
-            if cell.strip() and not _FORMS[column.type](cell):
+            if cell.strip() and not has_form(column.type, cell):
                 yield _broken(
                     name, f"row {number}, {column.name}", f"{column.type.value} value", cell, column.formula or ""
                 )
@@ -255,38 +260,6 @@ def _formulas(body: bytes, name: str) -> Iterator[Finding]:
             yield _broken(name, f"{each.sheet}!{each.cell}", expected, observed, f"the cell shows ={each.formula}")
 
 
-def _finite(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell)) and "_" not in cell
-    except ValueError:
-        return False
-
-
-def _date(cell: str) -> bool:
-    for form in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            form(cell)
-        except ValueError:
-            continue
-        return True
-    return False
-
-
-def _filled(cell: str) -> bool:
-    return bool(cell.strip())
-
-
-_FORMS: Mapping[ColumnType, Callable[[str], bool]] = {
-    ColumnType.TEXT: _filled,
-    ColumnType.QUOTE: _filled,
-    ColumnType.INTEGER: lambda cell: re.fullmatch(r"-?[0-9]+", cell) is not None,
-    ColumnType.NUMBER: _finite,
-    ColumnType.DECIMAL: lambda cell: re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None,
-    ColumnType.DATE: _date,
-    ColumnType.BOOLEAN: lambda cell: cell.lower() in ("true", "false"),
-}
-
-
 # ---------------------------------------------------------------- documents
 
 
@@ -297,14 +270,39 @@ def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
         yield _broken(name, "pages", str(output.pages), str(opened.pages), f"{name}: {output.pages} pages")
 
 
+def _deck(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
+    """Slides: how many, and neither one nor a chart on it without content."""
+    for number, chart in enumerate(opened.plotted, start=1):
+        if not any(value for _, points in chart.series for _, value in points):
+            yield _broken(name, f"chart {number}", "values", "none", f"{name}: every chart shows values")
+    if opened.slides is None:
+        return
+    if output.slides is not None and not output.slides.holds(len(opened.slides)):
+        count = str(len(opened.slides))
+        yield _broken(name, "slides", str(output.slides), count, f"{name}: {output.slides} slides")
+    for number, slide in enumerate(opened.slides, start=1):
+        if not slide.title:
+            yield _broken(name, f"slide {number}", "a title", "none", f"{name}: every slide has a title")
+        if slide.empty:
+            yield _broken(name, f"slide {number}", "content", "a title alone", f"{name}: no slide is empty")
+        for place in slide.unfilled:
+            yield _broken(
+                name, f"slide {number}", "text", f"an empty {place} placeholder", f"{name}: no slide asks for text"
+            )
+
+
 def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
-    """A section is there when a heading of its own says it, with or without a number before it."""
-    headings = {normal(re.sub(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)", "", heading)) for heading in opened.headings}
-    headings |= {normal(heading) for heading in opened.headings}
     for section in output.sections:
-        if normal(section) not in headings:
+        if not has_heading(opened, section):
             observed = "no such heading" if section in opened.text else "nowhere in the text"
             yield _broken(name, f"section {section}", "a heading", observed, f"{name} has the section {section}")
+
+
+def has_heading(opened: Opened, section: str) -> bool:
+    """A section is there when a heading of its own says it, with or without a number before it."""
+    wanted, last = normal(section), section.split()[-1].casefold() if section.split() else ""
+    near = (heading for heading in opened.headings if last in heading.casefold() or not heading.isascii())
+    return any(wanted in (normal(heading), normal(_NUMBERED.sub("", heading))) for heading in near)
 
 
 def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
@@ -318,39 +316,56 @@ def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
                     if found:
                         yield _broken(name, f"row {number}, {column}", "a value", found.group(), rule)
         return
-    for pattern in (_WORD, _ANYWHERE):
+    for pattern in (_WORD, _ANYWHERE, *((_PROMPT,) if kind is Kind.PPTX else ())):
         for found in pattern.finditer(opened.text):
-            line = opened.text.count("\n", 0, found.start()) + 1
-            yield _broken(name, f"line {line}", "text", found.group(), rule)
+            yield _broken(name, _line(opened.text, found.start()), "text", found.group(), rule)
+
+
+def _line(text: str, at: int) -> str:
+    """Where a character stands: line of a text, page and line of pages (a form feed is between two)."""
+    page = text.rfind("\f", 0, at) + 1
+    line = f"line {text.count(chr(10), page, at) + 1}"
+    return f"page {text.count(chr(12), 0, at) + 1}, {line}" if "\f" in text else line
 
 
 # ---------------------------------------------------------------- two files
 
 
 def _differences(first: Path, second: Path, kinds: tuple[Kind, Kind]) -> Iterator[Finding]:
-    sheets: list[Sheet] = []
+    found: list[Opened] = []
     for path, kind in zip((first, second), kinds, strict=True):
         opened = open_file(path, kind=kind)
-        names = sheets[0].names if sheets else ()
-        wanted = tuple(name for name in names if name != MARKER)
-        sheet = opened if isinstance(opened, str) else _sheet_with(opened.sheets, wanted)
-        if not isinstance(sheet, Sheet):
-            yield _broken(path.name, "file", "a table", sheet or "none", f"{path.name} holds a table")
+        if isinstance(opened, str):
+            yield _broken(path.name, "file", "a table", opened, f"{path.name} holds a table")
             return
-        sheets.append(sheet)
-    one, other = sheets
-    rule = f"{second.name} says what {first.name} says"
+        found.append(opened)
+    yield from differences(found[0], found[1], names=(first.name, second.name))
+
+
+def differences(first: Opened, second: Opened, *, names: tuple[str, str]) -> Iterator[Finding]:
+    """Where the second of two opened files tells another table than the first, in columns of the same name."""
+    one = _sheet_with(first.sheets, ())
+    wanted = tuple(name for name in one.names if name != MARKER) if one else ()
+    other = _sheet_with(second.sheets, wanted)
+    for name, sheet in zip(names, (one, other), strict=True):
+        if sheet is None:
+            yield _broken(name, "file", "a table", "none", f"{name} holds a table")
+    if one is not None and other is not None:
+        yield from _unequal(one, other, names[1], f"{names[1]} says what {names[0]} says")
+
+
+def _unequal(one: Sheet, other: Sheet, second: str, rule: str) -> Iterator[Finding]:
     if len(one.rows) != len(other.rows):
-        yield _broken(second.name, "rows", str(len(one.rows)), str(len(other.rows)), rule)
+        yield _broken(second, "rows", str(len(one.rows)), str(len(other.rows)), rule)
         return
     shared = [name for name in one.names if name in other.names]
     if not shared:
-        yield _broken(second.name, "columns", ", ".join(one.names), ", ".join(other.names), rule)
+        yield _broken(second, "columns", ", ".join(one.names), ", ".join(other.names), rule)
     for name in shared:
         here, there = one.names.index(name), other.names.index(name)
         for number, (row, twin) in enumerate(zip(one.rows, other.rows, strict=True), start=1):
             if not _equal(row[here], twin[there]):
-                yield _broken(second.name, f"row {number}, {name}", row[here], twin[there], rule)
+                yield _broken(second, f"row {number}, {name}", row[here], twin[there], rule)
 
 
 def _equal(one: str, other: str) -> bool:

@@ -47,9 +47,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from strop.checking.forms import fits
 from strop.checking.quotes import as_number, locate, normal, states
 from strop.checking.sentences import Passage, sentences
 from strop.types.content import Scalar, Standing
@@ -85,6 +86,8 @@ class Evidence:
     readers: int = 1
     """How many readers each unit was given."""
     failures: tuple[Failure, ...] = ()
+    places: Mapping[UnitKey, str] = field(default_factory=dict[UnitKey, str])
+    """The source of each unit: a reader's claim that rests on another unit's does not stand."""
 
     def reason(self, row: UnitKey, name: str) -> str:
         """Why the cell has no claim, as far as anybody said."""
@@ -138,8 +141,8 @@ def quoted(column: Column) -> bool:
 
 
 def stands(claim: Claim, *, column: Column, sources: Mapping[str, str]) -> bool:
-    """Whether the claim's quote is in its source at its span and says its value."""
-    if claim.value is None:
+    """Whether the claim's value is of its column's type, and its quote is in its source at its span and says it."""
+    if claim.value is None or not fits(column.type, claim.value):
         return False
     if not quoted(column):
         return True
@@ -193,7 +196,8 @@ class _Cell:
         """One standing claim a reader, by reader."""
         kept: dict[int, Claim] = {}
         for claim in self.said:
-            if stands(claim, column=self.column, sources=self.evidence.sources):
+            own = self.evidence.places.get(self.row, claim.source) == claim.source
+            if own and stands(claim, column=self.column, sources=self.evidence.sources):
                 kept.setdefault(claim.reader, claim)
         return tuple(kept.values())
 

@@ -1,7 +1,8 @@
 """A delivered file as an independent reader sees it: tables, pages, text and headings, from the bytes.
 
-Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium, PNG by our own decoder
-of the header and the scan lines, SVG and HTML by the standard library. What cannot be opened is a
+Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium, DOCX and
+PPTX from their archive (`opened_office`), PNG by our own decoder of the header and the scan lines, SVG and
+HTML by the standard library. What cannot be opened is a
 word about why, not an exception: that is what the contract wants to know. The heavy readers are
 imported where they are used.
 """
@@ -25,6 +26,7 @@ from typing import Protocol, TypeGuard, cast
 from xml.etree import ElementTree
 
 from strop.checking.lines import missing, read_lines, restored, said
+from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document
 from strop.errors import MissingPart
 from strop.types.work import Kind
 
@@ -52,8 +54,15 @@ class Opened:
     """All its words, for sections and placeholders."""
     headings: tuple[str, ...] = ()
     pages: int | None = None
+    charts: int | None = None
+    """Native charts of a workbook or deck, figures of a document."""
     blank: bool = False
     """A picture of one colour, or without anything drawn."""
+    slides: tuple[SlideRead, ...] | None = None
+    plotted: tuple[Plotted, ...] = ()
+    """A deck's native charts with their values."""
+    shown: tuple[Shown, ...] = ()
+    """Tables as people see them: grouped digits, and maybe fewer rows than the file of data has."""
 
 
 def open_file(path: Path, *, kind: Kind) -> Opened | str:
@@ -206,7 +215,7 @@ def _pdf(body: bytes) -> Opened:
             with closing(page), closing(page.get_textpage()) as words:
                 texts.append(words.get_text_bounded().replace("\r\n", "\n"))
         outline = tuple(mark.get_title() for mark in document.get_toc())
-    text = "\n".join(texts)
+    text = "\f".join(texts)  # a form feed between two pages
     return Opened((), text, (*outline, *(line.strip() for line in text.splitlines())), pages=len(texts))
 
 
@@ -246,6 +255,29 @@ class _Page(html.parser.HTMLParser):
             self.words.append(data)
             if self._heading is not None:
                 self._heading.append(data)
+
+
+def _pptx(body: bytes) -> Opened:
+    slides = read_deck(body)
+    text = "\n".join(f"{slide.title}\n{slide.text}" for slide in slides)
+    charts = tuple(chart for slide in slides for chart in slide.charts)
+    return Opened(
+        text=text,
+        headings=tuple(title for slide in slides for title in (slide.title, slide.section)),
+        blank=not slides,
+        slides=slides,
+        plotted=charts,
+        charts=len(charts),
+        shown=tuple(table for slide in slides for table in slide.tables),
+    )
+
+
+def _docx(body: bytes) -> Opened:
+    held = read_document(body)
+    text = "\n".join((held.text, *held.footnotes))
+    return Opened(
+        text=text, headings=held.headings, blank=not text.strip(), charts=len(held.figures), shown=held.tables
+    )
 
 
 def _markdown(body: bytes) -> Opened:
@@ -363,8 +395,15 @@ _OPENERS: Mapping[Kind, Callable[[bytes], Opened]] = {
     Kind.XLSX: _xlsx,
     Kind.JSON: _json,
     Kind.PDF: _pdf,
+    Kind.PPTX: _pptx,
+    Kind.DOCX: _docx,
     Kind.HTML: _html,
     Kind.MARKDOWN: _markdown,
     Kind.PNG: _png,
     Kind.SVG: _svg,
 }
+
+
+def readable(kind: Kind) -> bool:
+    """Whether files of this kind are read here at all."""
+    return kind in _OPENERS

@@ -19,6 +19,7 @@ from rich.table import Table
 from strop.app import Project, open_project, weights_of
 from strop.config import ROLES, STALE_DAYS, Entry, price_of
 from strop.errors import ConfigRefused, StropError
+from strop.types.count import counted
 from strop.version import __version__
 
 EXTRAS = {
@@ -93,9 +94,10 @@ def examine(folder: Path) -> Examined:
         ("context", settings.context),
         ("outlier", f"{settings.outlier:g}"),
         ("exemplars", str(settings.exemplars)),
+        ("gate", f"floor {settings.gate.floor:g}"),
         ("limits", settings.limits.shown),
     )
-    catalogue = f"{len(project.config.catalogue)} models as of {project.config.as_of} ({_days(age)} old)"
+    catalogue = f"{counted(len(project.config.catalogue), 'model')} as of {project.config.as_of} ({_days(age)} old)"
     return Examined(
         __version__,
         platform.python_version(),

@@ -151,7 +151,11 @@ def stop(
 def budget(
     name: Name,
     caps: Annotated[
-        list[str], typer.Argument(metavar="KEY=VALUE...", help="usd, steps, critical_steps, tokens, minutes.")
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE...",
+            help="usd, steps, critical_steps, tokens, input_tokens, output_tokens, minutes, agents, agents_total.",
+        ),
     ],
     project_folder: Home = Path(),
     as_json: AsJson = False,
@@ -164,12 +168,13 @@ def budget(
       strop runs budget 01K9 usd=8 steps=6000 minutes=90
     """
     from strop.app import open_project
+    from strop.app.project import state_of
     from strop.cli.console import print_json
 
     project = open_project(project_folder)
     changes = _changes(caps)
     run = _goes_on(project, name, instead=f" --budget {caps[0]}")
-    _refuse_lower(_caps_of(project, run), changes)
+    _refuse_lower(state_of(project.runs / run).budget, changes)
     _inbox(project).raise_budget(run, changes, by=BY)
     if as_json:
         print_json({"run": run, "asked": "budget", "caps": changes})
@@ -223,55 +228,42 @@ def _changes(caps: list[str]) -> dict[str, str]:
     return changes
 
 
-def _caps_of(project: Project, run: str) -> Budget:
-    from strop.app.journals import events_of
-    from strop.types.events import BudgetRaised, RunOpened
-    from strop.types.work import Budget
-
-    caps = Budget()
-    for event in events_of(project.runs / run):
-        match event.body:
-            case RunOpened(budget=opened):
-                caps = opened
-            case BudgetRaised() as up:
-                caps = Budget(
-                    nanos=up.nanos,
-                    steps=up.steps,
-                    critical_steps=up.critical_steps or caps.critical_steps,
-                    tokens=up.tokens,
-                    minutes=up.minutes,
-                )
-            case _:
-                pass
-    return caps
-
-
 def _refuse_lower(caps: Budget, changes: dict[str, str]) -> None:
+    from strop.app.minding import CAPS, higher
     from strop.app.orders import raised
     from strop.types.money import dollars
 
     asked = raised(caps, changes)
-    now = {
-        "usd": (asked.nanos > caps.nanos, dollars(caps.nanos)),
-        "steps": (asked.steps > caps.steps, f"{caps.steps:,}"),
-        "critical_steps": (asked.critical_steps > caps.critical_steps, f"{caps.critical_steps:,}"),
-        "tokens": (asked.tokens > caps.tokens, f"{caps.tokens:,}"),
-        "minutes": (asked.minutes > caps.minutes, f"{caps.minutes:g}"),
-    }
     for key, value in changes.items():
-        higher, shown = now[key]
-        if not higher:
+        name = CAPS.get(key, key)
+        now: float = getattr(caps, name)
+        if higher(name, now, getattr(asked, name)) == now:
+            shown = dollars(int(now)) if key == "usd" else f"{now:,g}" if now < 1e6 else f"{now:,.0f}"
+            what = f"does not raise the run's cap of {shown}" if now else "would be a cap where the run has none"
             raise BadInput(
-                f"{key}={value} does not raise the run's cap of {shown}; a cap is only raised while a run goes on. "
-                "End it with: strop runs stop RUN"
+                f"{key}={value} {what}; a cap is only raised while a run goes on. End it with: strop runs stop RUN"
             )
 
 
 def _show(question: Question) -> None:
-    _say(f"{question.id[:SHOWN]}  run {question.run}, task {question.task}, asked {question.asked}")
+    _tell(f"{question.id[:SHOWN]}  run {question.run}, task {question.task}", indent="")
+    _tell(f"asked {question.asked[:16].replace('T', ' ')} UTC", indent="  ")
     for line in question.text.splitlines():
-        _say(f"  {line}")
+        _tell(line, indent="  ")
     _say(f"  answer with: strop inbox answer {question.id[:SHOWN]} {'|'.join(question.options)}\n")
+
+
+def _tell(text: str, *, indent: str) -> None:
+    """Words, broken where the terminal ends; what follows stands under them."""
+    import textwrap
+
+    from strop.cli.console import out
+
+    more = indent or "  "
+    lines = textwrap.wrap(
+        text, out.width, initial_indent=indent, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
+    )
+    _say("\n".join(lines))
 
 
 def _say(text: str) -> None:

@@ -9,10 +9,11 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from strop.cli.show import show_figures, show_plan
+from strop.cli.show import show_figures, show_hedges, show_plan, show_refuter
 from strop.errors import BadInput
 from strop.stores.project import RunRow
 from strop.swarm.fold import RunFold
+from strop.types.count import counted
 from strop.types.memory import Constraint, Skill
 from strop.types.money import dollars
 from strop.types.trial import Value, Verdict
@@ -47,17 +48,13 @@ def planned(state: RunFold, name: str) -> None:
         raise BadInput(f"run {name} was stopped before it had a plan. Go on with: strop run --resume {name}")
 
 
-def chosen(state: RunFold, *, claim: str, row: str) -> tuple[Value, ...]:
-    """The values of a run, or those of one claim or unit.
+def chosen(state: RunFold, *, row: str) -> tuple[Value, ...]:
+    """The values of a run, or those of one unit.
 
     Raises:
-        BadInput: there is no such claim or unit.
+        BadInput: there is no such unit.
     """
     values = state.verdict.values if state.verdict else ()
-    if claim:
-        values = tuple(each for each in values if any(one.id.startswith(claim) for one in each.claims))
-        if not values:
-            raise BadInput(f"no claim {claim!r} in this run; the ids stand in files/claims.csv and the Sources sheet")
     if row:
         units = dict.fromkeys(each.row for each in values)
         values = tuple(each for each in values if each.row == row)
@@ -74,8 +71,13 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
     ran = state.run()
     show_plan(console, state.plan)
     how = state.outcome or f"unfinished; go on with: strop run --resume {ran.id}"
-    console.print(f"\nrun {ran.id}: {how}; {len(ran.landed)} tasks landed, {len(ran.missing)} missing", highlight=False)
+    console.print(
+        f"\nrun {ran.id}: {how}; {counted(len(ran.landed), 'task')} landed, {len(ran.missing)} missing", highlight=False
+    )
+    if state.verdict is not None:
+        show_refuter(console, state.verdict)
     show_figures(console, state.trace.figures())
+    show_hedges(console, ran.tally)
     if values:
         console.print()
     for value in values[:MOST]:
@@ -85,14 +87,31 @@ def show_run(console: Console, state: RunFold, values: Sequence[Value]) -> None:
         console.print(f"  and {len(values) - MOST:,} more in the files", highlight=False)
 
 
+def told_of(state: RunFold) -> dict[str, object] | None:
+    """The verdict for programs, without its values and findings."""
+    if state.verdict is None:
+        return None
+    verdict = state.verdict
+    return {
+        "passed": verdict.passed,
+        "refuter": verdict.refuter,
+        "unchecked": verdict.unchecked,
+        "asked": verdict.asked,
+        "calibration": verdict.calibration,
+    }
+
+
 def show_verdict(console: Console, verdict: Verdict) -> None:
     """What the gate says now."""
     how = "[green]passed[/green]" if verdict.passed else "[red]refused[/red]"
-    console.print(f"{how}: {len(verdict.values)} values, {len(verdict.findings)} findings", highlight=False)
+    console.print(
+        f"{how}: {counted(len(verdict.values), 'value')}, {counted(len(verdict.findings), 'finding')}", highlight=False
+    )
     for finding in verdict.findings:
         where = f"{finding.artefact} {finding.locator}".strip()
         said = f"{finding.severity} {finding.kind} {escape(where)}: expected {escape(finding.expected)}"
         console.print(Padding(f"{said}, observed {escape(finding.observed)}", (0, 0, 0, 2)), highlight=False)
+    show_refuter(console, verdict)
     for line in verdict.unchecked:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", (0, 0, 0, 2)), highlight=False)
 
@@ -101,7 +120,9 @@ def show_skills(console: Console, held: Sequence[Skill]) -> None:
     """Name, state, and what it is for."""
     for skill in held:
         console.print(f"[bold]{escape(skill.name)}[/bold]", highlight=False)
-        console.print(f"  {skill.state}, {len(skill.exemplars)} examples, from run {skill.born_from}", highlight=False)
+        console.print(
+            f"  {skill.state}, {counted(len(skill.exemplars), 'example')}, from run {skill.born_from}", highlight=False
+        )
         console.print(Padding(escape(skill.description), (0, 0, 0, 2)), highlight=False)
     if not held:
         console.print("no skills yet; a run that passes the gate leaves one")

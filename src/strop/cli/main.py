@@ -291,7 +291,9 @@ def replay(
 @app.command()
 def show(
     name: Name,
-    claim: Annotated[str, typer.Option(metavar="ID", help="The value that this claim is behind.")] = "",
+    claim: Annotated[
+        str, typer.Option(metavar="ID", help="What this claim rests on: an id, or FILE:ROW.COLUMN, or FILE!SHEET!CELL.")
+    ] = "",
     row: Annotated[str, typer.Option(metavar="UNIT", help="The values of one unit.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Tell of it first, as it goes on, to its end.")] = False,
     project_folder: Home = Path(),
@@ -305,22 +307,42 @@ def show(
       strop show 01K9 --follow
       strop show 01K9 --row affairs
       strop show 01K9 --claim f8fd5544
+      strop show 01K9 --claim packages.csv:12.licence
+      strop show 01K9 --claim audit.xlsx!Sheet!B12
     """
-    from strop.app import open_project, state_of
+    from strop.app import lookup, open_project, state_of
+    from strop.cli.claim import claim_json, show_claim
     from strop.cli.console import err, out, print_json
     from strop.cli.follow import followed
-    from strop.cli.look import chosen, show_run
+    from strop.cli.look import chosen, show_run, told_of
     from strop.cli.show import show_value
 
-    folder = open_project(project_folder).find_run(name)
+    project = open_project(project_folder)
+    folder = project.find_run(name)
     if follow:
         followed(folder, console=err)
+    if claim:
+        found = lookup(project, folder, claim)
+        if as_json:
+            print_json(claim_json(found))
+        else:
+            show_claim(out, found)
+        return
     state = state_of(folder)
-    values = chosen(state, claim=claim, row=row)
+    values = chosen(state, row=row)
     if as_json:
         tally = state.run().tally if state.plan else None
-        print_json({"run": name, "outcome": state.outcome, "plan": state.plan, "tally": tally, "values": values})
-    elif claim or row:
+        print_json(
+            {
+                "run": name,
+                "outcome": state.outcome,
+                "verdict": told_of(state),
+                "plan": state.plan,
+                "tally": tally,
+                "values": values,
+            }
+        )
+    elif row:
         for value in values:
             show_value(out, value)
     else:
@@ -328,28 +350,38 @@ def show(
 
 
 @app.command()
-def verify(name: Name, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """Run the gate again on a run and on its files as they are now. No model is asked.
+def verify(
+    targets: Annotated[list[str], typer.Argument(metavar="RUN|FILES", help="A run's id, or files or folders.")],
+    spec: Annotated[
+        Path | None, typer.Option(metavar="SPEC", help="Files: the contracts that they are held to.")
+    ] = None,
+    sources: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Files: the documents and tables they should rest on.")
+    ] = None,
+    max_age: Annotated[
+        int | None, typer.Option(metavar="DAYS", min=0, help="Files: ISO dates may not be older than this.")
+    ] = None,
+    verifier: Verifier = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Take the refuting model's price without asking.")] = False,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Run the gate again on a run, or on files that strop did not make.
+
+    The deterministic checks cost nothing. Where a verifier model is configured (or named), its price is shown,
+    and it is asked only when somebody takes it.
 
     \b
-    Example:
+    Examples:
       strop verify 01K9
+      strop verify 01K9 --verifier claude-opus-5-5 --yes
+      strop verify report.md table.csv --spec spec.md --sources inputs
+      strop verify handed-over/ --sources inputs --max-age 365 --json
     """
-    import asyncio
+    from strop.cli.gate import Gate, verified
 
-    from strop.app import open_project, state_of, verify_again
-    from strop.cli.console import out, print_json
-    from strop.cli.look import planned, show_verdict
-
-    project = open_project(project_folder)
-    folder = project.find_run(name)
-    planned(state_of(folder), folder.name)
-    verdict = asyncio.run(verify_again(project, folder))
-    if as_json:
-        print_json(verdict)
-    else:
-        show_verdict(out, verdict)
-    raise typer.Exit(0 if verdict.passed else 1)
+    gate = Gate(tuple(targets), spec, sources, max_age, verifier=verifier, yes=yes, project=project_folder)
+    raise typer.Exit(verified(gate, as_json=as_json))
 
 
 # ---------------------------------------------------------------- the library

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from strop.reporting import percent, wave_name
 from strop.types.money import dollars
 from strop.types.work import Budget, Quote, Range
 
@@ -37,6 +38,17 @@ def quote_table(quote: Quote, *, budget: Budget) -> Table:
 def quote_basis(quote: Quote) -> str:
     """What the figures rest on, as one line; empty for a quote of an older strop."""
     return f"These figures are {quote.basis}." if quote.basis else ""
+
+
+def quote_caching(quote: Quote) -> str:
+    """How much of each wave's prompt the provider's cache is expected to serve, as one line; empty where nothing."""
+    if not any(each.p50 for each in quote.caching):
+        return ""
+    shares = (
+        f"{wave_name(each.wave)}: {percent(each.p50)} (9 of 10 times over {percent(each.least)})"
+        for each in quote.caching
+    )
+    return f"prompt tokens from the provider's cache, by wave: {'; '.join(shares)}"
 
 
 def _counted(p50: int, p90: int, cap: int) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from strop.swarm.schedule import Phase
 from strop.swarm.supervise import Supervisor
+from strop.types.count import counted
 from strop.types.events import (
     AttemptEnded,
     AttemptStarted,
@@ -73,7 +74,7 @@ class LiveScreen:
                 self.total, self.phase = len(plan.tasks), "waiting for approval"
             case PlanExtended(tasks):
                 self.total += len(tasks)
-                self._say(f"{len(tasks)} repair tasks")
+                self._say(counted(len(tasks), "repair task"))
             case AttemptStarted(task):
                 self.phase = "running"
                 self.working[task] = time.monotonic()
@@ -150,7 +151,7 @@ class LiveScreen:
         head.add_row(
             Text(self.phase, style="bold"),
             ProgressBar(total=max(self.total, 1), completed=done, width=24),
-            f"{done} of {self.total} agents" if self.total else "",
+            f"{done} of {counted(self.total, 'agent')}" if self.total else "",
             f"{self.failed} failed" if self.failed else "",
             f"{time.monotonic() - self.began:.0f} s",
         )
@@ -158,7 +159,7 @@ class LiveScreen:
         thinking = [task for task in self.streamed if task not in self.working]  # a planner or a verifier
         listed = [*self.working.items(), *((task, self.began) for task in thinking)]
         for task, since in listed[:SHOWN]:
-            heard = f"{self.streamed[task]:,} characters" if task in self.streamed else "waiting for the first word"
+            heard = counted(self.streamed[task], "character") if task in self.streamed else "waiting for the first word"
             seconds = f"{time.monotonic() - since:.0f} s"
             agents.add_row("  ", Text(task, style="cyan", overflow="ellipsis", no_wrap=True), seconds, heard)
         more = len(listed) - SHOWN
@@ -170,4 +171,4 @@ class LiveScreen:
         if self.desk is None:
             return ""
         ledger = self.desk.state.ledger
-        return f"{ledger.calls:,} calls, {ledger.usage.total:,} tokens, {dollars(ledger.nanos)}"
+        return f"{counted(ledger.calls, 'call')}, {counted(ledger.usage.total, 'token')}, {dollars(ledger.nanos)}"

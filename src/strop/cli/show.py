@@ -11,14 +11,15 @@ from rich.table import Table
 
 from strop.app import Ended
 from strop.cli.guard import NEXT
-from strop.cli.quoted import quote_basis, quote_table
+from strop.cli.quoted import quote_basis, quote_caching, quote_table
 from strop.loop.cycle import Turn
 from strop.renderers.story import Comparison
-from strop.reporting import classes, measures, percent, quoted, wave_name
+from strop.reporting import classes, measures, percent, quoted, refuter_told, wave_name
 from strop.swarm.figures import Figures
 from strop.types.content import Standing
+from strop.types.count import counted
 from strop.types.money import dollars
-from strop.types.trial import Finding, Outcome, Severity, Value
+from strop.types.trial import Finding, Outcome, Severity, Tally, Value, Verdict
 from strop.types.work import Plan
 
 INDENT = (0, 0, 0, 2)
@@ -37,9 +38,10 @@ def show_plan(console: Console, plan: Plan) -> None:
     console.print("[bold]1  Scope as understood[/bold]", highlight=False)
     console.print(Padding(escape(plan.scope), (0, 0, 0, 3)), highlight=False)
     units = sum(len(task.units) for task in plan.tasks)
-    batch = f", {units} readings" if units else ""
+    batch = f", {counted(units, 'reading')}" if units else ""
+    steps = counted(quote.steps, "step")
     console.print(
-        f"[bold]2  Agents: {quote.agents}[/bold] ({quote.steps} steps expected{batch}; one small context each)\n"
+        f"[bold]2  Agents: {quote.agents}[/bold] ({steps} expected{batch}; one small context each)\n"
         f"   Recommended: [bold]{quote.advice}[/bold]",
         highlight=False,
     )
@@ -56,6 +58,8 @@ def show_plan(console: Console, plan: Plan) -> None:
     console.print()
     console.print(quote_table(quote, budget=plan.spec.budget))
     console.print(f"  waves {quote.waves}", highlight=False)
+    if caching := quote_caching(quote):
+        console.print(Padding(caching, INDENT), highlight=False)
     if basis := quote_basis(quote):
         console.print(Padding(basis, INDENT), highlight=False)
     for binding in plan.bindings:
@@ -99,6 +103,7 @@ def show_ended(console: Console, ended: Ended) -> None:
     _standings(console, turn)
     _failures(console, turn)
     _findings(console, turn)
+    show_refuter(console, turn.verdict)
     for line in turn.verdict.unchecked:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", INDENT), highlight=False)
     console.print("\n[bold]Files[/bold]")
@@ -112,22 +117,41 @@ def show_ended(console: Console, ended: Ended) -> None:
         table.add_row(line.name, line.quoted, line.actual)
     console.print()
     console.print(table)
-    console.print(f"  {classes(turn.run.tally.usage)} tokens; {turn.run.tally.calls} calls", highlight=False)
+    console.print(f"  {classes(turn.run.tally.usage)} tokens; {counted(turn.run.tally.calls, 'call')}", highlight=False)
     if turn.run.tally.lost:
         lost = turn.run.tally
         console.print(
             f"  {lost.lost} calls of unknown outcome, booked at {dollars(lost.lost_nanos)}; {lost.twice} asked again"
         )
+    show_hedges(console, turn.run.tally)
     if ended.compared is not None:
         show_comparison(console, ended.compared)
     if turn.skill is not None:
         console.print(
             f"\nLearned skill [bold]{turn.skill.name}[/bold], a candidate with "
-            f"{len(turn.skill.exemplars)} worked examples."
+            f"{counted(len(turn.skill.exemplars), 'worked example')}."
         )
         console.print(f"  strop replay {turn.skill.name} --inputs FOLDER", highlight=False)
     for rule in turn.rules:
         console.print(f"New rule {rule.id}: {escape(rule.text)} ({escape(rule.check)})")
+
+
+def show_hedges(console: Console, tally: Tally) -> None:
+    """Calls that were asked a second time, where there were any."""
+    if tally.hedges:
+        calls = "late call was" if tally.hedges == 1 else "late calls were"
+        console.print(
+            f"  {tally.hedges:,} {calls} asked a second time, {tally.hedges_won:,} answered first; "
+            f"what lost is booked at {dollars(tally.outrun_nanos)}",
+            highlight=False,
+        )
+
+
+def show_refuter(console: Console, verdict: Verdict) -> None:
+    """What the refuting model was asked, and what its word is worth."""
+    colour = "red" if verdict.void else "cyan"
+    for line in (*refuter_told(verdict), *([verdict.asked] if verdict.asked else [])):
+        console.print(Padding(f"[{colour}]gate[/{colour}]: {escape(line)}", INDENT), highlight=False)
 
 
 def show_comparison(console: Console, compared: Comparison) -> None:
@@ -146,19 +170,20 @@ def _standings(console: Console, turn: Turn) -> None:
     total = len(turn.verdict.values)
     if total:
         counts = [f"{len(turn.verdict.standing(s))} {s}" for s in Standing if s is not Standing.PLAIN]
-        console.print(f"  {total} values: {', '.join(counts)}", highlight=False)
+        console.print(f"  {counted(total, 'value')}: {', '.join(counts)}", highlight=False)
 
 
 def _failures(console: Console, turn: Turn) -> None:
     """Who did not land, by cause: one endpoint that is down fails everybody with the same words."""
     run = turn.run
     if run.stopped:
-        console.print(f"  {len(run.missing)} of {len(run.plan.tasks)} agents did not end", highlight=False)
+        console.print(f"  {len(run.missing)} of {counted(len(run.plan.tasks), 'agent')} did not end", highlight=False)
         return
     failed = [result for result in run.results if not result.landed]
     causes = Counter(result.failure for result in failed)
+    agents = counted(len(run.plan.tasks) + len(run.extended), "agent")
     for cause, number in causes.most_common(CAUSES):
-        line = f"[red]{number} of {len(run.plan.tasks) + len(run.extended)} agents failed[/red]: {escape(cause)}"
+        line = f"[red]{number} of {agents} failed[/red]: {escape(cause)}"
         move = next((text for kind, text in NEXT.items() if cause.startswith(kind.__name__)), "")
         console.print(Padding(f"{line}. {move}".rstrip(". "), INDENT), highlight=False)
 

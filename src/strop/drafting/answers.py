@@ -65,12 +65,19 @@ def rows_schema(columns: Sequence[Column]) -> Object:
 
 
 def sourced(value: Schema) -> Object:
-    """A leaf of an answer: the value, the file it is from, and the words that state it."""
+    """A leaf of an answer: the value, the file it is from, and the words that state it; or the claims it rests on."""
     return Object(
         (
             Field("value", value),
-            Field("source", Text(300, nullable=True, note="path of a file you read")),
-            Field("quote", Text(1_000, nullable=True, note="copied word for word from the source")),
+            Field("source", Text(300, nullable=True, note="path of a file you read; or claim, or formula")),
+            Field(
+                "quote",
+                Text(
+                    1_000,
+                    nullable=True,
+                    note="copied word for word from the source; of a claim c3 or c3 c7; of a formula mean(c1, c2)",
+                ),
+            ),
         )
     )
 
@@ -94,6 +101,17 @@ _CHART = Object(
     )
 )
 _CHARTS = Object((Field("charts", Array(_CHART, min_items=1, max_items=40)),))
+_SLIDE = Object(
+    (
+        Field("title", Text(100)),
+        Field("bullets", Array(sourced(Text(240, nullable=True)), max_items=8)),
+        Field("chart", Text(60, nullable=True, note="name of one of the charts below, drawn on this slide")),
+        Field("notes", Array(sourced(Text(600, nullable=True, note="what the speaker says")), max_items=12)),
+    )
+)
+_DECK = Object(
+    (Field("slides", Array(_SLIDE, min_items=1, max_items=60)), Field("charts", Array(_CHART, max_items=40)))
+)
 
 
 def making_schema(outputs: Sequence[Output], *, keys: dict[str, str]) -> Object:
@@ -105,6 +123,8 @@ def _made(output: Output) -> Schema:
     match output.kind:
         case Kind.PNG | Kind.SVG:
             return _CHARTS
+        case Kind.PPTX:
+            return _DECK
         case _ if output.columns:
             return rows_schema(output.columns)
         case _:
@@ -134,6 +154,12 @@ def _contract(output: Output, key: str) -> str:
     match output.kind:
         case Kind.PNG | Kind.SVG:
             form = f"{output.count or 1} charts" if "*" in output.file else "one chart"
+        case Kind.PPTX:
+            written = [name for name in output.sections if not is_ours(name)]
+            form = f"a deck of {output.slides} slides" if output.slides else "a deck"
+            form += f", {output.charts} of them with a chart of native data" if output.charts else ""
+            form += f", with slides titled {', '.join(written)}" if written else ""
+            form += "; a title slide, what was checked and the sources are added to it (three slides)"
         case _ if output.columns:
             names = ", ".join(f"{column.name} ({column.type})" for column in output.columns if column.read)
             form = f"a table with the columns {names}" + (f" and {output.rows} rows" if output.rows else "")

@@ -36,7 +36,8 @@ NUMERIC = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL)
 _WEAKEST = (Standing.REFUTED, Standing.UNVERIFIED, Standing.CORRECTED, Standing.ACCEPTED, Standing.PLAIN)
 _LISTED = 100
 """A fold over more claims than this names its column instead."""
-_GATE = TaskId("verify")
+HARNESS = TaskId("verify")
+"""Author of what the harness computes: it stands on no record, the claims it rests on do."""
 
 Grid = Mapping[tuple[UnitKey, str], Value]
 Walk = Callable[[], Iterable[Sequence[Scalar]]]
@@ -200,7 +201,7 @@ def _derived(
         leaf=lambda leaf: names.of(filled.get((row, leaf.name))),
         whole=lambda call: [names.of(filled[each, call.whole]) for each in rows if _there(filled, each, call.whole)],
     ) if len(every) <= _LISTED else column.formula or ""  # fmt: skip
-    claim = Claim(_GATE, row, column.name, value, "", "", formula=said, rests=tuple(names.ids))
+    claim = Claim(HARNESS, row, column.name, value, "", "", formula=said, rests=tuple(names.ids))
     return Value(row, column.name, value, standing, (claim,), ("computed",))
 
 

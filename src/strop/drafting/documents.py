@@ -20,6 +20,7 @@ from strop.types.content import (
     Sentence,
     Standing,
 )
+from strop.types.count import agreeing, counted
 from strop.types.trial import Finding, Severity, Value, Verdict
 from strop.types.work import Plan, UnitKey
 
@@ -56,12 +57,14 @@ def document(
             blocks.append(Callout(f"Nothing was written for {name}: it needs a writing model.", tone="warning"))
         else:
             blocks += writer(plan, verdict, rows, values, figures)
-    return Document(plan.title, _subtitle(plan, rows), tuple(blocks))
+    return Document(plan.title, subtitle(plan, rows), tuple(blocks))
 
 
-def _subtitle(plan: Plan, rows: Sequence[UnitKey]) -> str:
+def subtitle(plan: Plan, rows: Sequence[UnitKey]) -> str:
+    """How much was read, and by how many."""
     readers = plan.spec.readers
-    return f"{len(rows)} units, {len(plan.spec.table)} fields, {readers} reader{'s' if readers > 1 else ''} a unit"
+    units, fields = counted(len(rows), "unit"), counted(len(plan.spec.table), "field")
+    return f"{units}, {fields}, {counted(readers, 'reader')} a unit"
 
 
 def _summary(
@@ -69,17 +72,24 @@ def _summary(
 ) -> list[Block]:
     total = len(verdict.values)
     counts = {standing: len(verdict.standing(standing)) for standing in Standing}
+    accepted, unverified, refuted = (
+        counts[each] for each in (Standing.ACCEPTED, Standing.UNVERIFIED, Standing.REFUTED)
+    )
     silent = [f for f in verdict.findings if f.kind == "recompute" and _standing(f, values) is Standing.REFUTED]
     disagreements = [f for f in verdict.findings if f.kind == "disagreement"]
     sentences = [
-        Sentence(f"{len(rows)} units were read for {len(plan.spec.table)} fields, {total} values in all."),
         Sentence(
-            f"{counts[Standing.ACCEPTED]} values were accepted, {counts[Standing.CORRECTED]} corrected by the gate, "
-            f"{counts[Standing.UNVERIFIED]} are unverified and marked, "
-            f"{counts[Standing.REFUTED]} were refuted and taken out."
+            f"{counted(len(rows), 'unit')} {agreeing(len(rows), 'was', 'were')} read for "
+            f"{counted(len(plan.spec.table), 'field')}, {counted(total, 'value')} in all."
         ),
         Sentence(
-            f"In {len(disagreements)} places a document and its data disagree; they are listed under Findings."
+            f"{counted(accepted, 'value')} {agreeing(accepted, 'was', 'were')} accepted, "
+            f"{counts[Standing.CORRECTED]} corrected by the gate, "
+            f"{unverified} {agreeing(unverified, 'is', 'are')} unverified and marked, "
+            f"{refuted} {agreeing(refuted, 'was', 'were')} refuted and taken out."
+        ),
+        Sentence(
+            f"In {counted(len(disagreements), 'place')} a document and its data disagree; see Findings."
             if disagreements
             else "Where a reading stood, no document disagreed with its data."
         ),
@@ -87,7 +97,7 @@ def _summary(
     if silent:
         sentences.append(
             Sentence(
-                f"In {len(silent)} places no sentence of the document says what the data say: "
+                f"In {counted(len(silent), 'place')} no sentence of the document says what the data say: "
                 "there the two disagree, or nobody could read it. Look at these first."
             )
         )
@@ -105,8 +115,21 @@ def _findings(
     plan: Plan, verdict: Verdict, rows: Sequence[UnitKey], values: Grid, figures: Sequence[Chart]
 ) -> list[Block]:
     blocks: list[Block] = []
-    groups = (
-        ("Where documents and data disagree", [f for f in verdict.findings if f.kind == "disagreement"]),
+    for title, findings in finding_groups(verdict, values):
+        blocks.append(Heading(f"{title}: {len(findings)}", level=2))
+        if findings:
+            blocks.append(Bullets(tuple(finding_line(finding, values) for finding in findings[:MOST_LISTED])))
+            if len(findings) > MOST_LISTED:
+                blocks.append(Callout(f"{len(findings) - MOST_LISTED} more stand in the claims table."))
+        else:
+            blocks.append(Paragraph((Sentence("None."),)))
+    return blocks + [Figure(chart, caption=chart.title) for chart in figures[1:]]
+
+
+def finding_groups(verdict: Verdict, values: Grid) -> tuple[tuple[str, list[Finding]], ...]:
+    """What the gate found, by what it means to a reader."""
+    return (
+        ("Where documents and data disagree", [f for f in verdict.findings if f.kind in ("disagreement", "conflict")]),
         (
             "Corrected by the gate",
             [f for f in verdict.findings if f.kind == "recompute" and _standing(f, values) is Standing.CORRECTED],
@@ -121,15 +144,6 @@ def _findings(
         ),
         ("Readers disagree", [f for f in verdict.findings if f.kind == "agreement"]),
     )
-    for title, findings in groups:
-        blocks.append(Heading(f"{title}: {len(findings)}", level=2))
-        if findings:
-            blocks.append(Bullets(tuple(_line(finding, values) for finding in findings[:MOST_LISTED])))
-            if len(findings) > MOST_LISTED:
-                blocks.append(Callout(f"{len(findings) - MOST_LISTED} more stand in the claims table."))
-        else:
-            blocks.append(Paragraph((Sentence("None."),)))
-    return blocks + [Figure(chart, caption=chart.title) for chart in figures[1:]]
 
 
 def _value_of(finding: Finding, values: Grid) -> Value | None:
@@ -142,11 +156,13 @@ def _standing(finding: Finding, values: Grid) -> Standing | None:
     return value.standing if value else None
 
 
-def _line(finding: Finding, values: Grid) -> Sentence:
+def finding_line(finding: Finding, values: Grid) -> Sentence:
+    """A finding in a sentence, with the value it is about."""
     value = _value_of(finding, values)
     place = finding.locator or finding.artefact
     return Sentence(
-        f"{place}: expected {finding.expected}, observed {finding.observed}.", (cell(value),) if value else ()
+        f"{place}: expected {finding.expected}, observed {finding.observed.rstrip('.')}.",
+        (cell(value),) if value else (),
     )
 
 

@@ -7,16 +7,10 @@ run's, and minutes come from list scheduling the drawn durations. This is a clus
 tasks are drawn without replacement: drawn with it, the chance of single tasks would count twice, in the
 run's own mean and in the draw (Davison and Hinkley, "Bootstrap Methods and their Application", 1997,
 section 3.8). A run with fewer like tasks than the plan has borrows those of others, brought to its own
-level, since the longest of many is not among few.
+level, since the longest of many is not among few; batches of another size go by their units (`stocks`). A
+run with repairs had its gate sit twice, one round behind the other.
 
-- From `ENOUGH` runs on, P90 is the 0.9 (n + 1)-th smallest of the n runs' totals, interpolated. That is the
-  bound of split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World",
-  2005; Lei et al., JASA 113, 2018): a new run falls under it nine times of ten whatever the distribution,
-  as long as it is exchangeable with the past ones. `ENOUGH` is the least n that has such a place.
-- With fewer, totals are taken as log-normal over runs: P90 is the t bound of a prediction, with the variance
-  among the runs and an assumed one of `PRIOR` weighed `BELIEF` to n - 1 (a scaled inverse chi-squared
-  prior: Gelman et al., "Bayesian Data Analysis", section 3.2). One run says nothing about how runs
-  differ, so there the width is the prior's; it is an assumption, and the quote says on how many runs it rests.
+`spreads` says how P50 and P90 follow from the totals.
 
 All figures are of runs that came to their end: what a cap or a person stopped is no sample. Pure: the draws
 come from a hash of the load and the past, so equal inputs give equal figures.
@@ -27,31 +21,25 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import mul
 
 from strop.drafting.makespan import Order, makespan
+from strop.drafting.spreads import Spread, spread_of
+from strop.drafting.stocks import EMPTY, Stock, stock_of
 from strop.types.money import Price, Usage, cost
 from strop.types.past import REPAIR, Like, PastRun, Sample
 
-ENOUGH = 9
 RUNS = 40
 """Past runs that are drawn from, the newest."""
 DRAWS = 60_000
 """Tasks drawn for one forecast, about: more past runs or tasks, fewer rounds."""
 ROUNDS = 64
 """Times that the plan is carried out in each past run's world, at most."""
-PRIOR = 0.4
-"""How far runs are taken to differ before any was compared: standard deviation of the logarithm."""
-BELIEF = 3
-"""Degrees of freedom that `PRIOR` counts for."""
-NORMAL = 1.2816
-"""0.9 quantile of the normal distribution."""
-STUDENT = (3.078, 1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372)
-"""The same of Student's t with 1, 2, ... degrees of freedom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +92,15 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """A total as median and 90th percentile."""
+class Reading:
+    """The prompts of one wave."""
 
-    p50: float
-    p90: float
+    wave: int
+    """From 1; 0 for planner and verifier."""
+    prompt: Spread
+    """Tokens of all input classes."""
+    uncached: Spread
+    """The share of them that no cache serves, of 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +124,8 @@ class Forecast:
     """Their samples of like tasks."""
     unlike: int
     """Tasks of the plan that nothing in the past is like: taken by default."""
+    readings: tuple[Reading, ...] = ()
+    """By wave; those with prompts."""
 
 
 def forecast(load: Load, *, past: Sequence[PastRun], seed: str) -> Forecast | None:
@@ -146,25 +140,28 @@ def forecast(load: Load, *, past: Sequence[PastRun], seed: str) -> Forecast | No
         return None
     worlds = _Worlds(load, runs, _Dice(seed))
     rounds = max(1, min(ROUNDS, DRAWS // (len(load.jobs) * len(runs))))
-    drawn = [[worlds.carried_out(place) for _ in range(rounds)] for place in range(len(runs))]
-
-    def spread(figure: Callable[[Total], float]) -> Spread:
-        return spread_of([[figure(total) for total in totals] for totals in drawn])
-
+    drawn = [worlds.drawn(place, rounds) for place in range(len(runs))]
+    spreads = [spread_of(rows) for rows in zip(*drawn, strict=True)]
+    steps, critical, tokens, read, cached, written, output, nanos, milliseconds, alone, *prompts = spreads
     return Forecast(
-        steps=spread(lambda total: total.steps),
-        critical_steps=spread(lambda total: total.critical),
-        tokens=spread(lambda total: total.usage.total),
-        input=spread(lambda total: total.usage.input),
-        cached=spread(lambda total: total.usage.cached),
-        cache_write=spread(lambda total: total.usage.cache_write),
-        output=spread(lambda total: total.usage.output),
-        nanos=spread(lambda total: total.nanos),
-        milliseconds=spread(lambda total: 1_000 * total.seconds),
-        agent_seconds=spread(lambda total: total.agent_seconds).p50,
+        steps=steps,
+        critical_steps=critical,
+        tokens=tokens,
+        input=read,
+        cached=cached,
+        cache_write=written,
+        output=output,
+        nanos=nanos,
+        milliseconds=milliseconds,
+        agent_seconds=alone.p50,
         runs=len(runs),
         samples=sum(sample.like in likes for run in runs for sample in run.samples),
         unlike=unlike,
+        readings=tuple(
+            Reading(wave, *each)
+            for wave, each in enumerate(zip(prompts[::2], prompts[1::2], strict=True))
+            if each[0].p90
+        ),
     )
 
 
@@ -181,6 +178,22 @@ def stretch_of(seconds: float, *, load: Load, lasted: Sequence[float], before: f
 
 
 @dataclass(frozen=True, slots=True)
+class Prompts:
+    """Prompt tokens of one wave."""
+
+    tokens: float = 0.0
+    cached: float = 0.0
+
+    @property
+    def uncached(self) -> float:
+        """Of 1; nothing read is nothing cached."""
+        return 1 - self.cached / self.tokens if self.tokens else 1.0
+
+    def __add__(self, other: Prompts) -> Prompts:
+        return Prompts(self.tokens + other.tokens, self.cached + other.cached)
+
+
+@dataclass(frozen=True, slots=True)
 class Total:
     """What the plan used, carried out once."""
 
@@ -190,41 +203,31 @@ class Total:
     nanos: int
     seconds: float
     agent_seconds: float
+    prompts: list[Prompts]
+    """Of planner and verifier, then by wave."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Stock:
-    """Like tasks of one run by figure, a unit of work each; input by the tokens that were expected."""
-
-    steps: list[float]
-    seconds: list[float]
-    output: list[float]
-    input: list[float]
-    cached: list[float]
-    cache_write: list[float]
-    lost: list[float]
-
-    def joined(self, other: _Stock) -> _Stock:
-        """With another run's tasks, figure by figure brought to this one's mean."""
-        return _Stock(*(_levelled(getattr(self, name), getattr(other, name)) for name in _Stock.__slots__))
-
-
-def _levelled(own: list[float], other: list[float]) -> list[float]:
-    """`own`, then `other` scaled to its mean; that mean itself where `other` is nothing but zeros."""
-    mean, total = sum(own) / len(own), sum(other)
-    return [*own, *((each * mean * len(other) / total if total else mean) for each in other)]
+    @property
+    def figures(self) -> tuple[float, ...]:
+        """As `forecast` takes them apart."""
+        used = self.usage
+        return (
+            *(self.steps, self.critical, used.total, used.input, used.cached, used.cache_write, used.output),
+            *(self.nanos, 1_000 * self.seconds, self.agent_seconds),
+            *(figure for each in self.prompts for figure in (each.tokens, each.uncached)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Like jobs of a load, with what each is times a sample's unit."""
+    """Like jobs of a load, of as many units each."""
 
     usual: Sample
     places: tuple[int, ...]
-    units: tuple[int, ...] = ()
-    """Empty where each is 1."""
+    """By wave."""
+    waves: tuple[tuple[int, slice], ...]
+    """Which of `places` stand in which wave."""
     expected: tuple[int, ...] = ()
-    """Empty where each is 1."""
+    """Input tokens expected of each; empty where all are 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +238,11 @@ class _Drawn:
     seconds: list[float]
     usage: Usage
     lost: float
+    prompts: list[tuple[int, Prompts]]
+    """By wave."""
 
 
-NONE = _Drawn([], [], Usage(), 0.0)
+NONE = _Drawn([], [], Usage(), 0.0, [])
 
 
 @dataclass(slots=True)
@@ -275,16 +280,26 @@ class _Worlds:
     _groups: tuple[_Group, ...] = ()
     _order: Order | None = None
     _waves: list[list[int]] = field(default_factory=list[list[int]])
-    _stocks: dict[tuple[int, Like, int], _Stock] = field(default_factory=dict[tuple[int, Like, int], _Stock])
+    _stocks: dict[tuple[Like, int, int], Stock] = field(default_factory=dict[tuple[Like, int, int], Stock])
+    """Of the run that is drawn from just now."""
 
     def __post_init__(self) -> None:
         jobs = self.load.jobs
-        self._groups = tuple(_grouped([job.usual for job in jobs]))
+        self._groups = tuple(_grouped(jobs))
         self._order = Order.of([job.needs for job in jobs])
         self._waves = self.load.waves
 
-    def carried_out(self, place: int) -> Total:
-        """The load's total, once, as the past run at `place` would have had it."""
+    def drawn(self, place: int, rounds: int) -> list[array[float]]:
+        """By figure, the load's totals as the past run at `place` would have had them.
+
+        Columns of numbers: totals kept as objects made a process larger with every run that it quoted on.
+        """
+        self._stocks.clear()
+        totals = [self._carried_out(place).figures for _ in range(rounds)]
+        return [array("d", column) for column in zip(*totals, strict=True)]
+
+    def _carried_out(self, place: int) -> Total:
+        """The load's total, once."""
         run, load = self.runs[place], self.load
         tasks = self._tasks(place)
         repairs = self._more(place, self._repair, self.dice.rounded(run.repairs * load.units))
@@ -298,13 +313,14 @@ class _Worlds:
             steps=sum(sum(part.steps) for part in parts),
             critical=sum(max(map(tasks.steps.__getitem__, wave)) for wave in self._waves)
             + sum(planning.steps)
-            + _beside(gate.steps, load.calls_at_once)
+            + _beside(gate.steps, load.calls_at_once) * (1 + bool(repairs.steps))
             + max(repairs.steps, default=0),
             usage=sum((part.usage for part in parts[1:]), tasks.usage),
             nanos=self._nanos(tasks.usage + repairs.usage, planning.usage, gate.usage)
             + round(sum(part.lost for part in parts)),
             seconds=span * run.stretch,
             agent_seconds=sum(tasks.seconds),
+            prompts=self._prompts(tasks, planning.usage + gate.usage),
         )
 
     @property
@@ -313,6 +329,12 @@ class _Worlds:
         usual = self.load.jobs[0].usual
         like = Like(usual.like.model, usual.like.prompt, REPAIR, usual.like.tools)
         return _for_one(usual, like)
+
+    def _prompts(self, tasks: _Drawn, main: Usage) -> list[Prompts]:
+        held = [Prompts(main.total - main.output, main.cached), *(Prompts() for _ in self._waves)]
+        for wave, prompts in tasks.prompts:
+            held[1 + wave] += prompts
+        return held
 
     def _nanos(self, work: Usage, planning: Usage, gate: Usage) -> int:
         load = self.load
@@ -323,41 +345,58 @@ class _Worlds:
         """Every job of the load, in its order."""
         steps, seconds = [0.0] * len(self.load.jobs), [0.0] * len(self.load.jobs)
         usage, lost = Usage(), 0.0
+        prompts: list[tuple[int, Prompts]] = []
         for group in self._groups:
             drawn = self._draw(place, group)
+            prompts += drawn.prompts
             for at, taken, lasted in zip(group.places, drawn.steps, drawn.seconds, strict=True):
                 steps[at], seconds[at] = taken, lasted
             usage, lost = usage + drawn.usage, lost + drawn.lost
-        return _Drawn(steps, seconds, usage, lost)
+        return _Drawn(steps, seconds, usage, lost, prompts)
 
     def _more(self, place: int, usual: Sample, count: int) -> _Drawn:
         """`count` tasks outside the plan."""
-        return self._draw(place, _group([usual] * count, range(count))) if count else NONE
+        return self._draw(place, _group([Job(usual)] * count, range(count))) if count else NONE
 
     def _draw(self, place: int, group: _Group) -> _Drawn:
         stock = self._stock(place, group.usual, len(group.places))
         picks = self.dice.picks(len(group.places), len(stock.steps))
+        read, cached, written = (
+            _scaled(column, picks, group.expected) for column in (stock.input, stock.cached, stock.cache_write)
+        )
+        output = sum(_picked(stock.output, picks))
         return _Drawn(
-            steps=_scaled(stock.steps, picks, group.units),
-            seconds=_scaled(stock.seconds, picks, group.units),
-            usage=Usage(
-                input=round(sum(_scaled(stock.input, picks, group.expected))),
-                cached=round(sum(_scaled(stock.cached, picks, group.expected))),
-                cache_write=round(sum(_scaled(stock.cache_write, picks, group.expected))),
-                output=round(sum(_scaled(stock.output, picks, group.units))),
-            ),
-            lost=sum(_scaled(stock.lost, picks, ())),
+            steps=_picked(stock.steps, picks),
+            seconds=_picked(stock.seconds, picks),
+            usage=Usage(round(sum(read)), round(sum(cached)), round(sum(written)), round(output)),
+            lost=sum(_picked(stock.lost, picks)),
+            prompts=[
+                (wave, Prompts(sum(read[part]) + sum(served := cached[part]) + sum(written[part]), sum(served)))
+                for wave, part in group.waves
+            ],
         )
 
-    def _stock(self, place: int, usual: Sample, count: int) -> _Stock:
-        """Like tasks of the run at `place`, `count` of them where others can help out."""
-        key = (place, usual.like, count)
+    def _stock(self, place: int, usual: Sample, count: int) -> Stock:
+        """Like tasks at the level of the run at `place`, `count` of them where others can help out.
+
+        Batches as large as the plan's go before any of another size, also other runs': an attempt that fails
+        does its whole batch again, so how batches vary cannot be told from single units.
+        """
+        key = (usual.like, usual.units, count)
         if key not in self._stocks:
-            stock = _stock_of(self._samples(place, usual.like) or [usual])
-            for run in (*self.runs[place + 1 :], *self.runs[:place]):
-                missing = count - len(stock.steps)
-                if missing > 0 and (same := _same(usual.like, run)):
-                    stock = stock.joined(_stock_of(same[:missing]))
+            own = self._samples(place, usual.like) or [usual]
+            sized = _sized(own, usual.units)
+            level = stock_of(sized or own, units=usual.units)
+            lenders: Sequence[Sequence[Sample]] = ()
+            if not sized or len(level.steps) < count:
+                others = (*self.runs[place + 1 :], *self.runs[:place])
+                same = [samples for run in others if (samples := _same(usual.like, run))]
+                lenders = [alike for samples in same if (alike := _sized(samples, usual.units))] or same
+                sized = sized or (not any(_sized(samples, usual.units) for samples in lenders) and own)
+            stock = level if sized else EMPTY
+            for samples in lenders:
+                if (missing := count - len(stock.steps)) > 0:
+                    stock = stock.joined(stock_of(samples, units=usual.units), most=missing, level=level)
             self._stocks[key] = stock
         return self._stocks[key]
 
@@ -372,29 +411,32 @@ def _same(like: Like, run: PastRun) -> list[Sample]:
     return [sample for sample in run.samples if sample.like == like]
 
 
+def _sized(samples: Sequence[Sample], units: int) -> list[Sample]:
+    return [sample for sample in samples if sample.units == units]
+
+
 def _near(like: Like, run: PastRun) -> list[Sample]:
     """Samples of the same model and kind, whatever the prompt."""
     kin = (like.model, like.kind, like.tools)
     return [sample for sample in run.samples if (sample.like.model, sample.like.kind, sample.like.tools) == kin]
 
 
-def _grouped(usuals: Sequence[Sample]) -> Iterator[_Group]:
-    places: dict[Like, list[int]] = {}
-    for place, usual in enumerate(usuals):
-        places.setdefault(usual.like, []).append(place)
+def _grouped(jobs: Sequence[Job]) -> Iterator[_Group]:
+    places: dict[tuple[Like, int], list[int]] = {}
+    for place in sorted(range(len(jobs)), key=lambda place: jobs[place].wave):
+        places.setdefault((jobs[place].usual.like, jobs[place].usual.units), []).append(place)
     for held in places.values():
-        yield _group([usuals[place] for place in held], held)
+        yield _group([jobs[place] for place in held], held)
 
 
-def _group(usuals: Sequence[Sample], places: Sequence[int]) -> _Group:
-    units = tuple(usual.units for usual in usuals)
-    expected = tuple(usual.expected for usual in usuals)
-    return _Group(
-        usuals[0],
-        tuple(places),
-        units if any(count != 1 for count in units) else (),
-        expected if any(count != 1 for count in expected) else (),
-    )
+def _group(jobs: Sequence[Job], places: Sequence[int]) -> _Group:
+    """Like jobs, sorted by wave."""
+    expected = tuple(job.usual.expected for job in jobs)
+    waves, start = list[tuple[int, slice]](), 0
+    for wave, count in Counter(job.wave for job in jobs).items():
+        waves.append((wave, slice(start, start + count)))
+        start += count
+    return _Group(jobs[0].usual, tuple(places), tuple(waves), expected if any(count != 1 for count in expected) else ())
 
 
 def _for_one(usual: Sample, like: Like) -> Sample:
@@ -405,58 +447,14 @@ def _for_one(usual: Sample, like: Like) -> Sample:
     return Sample(like, max(1, usual.steps // units), share, seconds=seconds, expected=max(1, usual.expected // units))
 
 
-def _stock_of(samples: Sequence[Sample]) -> _Stock:
-    return _Stock(
-        steps=[sample.steps / sample.units for sample in samples],
-        seconds=[sample.seconds / sample.units for sample in samples],
-        output=[sample.usage.output / sample.units for sample in samples],
-        input=[sample.usage.input / sample.expected for sample in samples],
-        cached=[sample.usage.cached / sample.expected for sample in samples],
-        cache_write=[sample.usage.cache_write / sample.expected for sample in samples],
-        lost=[float(sample.lost) for sample in samples],
-    )
-
-
 def _beside(steps: Sequence[float], at_once: int) -> float:
     """Critical steps of these calls: calls that overlap count as one stage, others one by one."""
     return max(steps, default=0) if at_once > 1 else sum(steps)
 
 
+def _picked(column: list[float], picks: list[int]) -> list[float]:
+    return list(map(column.__getitem__, picks))
+
+
 def _scaled(column: list[float], picks: list[int], times: Sequence[int]) -> list[float]:
-    picked = map(column.__getitem__, picks)
-    return list(map(mul, picked, times)) if times else list(picked)
-
-
-# ---------------------------------------------------------------- from totals to P50 and P90
-
-
-def spread_of(totals: Sequence[Sequence[float]]) -> Spread:
-    """Median and 90th percentile of the next run's total, from simulated totals by past run, as many for each."""
-    logs = [[math.log1p(max(total, 0.0)) for total in row] for row in totals]
-    if len(logs) >= ENOUGH:
-        columns = [sorted(column) for column in zip(*logs, strict=True)]
-        p50, p90 = (sum(_placed(column, level) for column in columns) / len(columns) for level in (0.5, 0.9))
-    else:
-        p50, p90 = _student(logs)
-    return Spread(math.expm1(p50), math.expm1(p90))
-
-
-def _placed(ordered: Sequence[float], level: float) -> float:
-    """The value at place `level` (n + 1) of n, between neighbours in proportion."""
-    place = min(max(level * (len(ordered) + 1), 1.0), float(len(ordered)))
-    below = math.floor(place)
-    above = min(below + 1, len(ordered))
-    return ordered[below - 1] + (place - below) * (ordered[above - 1] - ordered[below - 1])
-
-
-def _student(logs: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Centre and t bound: variance among runs, pulled to the prior's, and within a run beside it."""
-    means = [sum(row) / len(row) for row in logs]
-    centre = sum(means) / len(means)
-    if all(mean == 0 for mean in means):
-        return 0.0, 0.0  # nothing of this was ever used
-    inner = sum((each - mean) ** 2 for row, mean in zip(logs, means, strict=True) for each in row)
-    within = inner / max(sum(len(row) - 1 for row in logs), 1)
-    freedom = BELIEF + len(means) - 1
-    among = (BELIEF * PRIOR**2 + sum((mean - centre) ** 2 for mean in means)) / freedom * (1 + 1 / len(means))
-    return centre, centre + math.hypot(STUDENT[freedom - 1] * math.sqrt(among), NORMAL * math.sqrt(within))
+    return list(map(mul, map(column.__getitem__, picks), times)) if times else _picked(column, picks)

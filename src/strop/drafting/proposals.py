@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from strop.drafting.answers import answer_keys, making_schema, rows_schema
+from strop.types.count import counted
 from strop.types.schema import Array, Choice, Field, Integer, Json, Object, Schema, Text, object_of
 from strop.types.work import Column, ColumnType, Spec, Task, TaskId, TaskKind, waves
 
@@ -84,10 +85,10 @@ def wrong_with(tasks: Sequence[Task], spec: Spec, *, tools: Collection[str]) -> 
         except ValueError as caught:
             wrong.append(str(caught))
     if len(tasks) > spec.budget.agents_total:
-        wrong.append(f"{len(tasks):,} tasks, at most {spec.budget.agents_total:,} agents in all")
+        wrong.append(f"{counted(len(tasks), 'task')}, at most {spec.budget.agents_total:,} in all")
     steps = sum(task.steps for task in tasks)
     if steps > spec.budget.steps:
-        wrong.append(f"{steps:,} steps, at most {spec.budget.steps:,}")
+        wrong.append(f"{counted(steps, 'step')}, at most {spec.budget.steps:,}")
     more = len(wrong) - MOST_TOLD
     return (*wrong[:MOST_TOLD], f"and {more:,} more of the kind") if more > 0 else tuple(wrong)
 
@@ -113,7 +114,9 @@ def _badly_made(tasks: Sequence[Task], spec: Spec) -> list[str]:
     for output in spec.made:
         makers = [task.id for task in tasks if output.file in task.makes]
         if len(makers) != 1:
-            wrong.append(f"{output.file} has {len(makers)} makers, needs exactly one ({', '.join(makers) or 'none'})")
+            wrong.append(
+                f"{output.file} has {counted(len(makers), 'maker')}, needs exactly one ({', '.join(makers) or 'none'})"
+            )
     asked = {output.file for output in spec.made}
     return wrong + [
         f"{task.id} makes {file}, which nobody ordered" for task in tasks for file in task.makes if file not in asked

@@ -8,15 +8,18 @@ no P90 passes them, since the run stops there.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from strop.drafting.forecast import ENOUGH, Forecast, Job, Load, Spread, forecast
+from strop.drafting.forecast import Forecast, Job, Load, forecast
+from strop.drafting.spreads import ENOUGH, Spread
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.money import Usage, cost, worst_case
 from strop.types.past import GATE, PLANNING, Like, PastRun, Sample
 from strop.types.work import (
     Binding,
+    CachedShare,
     Exemplar,
     Kind,
     Output,
@@ -30,10 +33,10 @@ from strop.types.work import (
 )
 
 STEPS_PER_AGENT = 13
-BATCH, AT_ONCE = 8, 32
-"""Claims in one call to the refuting model, and such calls at once, as in `verify`."""
-CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS = 300, 60, 150
-"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task."""
+BATCH, PLANTED, AT_ONCE = 8, 2, 32
+"""Claims in one call to the refuting model, seeded flaws beside them, and such calls at once, as in `verify`."""
+CLAIM_TOKENS, VERDICT_TOKENS, TASK_TOKENS, STATEMENT_TOKENS = 300, 60, 150, 30
+"""Rough sizes: a claim with its passage as asked, its verdict as answered, one proposed task, a claim alone."""
 TRACE_TOKENS, DESCRIPTION_TOKENS = 1_500, 150
 """The same of a run as its describer is shown it, and of a skill's description."""
 TOKENS_MORE, MONEY_MORE = 1.3, 1.4
@@ -51,6 +54,8 @@ class Pace:
     """Where the figures come from: `12 calls of run 01K…`; empty for a default."""
     at_once: int = 300
     """Calls the endpoint serves in parallel."""
+    heads: int | None = None
+    """Bytes of the shortest head that its cache keeps once one call has gone ahead; None where it keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,10 @@ class _Share:
     worst: int
     calls: int = 0
     turns: int = 0
+    cached: int = 0
+    """Of `input`."""
+    rounds: int = 1
+    """How often all of it may come again, at worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +108,14 @@ class _Counts:
     steps: Spread
     critical: Spread
     tokens: Spread
-    classes: tuple[Spread, Spread, Spread, Spread]
+    classes: tuple[Spread, ...]
+    """In the order of `Usage`."""
     nanos: Spread
     minutes: Spread
     alone: float
     """Minutes of one agent alone."""
     basis: str
+    caching: tuple[CachedShare, ...]
 
 
 def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
@@ -113,10 +124,10 @@ def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
     seed = digest([spec, [task.id for task in tasks], [run.run for run in grounds.past]])
     drawn = forecast(load, past=grounds.past, seed=seed) if grounds.past else None
     counts = _drawn(drawn, len(tasks)) if drawn else _default(load, shares, grounds)
-    worst_tokens = min(sum(4 * share.input + share.worst for share in shares), budget.tokens)
+    worst_tokens = min(sum(4 * share.rounds * share.input + share.worst for share in shares), budget.tokens)
     tokens = _range(counts.tokens, worst_tokens)
     advice, reasons = _advice(spec, load, tokens.p50, counts.alone, grounds)
-    nanos, kept = _kept_for_gate(spec, shares)
+    nanos, kept, calls = _kept_for_gate(spec, shares)
     steps, critical = _range(counts.steps, budget.steps), _range(counts.critical, budget.critical_steps)
     return Quote(
         agents=len(tasks),
@@ -130,10 +141,12 @@ def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
         reasons=reasons,
         gate_nanos=nanos,
         gate_steps=kept,
+        gate_calls=calls,
         steps_p90=int(steps.p90),
         critical_steps_p90=int(critical.p90),
         classes=TokenRanges(*(_range(spread, worst_tokens, most=tokens.p90) for spread in counts.classes)),
         basis=counts.basis,
+        caching=counts.caching,
     )
 
 
@@ -164,11 +177,11 @@ def load_of(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Load:
     """The plan as far as a forecast depends on it."""
     places = {task.id: place for place, task in enumerate(tasks)}
     depth = {name: at for at, stage in enumerate(waves(tuple(tasks))) for name in stage}
-    inputs = input_tokens(tasks, grounds=grounds)
+    inputs, cached = input_tokens(tasks, grounds=grounds), cached_tokens(tasks, grounds=grounds)
     model, pace = grounds.worker.model, grounds.pace
     jobs = tuple(
-        Job(_usual(task, asked, model, pace), tuple(places[need] for need in task.needs), depth[task.id])
-        for task, asked in zip(tasks, inputs, strict=True)
+        Job(_usual(task, asked, served, model, pace), tuple(places[need] for need in task.needs), depth[task.id])
+        for task, asked, served in zip(tasks, inputs, cached, strict=True)
     )
     by_role = {share.binding.role: share for share in _other_shares(spec, tasks, grounds)}
     planner, verifier = by_role.get("planner"), by_role.get("verifier")
@@ -203,13 +216,13 @@ def gate_like(binding: Binding) -> Like:
     return Like(binding.model, "refute", GATE)
 
 
-def _usual(task: Task, inputs: int, model: str, pace: Pace) -> Sample:
+def _usual(task: Task, inputs: int, cached: int, model: str, pace: Pace) -> Sample:
     """What a task is taken for where nothing like it was ever done."""
     steps, reads = expected_steps(task), task.kind is TaskKind.READ
     return Sample(
         like_of(task, model=model),
         steps,
-        Usage(input=inputs, output=steps * pace.output),
+        Usage(input=inputs - cached, cached=cached, output=steps * pace.output),
         seconds=steps * pace.p50,
         units=max(1, len(task.units)),
         expected=max(1, inputs) if reads else 1,
@@ -224,8 +237,8 @@ def _sample(share: _Share, calls: int, like: Like, grounds: Grounds) -> Sample:
 
 
 def _drawn(drawn: Forecast, agents: int) -> _Counts:
-    runs = f"{drawn.runs} past run{'s' if drawn.runs > 1 else ''}"
-    unlike = f"; {drawn.unlike:,} of {agents:,} tasks are unlike any there and stand at a default" * bool(drawn.unlike)
+    runs, few = counted(drawn.runs, "past run"), f"{drawn.unlike:,} of {counted(agents, 'task')}"
+    unlike = f"; {few} {agreeing(drawn.unlike, 'is', 'are')} unlike any there, taken by default" * bool(drawn.unlike)
     assumed = "; how far runs differ is in part assumed" * (drawn.runs < ENOUGH)
     return _Counts(
         steps=drawn.steps,
@@ -236,7 +249,12 @@ def _drawn(drawn: Forecast, agents: int) -> _Counts:
         minutes=Spread(drawn.milliseconds.p50 / 60_000, drawn.milliseconds.p90 / 60_000),
         alone=drawn.agent_seconds / 60,
         basis=f"drawn from {drawn.samples:,} like tasks of {runs}{unlike}{assumed}",
+        caching=tuple(_share(each.wave, each.prompt.p50, each.uncached) for each in drawn.readings),
     )
+
+
+def _share(wave: int, prompt: float, uncached: Spread) -> CachedShare:
+    return CachedShare(wave, round(prompt), *(round(max(0.0, 1 - each), 4) for each in (uncached.p50, uncached.p90)))
 
 
 # ---------------------------------------------------------------- by default
@@ -245,7 +263,10 @@ def _drawn(drawn: Forecast, agents: int) -> _Counts:
 def _default(load: Load, shares: Sequence[_Share], grounds: Grounds) -> _Counts:
     """Rough figures of our own, spread by factors of our own."""
     inputs, outputs = sum(share.input for share in shares), sum(share.output for share in shares)
-    money = sum(cost(Usage(input=share.input, output=share.output), share.binding.price) for share in shares)
+    cached = sum(share.cached for share in shares)
+    money = sum(
+        cost(Usage(share.input - share.cached, share.cached, 0, share.output), share.binding.price) for share in shares
+    )
     waves = (sum(load.jobs[place].usual.steps for place in wave) for wave in load.waves)
     turns = max(sum(math.ceil(steps / load.agents) for steps in waves), load.chain)
     turns += sum(share.turns for share in shares)
@@ -255,12 +276,22 @@ def _default(load: Load, shares: Sequence[_Share], grounds: Grounds) -> _Counts:
         steps=_wider(load.steps + sum(share.calls for share in shares), TOKENS_MORE),
         critical=_wider(load.chain + sum(share.calls > 0 for share in shares), TOKENS_MORE),
         tokens=_wider(inputs + outputs, TOKENS_MORE),
-        classes=(_wider(inputs, TOKENS_MORE), _wider(0, 1), _wider(0, 1), _wider(outputs, TOKENS_MORE)),
+        classes=tuple(_wider(each, TOKENS_MORE) for each in (inputs - cached, cached, 0, outputs)),
         nanos=_wider(money, MONEY_MORE),
         minutes=Spread(turns * pace.p50 / 60, turns * pace.p90 / 60),
         alone=load.steps * pace.p50 / 60,
         basis=f"a default: no run here had most of its tasks like these with {grounds.worker.model}{own}",
+        caching=tuple(_foreseen_caching(load)) if cached else (),
     )
+
+
+def _foreseen_caching(load: Load) -> Iterator[CachedShare]:
+    """What heads alone make, by wave of the plan."""
+    for number, wave in enumerate(load.waves, 1):
+        used = sum((load.jobs[place].usual.usage for place in wave), Usage())
+        prompt = used.total - used.output
+        if prompt:
+            yield _share(number, prompt, _wider(1 - used.cached / prompt, TOKENS_MORE))
 
 
 def _wider(p50: float, factor: float) -> Spread:
@@ -274,8 +305,15 @@ def _shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> tuple[_Share
     """What each role is expected to use: the worker first."""
     steps = sum(map(expected_steps, tasks))
     inputs = sum(input_tokens(tasks, grounds=grounds))
-    most_steps = min(sum(task.steps for task in tasks), spec.budget.steps)
-    work = _Share(grounds.worker, inputs, steps * grounds.pace.output, most_steps * grounds.worker.output)
+    most_steps = min(sum(task.steps for task in tasks) + spec.repairs * _mended(tasks), spec.budget.steps)
+    work = _Share(
+        grounds.worker,
+        inputs,
+        steps * grounds.pace.output,
+        most_steps * grounds.worker.output,
+        cached=sum(cached_tokens(tasks, grounds=grounds)),
+        rounds=1 + spec.repairs,
+    )
     return work, *_other_shares(spec, tasks, grounds)
 
 
@@ -290,10 +328,12 @@ def _other_shares(spec: Spec, tasks: Sequence[Task], grounds: Grounds) -> list[_
         shares.append(_planner_share(planner, spec, tasks, grounds))
     if verifier is not None:
         calls = expected_calls(spec, tasks=tasks)
-        asked = calls * (len(grounds.prompts["refute"]) // 4 + BATCH * CLAIM_TOKENS)
+        asked = calls * (len(grounds.prompts["refute"]) // 4 + (BATCH + PLANTED) * CLAIM_TOKENS)
+        asked += _claims(spec, tasks) * STATEMENT_TOKENS
         worst = 2 * (1 + spec.repairs) * calls * verifier.output
         turns = math.ceil(calls / max(spec.budget.agents, 1))
-        shares.append(_Share(verifier, asked, calls * BATCH * VERDICT_TOKENS, worst, calls, turns))
+        answered = calls * (BATCH + PLANTED) * VERDICT_TOKENS
+        shares.append(_Share(verifier, asked, answered, worst, calls, turns, rounds=1 + spec.repairs))
     return shares
 
 
@@ -309,21 +349,33 @@ def _planner_share(planner: Binding, spec: Spec, tasks: Sequence[Task], grounds:
 
 
 def _worst(share: _Share) -> int:
-    return worst_case(input_bound=4 * share.input, output_bound=share.worst, price=share.binding.price)
+    return worst_case(input_bound=4 * share.rounds * share.input, output_bound=share.worst, price=share.binding.price)
 
 
-def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int]:
-    """Money and steps set aside for the refuting model from the start; never more than half of a cap."""
+def _mended(tasks: Sequence[Task]) -> int:
+    """Steps that one round of repair takes at most: every unit read again in two, every maker's work done anew."""
+    readings = sum(2 * len(task.units) for task in tasks if task.reader == 1)
+    return readings + sum(task.steps for task in tasks if task.makes and not task.units)
+
+
+def _kept_for_gate(spec: Spec, shares: Sequence[_Share]) -> tuple[int, int, int]:
+    """(nano-dollars, steps) set aside for the refuting model from the start, never more than half of a cap.
+
+    The third is how many calls a round may make within it: as many as are needed (0) where nothing is cut
+    off, else its part of twice those expected, since few of them take the repair turn that is kept for each.
+    """
     share = next((share for share in shares if share.binding.role == "verifier"), None)
     if share is None:
-        return 0, 0
-    calls = share.worst // max(share.binding.output, 1)
-    return min(_worst(share), spec.budget.nanos // 2), min(calls, spec.budget.steps // 2)
+        return 0, 0, 0
+    money, steps = _worst(share), share.worst // max(share.binding.output, 1)
+    kept, left = min(money, spec.budget.nanos // 2), min(steps, spec.budget.steps // 2)
+    part = min(kept / money if money else 1.0, left / steps if steps else 1.0)
+    return kept, left, 0 if part >= 1 else max(1, int(2 * share.calls * part))
 
 
 def expected_calls(spec: Spec, *, tasks: Sequence[Task]) -> int:
-    """Calls to the refuting model that one round of the gate is taken to need."""
-    return math.ceil(_claims(spec, tasks) / BATCH)
+    """Calls to the refuting model that one round of the gate is taken to need, the look over the whole included."""
+    return math.ceil(_claims(spec, tasks) / BATCH) + 1
 
 
 def _claims(spec: Spec, tasks: Sequence[Task]) -> int:
@@ -338,6 +390,8 @@ def _claims_of(output: Output) -> int:
     match output.kind:
         case Kind.PNG | Kind.SVG:
             return 10 * ((output.count.least or 1) if output.count else 1)
+        case Kind.PPTX:
+            return 6 * max((output.slides.least or 1) if output.slides else 1, len(output.sections), 6)
         case _ if output.columns:
             return len(output.columns) * ((output.rows.least or 20) if output.rows else 20)
         case _:
@@ -349,6 +403,21 @@ def input_tokens(tasks: Sequence[Task], *, grounds: Grounds) -> tuple[int, ...]:
     heads = {key: _head(*key, grounds) for key in {(task.prompt, task.reader) for task in tasks}}
     material = sum(grounds.sizes.values()) // max(len(grounds.sizes), 1)
     return tuple(_input_tokens(task, heads[task.prompt, task.reader], material, grounds.sizes) for task in tasks)
+
+
+def cached_tokens(tasks: Sequence[Task], *, grounds: Grounds) -> tuple[int, ...]:
+    """What of `input_tokens` the endpoint's cache serves: each head is paid once, by the call that goes ahead.
+
+    Heads alone: what an agent's own turns add to its prompt is cached too, but how much hangs on its tools.
+    """
+    least, warm, cached = grounds.pace.heads, set[tuple[str, int]](), list[int]()
+    for task in tasks:
+        key = (task.prompt, task.reader)
+        head = _head(*key, grounds)
+        kept = least is not None and head >= least
+        cached.append((expected_steps(task) - (key not in warm)) * (head // 4) if kept else 0)
+        warm.add(key)
+    return tuple(cached)
 
 
 def _head(prompt: str, reader: int, grounds: Grounds) -> int:
@@ -372,8 +441,8 @@ def _advice(spec: Spec, load: Load, tokens: float, minutes: float, grounds: Grou
     parts = max(map(len, load.waves), default=0)
     chain = load.chain / max(load.steps, 1)
     reasons = (
-        f"{parts} independent parts (a swarm pays from 6)",
-        f"{round(tokens):,} tokens of work (from 50,000)",
+        f"{counted(parts, 'independent part')} (a swarm pays from 6)",
+        f"{counted(round(tokens), 'token')} of work (from 50,000)",
         f"{minutes:.1f} minutes for one agent alone (from 10)",
         f"critical / total steps {chain:.2f} (parallel work from 0.50 down)",
     )

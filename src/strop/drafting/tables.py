@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from strop.drafting.derived import Grid, totals, with_derived
+from strop.drafting.derived import HARNESS, Grid, totals, with_derived
 from strop.types.content import Cell, Head, Scalar, Standing, Table
-from strop.types.trial import Finding, Value
+from strop.types.trial import Claim, Finding, Value
 from strop.types.work import Column, ColumnType, UnitKey
 
 UNVERIFIED = "unverified"
@@ -24,17 +24,24 @@ def cell(value: Value | None) -> Cell:
         return Cell(None, Standing.REFUTED)
     claim = value.claims[0] if value.claims else None
     shown = None if value.standing is Standing.REFUTED else value.value
-    place = ""
-    if claim is not None:
-        place = claim.locator or (f"{claim.source}:{claim.span[0]}-{claim.span[1]}" if claim.span else claim.source)
+    ours = claim is not None and claim.formula and claim.task == HARNESS
     return Cell(
         value=shown,
         standing=value.standing,
-        claims=claim.rests if claim and claim.formula else tuple(each.id for each in value.claims),
-        source=place,
-        quote=claim.quote if claim else "",
+        claims=claim.rests if claim and ours else tuple(each.id for each in value.claims),
+        source=_place(claim) if claim else "",
+        quote=claim.quote if claim and not claim.formula else "",
         formula=claim.formula if claim else "",
     )
+
+
+def _place(claim: Claim) -> str:
+    """Where a claim stands, in one line; of one that rests on several, the first place and how many more."""
+    if claim.locator:
+        return claim.locator
+    place = f"{claim.source}:{claim.span[0]}-{claim.span[1]}" if claim.span else claim.source
+    more = len(claim.rests) - 1
+    return f"{place} and {more} more" if more > 0 else place
 
 
 def ordered_table(

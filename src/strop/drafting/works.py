@@ -28,14 +28,26 @@ from strop.types.content import (
     Standing,
     Table,
 )
+from strop.types.count import agreeing, counted
 from strop.types.schema import Json, object_of
 from strop.types.trial import Claim, Result, Run, Value, Verdict
 from strop.types.work import Output, Task, TaskId, UnitKey
 
+MOST_LISTED = 50
+"""Contradictions that a document tells."""
 
-def repair_of(task: Task) -> TaskId:
-    """The task that does a maker's work again."""
-    return TaskId(f"repair/{task.id}")
+ROUNDS = 2
+"""Most rounds of repair."""
+
+
+def repair_of(task: Task, *, round: int = 1) -> TaskId:
+    """The task that does a maker's work again in this round of repair."""
+    return TaskId(f"repair/{task.id}" if round == 1 else f"repair-{round}/{task.id}")
+
+
+def tries(task: Task) -> list[TaskId]:
+    """A maker's task and its repairs, the last first."""
+    return [*(repair_of(task, round=number) for number in range(ROUNDS, 0, -1)), task.id]
 
 
 def answers_of(run: Run) -> dict[str, Result]:
@@ -43,7 +55,7 @@ def answers_of(run: Run) -> dict[str, Result]:
     landed = {result.task: result for result in run.results if result.landed and result.output}
     found: dict[str, Result] = {}
     for task in run.plan.tasks:
-        result = landed.get(repair_of(task)) or landed.get(task.id)
+        result = next((landed[name] for name in tries(task) if name in landed), None)
         if result is not None:
             found.update(dict.fromkeys(task.makes, result))
     return found
@@ -53,7 +65,7 @@ def left_over(run: Run) -> tuple[Claim, ...]:
     """What tasks found that make no file, where a file has no maker's answer; else nothing."""
     if all(output.file in answers_of(run) for output in run.plan.spec.made):
         return ()
-    makers = {name for task in run.plan.tasks if task.makes for name in (task.id, repair_of(task))}
+    makers = {name for task in run.plan.tasks if task.makes for name in tries(task)}
     return tuple(dict.fromkeys(claim for result in run.results if result.task not in makers for claim in result.claims))
 
 
@@ -67,7 +79,7 @@ def answer_of(result: Result, key: str) -> Json:
 
 def made_table(output: Output, *, key: str, answer: Json, values: Grid) -> Table:
     """A maker's rows under the ordered columns."""
-    rows = [UnitKey(f"{key}.rows[{index}]") for index, _ in enumerate(_listed(object_of(answer).get("rows")))]
+    rows = [UnitKey(f"{key}.rows[{index}]") for index, _ in enumerate(listed(object_of(answer).get("rows")))]
     return _table(output, rows, values)
 
 
@@ -81,9 +93,9 @@ def made_document(output: Output, *, key: str, title: str, answer: Json, values:
     The harness adds how its values stand and what no one checked to the summary (else to the end), and
     the sources, from the judged values and never from the maker's memory.
     """
-    standing = _standing(verdict, key)
+    standing = standing_blocks(verdict, key)
     blocks: list[Block] = []
-    for number, section in enumerate(_objects(object_of(answer).get("sections"))):
+    for number, section in enumerate(objects(object_of(answer).get("sections"))):
         heading = str(section["heading"])
         if is_ours(heading):
             continue
@@ -99,25 +111,45 @@ def made_document(output: Output, *, key: str, title: str, answer: Json, values:
 
 def _written(section: Mapping[str, Json], at: str, values: Grid) -> list[Block]:
     blocks: list[Block] = []
-    paragraphs, bullets = _listed(section.get("paragraphs")), _listed(section.get("bullets"))
+    paragraphs, bullets = listed(section.get("paragraphs")), listed(section.get("bullets"))
     for index, paragraph in enumerate(paragraphs):
-        sentences = _sentences(_listed(paragraph), at, f"paragraphs[{index}]", values)
-        blocks += [Paragraph(sentences)] if sentences else []
-    items = _sentences(bullets, at, "bullets", values)
+        written = sentences(listed(paragraph), at, f"paragraphs[{index}]", values)
+        blocks += [Paragraph(written)] if written else []
+    items = sentences(bullets, at, "bullets", values)
     blocks += [Bullets(items)] if items else []
     if not blocks and (paragraphs or bullets):
         blocks.append(Callout("All that stood here was taken out by the gate.", tone="warning"))
     return blocks
 
 
-def _standing(verdict: Verdict, key: str) -> list[Block]:
+def standing_blocks(verdict: Verdict, key: str) -> list[Block]:
+    """How the values of a made file stand, and what no one checked."""
     held = _of(verdict, key)
     counts = {standing: sum(value.standing is standing for value in held) for standing in Standing}
-    sentence = Sentence(
-        f"Of {len(held)} statements in this document {counts[Standing.ACCEPTED]} were accepted, "
-        f"{counts[Standing.UNVERIFIED]} are unverified and marked, {counts[Standing.REFUTED]} were taken out."
+    accepted, unverified, refuted = (
+        counts[each] for each in (Standing.ACCEPTED, Standing.UNVERIFIED, Standing.REFUTED)
     )
-    return [Paragraph((sentence,)), *(Callout(line, tone="warning") for line in verdict.unchecked)]
+    sentence = Sentence(
+        f"Of {counted(len(held), 'statement')} in this document {accepted} {agreeing(accepted, 'was', 'were')} "
+        f"accepted, {unverified} {agreeing(unverified, 'is', 'are')} unverified and marked, "
+        f"{refuted} {agreeing(refuted, 'was', 'were')} taken out."
+    )
+    return [
+        Paragraph((sentence,)),
+        *contradictions(verdict),
+        *(Callout(line, tone="warning") for line in verdict.unchecked),
+    ]
+
+
+def contradictions(verdict: Verdict) -> list[Block]:
+    """What sources or agents contradict each other in, both sides with their claims, and what was made of it."""
+    found = [finding for finding in verdict.findings if finding.kind == "conflict" and finding.artefact == "sources"]
+    if not found:
+        return []
+    items = tuple(Sentence(f"{one.locator}: {one.observed}. Taken: {one.expected}.") for one in found[:MOST_LISTED])
+    more = f"{len(found) - MOST_LISTED} more stand in the report of the run."
+    rest: list[Block] = [Callout(more)] if len(found) > MOST_LISTED else []
+    return [Heading(f"Where sources contradict each other: {len(found)}", level=2), Bullets(items), *rest]
 
 
 def _sources(verdict: Verdict, key: str) -> Block:
@@ -140,9 +172,9 @@ def _of(verdict: Verdict, key: str) -> tuple[Value, ...]:
 def made_charts(output: Output, *, key: str, answer: Json, values: Grid) -> tuple[Chart, ...]:
     """A maker's charts; a point whose value was refuted is left out."""
     made: list[Chart] = []
-    for number, chart in enumerate(_objects(object_of(answer).get("charts"))):
+    for number, chart in enumerate(objects(object_of(answer).get("charts"))):
         points: list[Point] = []
-        for index, point in enumerate(_objects(chart.get("points"))):
+        for index, point in enumerate(objects(chart.get("points"))):
             held = cell(values.get((UnitKey(f"{key}.charts[{number}].points[{index}]"), "y")))
             if held.value is not None:
                 points.append(Point(_place(str(point["x"]), str(chart["kind"])), held))
@@ -192,7 +224,8 @@ def left_document(*, title: str, found: Sequence[Value], why: str) -> Document:
 # ---------------------------------------------------------------- leaves
 
 
-def _sentences(leaves: Sequence[Json], row: str, name: str, values: Grid) -> tuple[Sentence, ...]:
+def sentences(leaves: Sequence[Json], row: str, name: str, values: Grid) -> tuple[Sentence, ...]:
+    """Leaves as they were judged; what was refuted is not among them."""
     made: list[Sentence] = []
     for index in range(len(leaves)):
         held = cell(values.get((UnitKey(row), f"{name}[{index}]")))
@@ -201,11 +234,13 @@ def _sentences(leaves: Sequence[Json], row: str, name: str, values: Grid) -> tup
     return tuple(made)
 
 
-def _objects(value: Json) -> Iterator[Mapping[str, Json]]:
-    return (object_of(item) for item in _listed(value))
+def objects(value: Json) -> Iterator[Mapping[str, Json]]:
+    """The objects of a list in an answer."""
+    return (object_of(item) for item in listed(value))
 
 
-def _listed(value: Json) -> list[Json]:
+def listed(value: Json) -> list[Json]:
+    """A list in an answer; anything else is an empty one."""
     return cast("list[Json]", value) if isinstance(value, list) else []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import canonical
 from strop.types.memory import Skill
 from strop.types.schema import to_json_schema
@@ -72,7 +73,7 @@ def _skill_md(skill: Skill) -> str:
         "```\n"
         f"strop replay {skill.name} --inputs FOLDER\n"
         "```\n\n"
-        f"Born from a run over {skill.cost.units} units: {skill.cost.calls} calls, "
+        f"Born from a run over {counted(skill.cost.units, 'unit')}: {counted(skill.cost.calls, 'call')}, "
         f"{skill.cost.input_tokens + skill.cost.cached_tokens:,} input and {skill.cost.output_tokens:,} output "
         "tokens.\n"
         "It is a candidate: used when named, not chosen by itself.\n"
@@ -94,14 +95,17 @@ def _how(skill: Skill) -> str:
                 for names in map(set, waves(skill.tasks))
             )
         )
+        agents, work = counted(len(skill.tasks), "agent"), agreeing(len(skill.tasks), "works", "work")
+        files = counted(len(skill.inputs), "input file")
         return (
-            f"{len(skill.tasks)} agents work in waves (`references/skill.json` holds their goals, with slots for\n"
-            f"{len(skill.inputs)} input files); every value carries its source and a quote that stands in it.\n\n"
+            f"{agents} {work} in waves (`references/skill.json` holds their goals, with slots for\n"
+            f"{files}); every value carries its source and a quote that stands in it.\n\n"
             f"{steps}"
         )
     proofs = ", ".join(column.name for column in skill.spec.table if column.recompute) or "none"
+    agents = counted(skill.spec.readers, "differently prompted agent")
     return (
-        f"Each unit is read by {skill.spec.readers} differently prompted agents (`assets/prompts/`), shown the worked\n"
+        f"Each unit is read by {agents} (`assets/prompts/`), shown the worked\n"
         "examples of `references/exemplars.md`. The answer fits `references/schema.json`; every value names the\n"
         f"sentence it stands in. Recomputed from the companion table: {proofs}."
     )

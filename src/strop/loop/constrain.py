@@ -13,8 +13,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 from strop.checking.bounds import HELD
-from strop.checking.checks import Check, CheckName, run_check
+from strop.checking.bundle import Bundle
+from strop.checking.checks import Check, CheckName
+from strop.checking.primitives import run_check
 from strop.types.content import Standing
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
 from strop.types.trial import Value, Verdict
@@ -64,16 +67,17 @@ def _first_that_bites(
     for check, words in _candidates(column, flawed, proved):
         if not left:
             return
-        if str(check) in held or run_check(check, tuple(proved)):
+        if str(check) in held or run_check(check, Bundle(tuple(proved))):
             continue
-        caught = {finding.locator for finding in run_check(check, tuple(left))}
+        caught = {finding.locator for finding in run_check(check, Bundle(tuple(left)))}
         if caught:
             left = [value for value in left if f"{value.row}.{value.field}" not in caught]
             count = len(caught)
             yield Constraint(
                 id=f"c-{digest(str(check))[:8]}",
                 text=f"`{column.name}` {words}",
-                reason=f"{count} refuted value{'s' if count > 1 else ''} broke it, {len(proved)} proved ones keep it",
+                reason=f"{counted(count, 'refuted value')} broke it, {counted(len(proved), 'proved one')} "
+                f"{agreeing(len(proved), 'keeps', 'keep')} it",
                 kind=CheckKind.GRAMMAR if check.name in HELD else CheckKind.CHECK,
                 field=column.name,
                 check=str(check),

@@ -28,7 +28,7 @@ from strop.errors import (
 )
 from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
-from strop.loop.deliver import deliver
+from strop.loop.deliver import WRITTEN, deliver
 from strop.loop.distill import DESCRIBES, describing, distill, objection
 from strop.loop.plan import Terrain, Think, plan, with_saving
 from strop.loop.run import run
@@ -49,6 +49,8 @@ from strop.types.trial import Delivery, Finding, Outcome, Run, Severity, Verdict
 from strop.types.work import Kind, Plan, Spec, Task, TaskId, UnitKey
 
 STOPPED = {"interrupted": Outcome.INTERRUPTED}
+PROMPTED = 3
+"""Readers with a prompt of their own; those after them begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,16 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
     ran = await run(shop.desk, minutes=shop.minutes)
     verdict = await _judged(ran, shop)
     delivery = _delivered(ran, verdict, shop)
-    if repairs := _repairs(shop.desk.state.run(), sealed(verdict, delivery=delivery), shop):
+    while repairs := _repairs(shop.desk.state.run(), sealed(verdict, delivery=delivery), shop):
         await shop.desk.record(PlanExtended(repairs, reason="findings of the gate"))
         ran = await run(shop.desk, minutes=shop.minutes)
         verdict = await _judged(ran, shop)
         delivery = _delivered(ran, verdict, shop)
-    verdict = sealed(verdict, delivery=delivery)
+    verdict = _with_shortfall(sealed(verdict, delivery=delivery), rounds=shop.desk.state.extensions)
     outcome = _outcome(ran, verdict, shop)
     description = await _described(ran, verdict, outcome, shop)
     facts = [FileDelivered(file) for file in delivery.files]
-    await shop.desk.record(*facts, VerdictGiven(verdict, round=2), RunClosed(outcome, shop.desk.now))
+    await shop.desk.record(*facts, VerdictGiven(verdict, shop.desk.state.rounds + 1), RunClosed(outcome, shop.desk.now))
     ran = shop.desk.state.run()
     skill, rules = _learned(ran, verdict, outcome, shop, description)
     return Turn(ran, verdict, delivery, outcome, skill, rules)
@@ -154,10 +156,11 @@ async def _planned(spec: Spec, shop: Shop) -> None:
 
 
 async def _judged(ran: Run, shop: Shop) -> Verdict:
-    """Values first. A stopped run is judged without a model: its money is spent."""
+    """Values first. A stopped run is judged without a model: its money is spent; what it said before holds."""
     refute = None if ran.stopped or shop.refute is None else partial(_refute_or_stop, shop, shop.refute)
-    verdict = await verify(ran, proofs=shop.proofs(ran), refute=refute)
-    await shop.desk.record(VerdictGiven(verdict, round=1))
+    proofs = replace(shop.proofs(ran), before=shop.desk.state.verdict)
+    verdict = await verify(ran, proofs=proofs, refute=refute)
+    await shop.desk.record(VerdictGiven(verdict, shop.desk.state.rounds + 1))
     return verdict
 
 
@@ -190,17 +193,18 @@ def _delivered(ran: Run, verdict: Verdict, shop: Shop) -> Delivery:
 
 
 def _repairs(ran: Run, verdict: Verdict, shop: Shop) -> tuple[Task, ...]:
-    """Tasks that may mend what was found: only what fell short, once."""
-    if ran.stopped or ran.extended or ran.plan.spec.repairs == 0:
+    """Tasks that may mend what was found: only what fell short, in as many rounds as were ordered."""
+    number = shop.desk.state.extensions + 1
+    if ran.stopped or number > ran.plan.spec.repairs:
         return ()
     wrong = [f for f in verdict.findings if f.severity is not Severity.NOTE]
     if ran.plan.spec.each is None:
-        return _remakes(ran, wrong)
-    return _rereads(ran, wrong)
+        return _remakes(ran, wrong, number)
+    return _rereads(ran, wrong, number)
 
 
-def _rereads(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
-    """Units that lost a value are read again by a reader who is told which."""
+def _rereads(ran: Run, wrong: Sequence[Finding], number: int) -> tuple[Task, ...]:
+    """Units that lost a value are read again by a reader who is told which, by another prompt each round."""
     lost: dict[UnitKey, list[str]] = {}
     for finding in wrong:
         if finding.kind in ("quote", "recompute", "refuted", "missing"):
@@ -208,7 +212,7 @@ def _rereads(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
             said = f"{field}: {finding.observed} is wrong" if row else f"nothing was read: {finding.observed}"
             lost.setdefault(UnitKey(row or finding.locator), []).append(said[:200])
     first = {unit.key: (task, unit) for task in ran.plan.tasks if task.reader == 1 for unit in task.units}
-    reader = ran.plan.spec.readers + 1
+    reader = ran.plan.spec.readers + number
     return tuple(
         replace(
             first[key][0],
@@ -216,27 +220,34 @@ def _rereads(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
             role=f"reader {reader}",
             units=(first[key][1],),
             steps=2,
-            prompt=f"reader-{min(reader, 3)}",
+            prompt=f"reader-{(reader - 1) % PROMPTED + 1}",
             reader=reader,
             repairs=tuple(said),
+            reserve=number > 1,
         )
         for key, said in lost.items()
         if key in first
     )
 
 
-def _remakes(ran: Run, wrong: Sequence[Finding]) -> tuple[Task, ...]:
+def _remakes(ran: Run, wrong: Sequence[Finding], number: int) -> tuple[Task, ...]:
     """Makers whose values were refuted, or whose files fell short, try once more and are told why."""
     keys = answer_keys(ran.plan.spec.outputs)
     told: dict[TaskId, list[str]] = {}
-    for finding in wrong:
+    for finding in (each for each in wrong if each.rule != WRITTEN):  # no other answer brings a missing renderer
         maker = next((task for task in ran.plan.tasks if task.makes and _concerns(finding, task, keys)), None)
         if maker is not None:
-            said = f"{finding.locator}: expected {finding.expected}, observed {finding.observed}"
+            said = f"{finding.locator or finding.artefact}: expected {finding.expected}, observed {finding.observed}"
             told.setdefault(maker.id, []).append(said[:300])
     by_id = {task.id: task for task in ran.plan.tasks}
     return tuple(
-        replace(by_id[name], id=repair_of(by_id[name]), repairs=tuple(said[:20])) for name, said in told.items()
+        replace(
+            by_id[name],
+            id=repair_of(by_id[name], round=number),
+            repairs=tuple(said[:20]),
+            reserve=number > 1,
+        )
+        for name, said in told.items()
     )
 
 
@@ -245,6 +256,15 @@ def _concerns(finding: Finding, task: Task, keys: Mapping[str, str]) -> bool:
     return finding.artefact == task.id or any(
         fnmatchcase(finding.artefact, file) or finding.locator.startswith(f"{keys[file]}.") for file in task.makes
     )
+
+
+def _with_shortfall(verdict: Verdict, *, rounds: int) -> Verdict:
+    """What the rounds of repair have left over, said outright."""
+    left = sum(finding.severity is not Severity.NOTE for finding in verdict.findings)
+    if not rounds or not left:
+        return verdict
+    tried = f"{rounds} round{'s' if rounds > 1 else ''} of repair"
+    return replace(verdict, unchecked=(*verdict.unchecked, f"After {tried} {left} findings stand; they are listed."))
 
 
 def _free_name(name: str, taken: frozenset[str]) -> str:
@@ -268,7 +288,8 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
 
     The files stand and the verdict is known: nothing that goes wrong here changes them.
     """
-    learns = outcome is Outcome.PASSED and shop.teaches and bool(ran.plan.tasks) and not ran.plan.guidance.skill
+    teaches = shop.teaches and bool(ran.plan.tasks) and not verdict.void
+    learns = outcome is Outcome.PASSED and teaches and not ran.plan.guidance.skill
     if shop.think is None or not learns or DESCRIBES in shop.desk.state.tasks:
         return ""
     files = shop.terrain.files
@@ -283,8 +304,8 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
 def _learned(
     ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop, description: str
 ) -> tuple[Skill | None, tuple[Constraint, ...]]:
-    """Only a run that passed whole teaches, and a replay does not breed a second skill."""
-    if outcome is not Outcome.PASSED or not shop.teaches:
+    """Only a run that passed whole teaches, never one whose refuter is void; a replay breeds no second skill."""
+    if outcome is not Outcome.PASSED or not shop.teaches or verdict.void:
         return None, ()
     rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules, never=shop.struck)
     if ran.plan.guidance.skill or not ran.plan.tasks:

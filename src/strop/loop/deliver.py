@@ -12,9 +12,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from strop.checking.contracts import contract, same_tables
+from strop.checking.faithful import faithful
+from strop.checking.opened import open_file
+from strop.checking.shown import same_shown
 from strop.checking.taken import taken_contract
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
+from strop.drafting.decks import deck, made_deck
 from strop.drafting.derived import with_derived
 from strop.drafting.documents import document
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
@@ -35,8 +39,12 @@ from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
 from strop.types.work import PICTURES, TABLES, Kind, Output, Spec, UnitKey, kind_of
 
+WRITTEN = "every ordered file is written"
+"""Rule of a file that no renderer could write."""
 CLAIMS = "claims.csv"
 """Beside the ordered files: every value with its standing, source and quote."""
+MOST_LEFT = 200
+"""Values that a deck without a maker lists."""
 
 
 def deliver(
@@ -116,7 +124,47 @@ def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict, tables: Tabl
         # Rows of planned prose may differ from table to table; only the same heads are the same table.
         if spec.each is not None or first.columns == second.columns:
             findings += same_tables(folder / first.file, folder / second.file, kinds=(first.kind, second.kind))
+    if told:
+        widest = max(told, key=lambda output: len(output.columns))
+        for output in spec.outputs:
+            if output.kind in (Kind.PPTX, Kind.DOCX) and (folder / output.file).is_file():
+                kinds = (widest.kind, output.kind)
+                findings += same_shown(folder / widest.file, folder / output.file, kinds=kinds)
     return tuple(findings)
+
+
+def inspected(
+    spec: Spec,
+    folder: Path,
+    *,
+    parts: Sequence[Part],
+    verdict: Verdict,
+    tables: Tables,
+    redraw: Callable[[Part], bytes] | None = None,
+) -> tuple[Finding, ...]:
+    """What the bytes under `folder` fall short of, and where they say something else than the judged values.
+
+    `parts` is what the values say now. `redraw` draws a picture again, to be compared byte for byte; left
+    out where the picture was drawn a moment ago.
+    """
+    findings = list(held_to_contract(spec, folder, verdict=verdict, tables=tables))
+    broken = {finding.artefact for finding in findings if finding.locator == "file"}
+    for part in parts:
+        path = folder / part.file
+        opened = open_file(path, kind=kind_of(part.file))
+        if isinstance(opened, str):
+            findings += [_unwritten(part.file, opened)] if part.file not in broken else []
+        elif kind_of(part.file) in PICTURES and redraw is not None:
+            if redraw(part) != path.read_bytes():
+                findings.append(_not_drawn(part.file))
+        else:
+            findings += faithful(part, opened)
+    return tuple(findings)
+
+
+def _not_drawn(file: str) -> Finding:
+    rule = f"{file} says what the gate left"
+    return Finding("unfaithful", file, "picture", "the judged values", "something else drawn", rule, Severity.FATAL)
 
 
 def _may_be_empty(output: Output, verdict: Verdict, below: str) -> tuple[tuple[int, str], ...]:
@@ -161,6 +209,9 @@ def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
                     run.plan, verdict=verdict, rows=rows, values=values, figures=figures, sections=output.sections
                 )
                 made.append(Part(output.file, (content,)))
+            case Kind.PPTX:
+                shown = deck(run.plan, verdict=verdict, rows=rows, values=values, figures=figures, output=output)
+                made.append(Part(output.file, (shown,)))
             case _:
                 made.append(Part(output.file, _tables(output, rows, values, verdict, figures)))
     return made
@@ -189,6 +240,9 @@ def _parts_of_makers(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
         match output.kind:
             case Kind.PNG | Kind.SVG:
                 made += _pictures(output, made_charts(output, key=key, answer=answer, values=values))
+            case Kind.PPTX:
+                shown = made_deck(output, key=key, title=run.plan.title, answer=answer, values=values, verdict=verdict)
+                made.append(Part(output.file, (shown,)))
             case _ if output.columns:
                 made.append(Part(output.file, (made_table(output, key=key, answer=answer, values=values),)))
             case _:
@@ -213,6 +267,9 @@ def _left(output: Output, run: Run, verdict: Verdict, values: Grid) -> list[Part
             return [Part(output.file, (left_table(output, found=found, values=values),))]
         case _:
             said = f"Nobody wrote {output.file}: {why}."
+            if output.kind is Kind.PPTX and len(found) > MOST_LEFT:
+                said += f" The first {MOST_LEFT} of {len(found)} values found are here; all stand in {CLAIMS}."
+                found = found[:MOST_LEFT]
             return [Part(output.file, (left_document(title=run.plan.title, found=found, why=said),))]
 
 
@@ -230,4 +287,4 @@ def _renderer(file: str, renderers: Mapping[Kind, Renderer]) -> Renderer:
 
 
 def _unwritten(file: str, why: str) -> Finding:
-    return Finding("contract", file, "", "a file", why, "every ordered file is written", Severity.FATAL)
+    return Finding("contract", file, "", "a file", why, WRITTEN, Severity.FATAL)

@@ -26,6 +26,7 @@ from strop.errors import GateClosed
 from strop.learning.skillmd import slug
 from strop.learning.slots import emptied
 from strop.types.content import Standing
+from strop.types.count import counted
 from strop.types.memory import Author, Cost, Skill
 from strop.types.schema import Array, Field, Json, Object, Schema, Text
 from strop.types.trial import Run, Value, Verdict
@@ -126,8 +127,9 @@ def describing(run: Run, *, files: Sequence[str]) -> Task:
     kinds = Counter(str(output.kind) for output in plan.spec.outputs)
     units = {unit.key for task in plan.tasks for unit in task.units}
     goals = _few(task.goal.strip().split("\n")[0] for task in tasks)
+    waves, inputs = counted(len(plan.waves), "wave"), counted(len(units) or len(files), "input")
     lines = (
-        f"Agents: {len(tasks)} in {len(plan.waves)} waves, over {len(units) or len(files)} inputs",
+        f"Agents: {len(tasks)} in {waves}, over {inputs}",
         f"Delivers: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}",
         f"Roles: {'; '.join(_few(task.role for task in tasks))}",
         f"Tools: {', '.join(sorted({tool for task in tasks for tool in task.tools})) or 'none'}",

@@ -19,6 +19,7 @@ from strop.drafting.answers import answer_keys, making_schema, reading_schema, t
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
 from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
+from strop.types.count import counted
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import CheckKind, Constraint
 from strop.types.past import PastRun
@@ -95,14 +96,18 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         tasks, scope = (), _scope_of_taking(spec)
     elif spec.each is not None:
         tasks = _reading(spec, terrain)
-        scope = _scope_of_reading(spec, tasks)
+        scope = _scope_of_reading(spec, tasks, terrain)
     elif terrain.solo:
         tasks = _told_their_files(spec, (_alone(spec, terrain),))
         scope = f"{spec.title}: one agent does all of it."
     elif terrain.tasks:
         tasks = _told_their_files(spec, terrain.tasks)
         skill = terrain.guidance.skill
-        scope = f"Replays {len(tasks)} tasks of skill {skill}." if skill else f"The same {len(tasks)} tasks once more."
+        scope = (
+            f"Replays {counted(len(tasks), 'task')} of skill {skill}."
+            if skill
+            else f"The same {counted(len(tasks), 'task')} once more."
+        )
     elif think is None:
         raise PlanRefused(
             "this spec is prose, and no planner model is configured to split it. "
@@ -113,6 +118,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         tasks = _told_their_files(spec, split)
     _within(spec, tasks)
     planned = bool(spec.made) and spec.each is None and not terrain.tasks and not terrain.solo
+    quoted = quote(spec, tasks=tasks, grounds=terrain.grounds(planned=planned))
     used = sorted({task.prompt for task in tasks} | {"unit", "unit-again", "repair", "task"})
     return Plan(
         title=spec.title,
@@ -121,7 +127,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         tasks=tasks,
         bindings=terrain.bindings,
         egress=tuple(sorted({host for binding in terrain.bindings for host in binding.hosts})),
-        quote=quote(spec, tasks=tasks, grounds=terrain.grounds(planned=planned)),
+        quote=replace(quoted, agents=1) if terrain.solo else quoted,
         guidance=terrain.guidance,
         objections=objections,
         fatal=fatal,
@@ -156,15 +162,20 @@ def units_of(spec: Spec, found: Sequence[str]) -> tuple[Unit, ...]:
 
 
 def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
-    """A task a batch and reader; batches are as small as the cap on agents in all allows."""
+    """A task a batch and reader; batches are as small as the cap on agents in all allows.
+
+    One agent alone does every reader's work too, one after another: with less it could not agree with itself, and
+    would be a baseline that the gate refuses.
+    """
     units = units_of(spec, terrain.units)
-    budget, readers = spec.budget, 1 if terrain.solo else spec.readers
+    budget, readers = spec.budget, spec.readers
     reads = len(units) * readers
     room = 1 if terrain.solo else max(1, budget.agents_total // readers)
     batch = math.ceil(len(units) / room)
     if reads > budget.steps:
         raise PlanRefused(
-            f"{len(units):,} units x {readers} readers need {reads:,} steps; the budget has {budget.steps:,}. "
+            f"{counted(len(units), 'unit')} x {counted(readers, 'reader')} need {counted(reads, 'step')}; "
+            f"the budget has {budget.steps:,}. "
             f"Raise budget: {{steps: {reads * 2}}}, read with fewer readers, or narrow each: {spec.each}"
         )
     makes = tuple(output.file for output in spec.made)
@@ -184,6 +195,7 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
                     goal=_goal(spec),
                     schema=schema,
                     prompt=READERS[reader - 1],
+                    needs=tuple(task.id for task in tasks[-1:]) if terrain.solo else (),
                     units=tuple(chunk),
                     steps=2 * len(chunk),
                     makes=makes,
@@ -219,14 +231,16 @@ def _scope_of_taking(spec: Spec) -> str:
     return f"{spec.title}: {files}, row by row, by a tool. No agent works, no model is called, it costs nothing."
 
 
-def _scope_of_reading(spec: Spec, tasks: Sequence[Task]) -> str:
+def _scope_of_reading(spec: Spec, tasks: Sequence[Task], terrain: Terrain) -> str:
     units = sum(len(task.units) for task in tasks if task.reader == 1)
-    counted = [column.name for column in spec.table if column.compute or column.recompute]
-    again = f" {', '.join(counted)} are recomputed from {spec.companion}." if counted else ""
-    return (
-        f"{spec.title}: {len(spec.table)} fields from {units} units ({spec.each}), each read by "
-        f"{spec.readers} differently prompted agent{'s' if spec.readers > 1 else ''}.{again}"
-    )
+    again = [column.name for column in spec.table if column.compute or column.recompute]
+    are = "is" if len(again) == 1 else "are"
+    more = f" {', '.join(again)} {are} recomputed from {spec.companion}." if again else ""
+    by = counted(spec.readers, "differently prompted agent")
+    if terrain.solo:
+        by = "one agent" if spec.readers == 1 else f"one agent, {spec.readers} times with different prompts"
+    fields, read = counted(len(spec.table), "field"), counted(units, "unit")
+    return f"{spec.title}: {fields} from {read} ({spec.each}), each read by {by}.{more}"
 
 
 # ---------------------------------------------------------------- prose
@@ -259,7 +273,7 @@ async def _decompose(
 def _too_long(spec: Spec, tasks: Sequence[Task]) -> tuple[str, ...]:
     critical = longest_chain(tasks)
     most = spec.budget.critical_steps
-    return (f"the longest chain has {critical:,} steps, at most {most:,}",) if critical > most else ()
+    return (f"the longest chain has {counted(critical, 'step')}, at most {most:,}",) if critical > most else ()
 
 
 def _planning_task(spec: Spec, terrain: Terrain, attempt: int, notes: tuple[str, ...]) -> Task:
@@ -299,12 +313,13 @@ def _within(spec: Spec, tasks: Sequence[Task]) -> None:
     budget = spec.budget
     if len(tasks) > budget.agents_total:
         raise PlanRefused(
-            f"the plan has {len(tasks):,} agents, the budget {budget.agents_total:,} in all. Raise agents_total"
+            f"the plan has {counted(len(tasks), 'agent')}, the budget {budget.agents_total:,} in all. "
+            "Raise agents_total"
         )
     critical = longest_chain(tasks)
     if critical > budget.critical_steps:
         raise PlanRefused(
-            f"the longest chain has {critical:,} steps, the budget {budget.critical_steps:,}. "
+            f"the longest chain has {counted(critical, 'step')}, the budget {budget.critical_steps:,}. "
             "Raise critical_steps, or agents_total so that batches get smaller"
         )
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from strop.errors import BadInput
 from strop.learning.slots import filled
+from strop.types.count import counted
 from strop.types.memory import Skill
 from strop.types.money import dollars
 from strop.types.work import Count, Exemplar, Guidance, Sources, Spec, Task
@@ -81,6 +82,6 @@ def _saving(skill: Skill, units: int) -> str:
     cost = f", {dollars(round(per_unit * units))} at its cost a unit" if skill.cost.nanos else ""
     planner = "no planner call; " if skill.tasks else ""
     return (
-        f"{planner}run {skill.born_from} took {skill.cost.calls} calls and {skill.cost.seconds:.0f} s for "
-        f"{skill.cost.units} units{cost}; measured again when this run ends"
+        f"{planner}run {skill.born_from} took {counted(skill.cost.calls, 'call')} and {skill.cost.seconds:.0f} s for "
+        f"{counted(skill.cost.units, 'unit')}{cost}; measured again when this run ends"
     )

@@ -10,6 +10,7 @@ from typing import cast
 
 from strop.checking.entries import distinct, entry
 from strop.checking.frontmatter import Node, get, known, listed, mapped, split, text, texts
+from strop.drafting.works import ROUNDS
 from strop.errors import BadInput, SpecRefused
 from strop.types.money import nanos
 from strop.types.schema import Array, Field, Json, Object, Text, object_of
@@ -83,7 +84,7 @@ def specify(body: bytes, *, name: str = "spec.md", asks: Callable[[str], object]
         conflict=get(fields, "conflict", _conflict, Conflict.FLAG),
         budget=get(fields, "budget", _budget, Budget()),
         ask_before=get(fields, "ask_before", texts, ()),
-        repairs=get(fields, "repairs", lambda node: _whole(node, "repairs", 0, 1), 1),
+        repairs=get(fields, "repairs", lambda node: _whole(node, "repairs", 0, ROUNDS), ROUNDS),
     )
     _consistent(spec, fields)
     return spec

@@ -9,27 +9,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from datetime import date
 
-from strop.checking.checks import parse_check, run_check
-from strop.checking.judge import Evidence, Failure, judge
-from strop.checking.quotes import locate, states
+from strop.checking.bundle import Bundle
+from strop.checking.calibration import FLOOR
+from strop.checking.checks import OF_FILES, Check, is_check, parse_check
+from strop.checking.claims import bases, lifted, unfollowed, unsupported
+from strop.checking.conflicts import Dated, conflicts, keys_of, settle
+from strop.checking.headlines import headline
+from strop.checking.hearing import Bench, Docket, Question, coverage, docket, hearing_task, weighed, words_of
+from strop.checking.judge import Evidence, Failure, judge, stands
+from strop.checking.overview import bundle_tasks, by_id, contradictions
+from strop.checking.primitives import run_check
+from strop.checking.prose import unsaid
+from strop.checking.quotes import states
+from strop.checking.repeats import repeated
+from strop.checking.siblings import outliers
 from strop.drafting.answers import answer_keys
-from strop.drafting.works import answers_of, left_over
+from strop.drafting.works import answers_of, left_over, tries
 from strop.errors import BadStream, JournalFault, StropError
 from strop.types.content import Standing
+from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint
-from strop.types.schema import Array, Choice, Field, Json, Object, Text, object_of
-from strop.types.trial import Claim, Delivery, Finding, Run, Severity, Value, Verdict
-from strop.types.work import Column, Spec, Task, TaskId, TaskKind, UnitKey
+from strop.types.past import Heard
+from strop.types.schema import Json, object_of
+from strop.types.trial import (
+    Calibration,
+    Claim,
+    Delivery,
+    Finding,
+    Reliance,
+    Role,
+    Run,
+    Severity,
+    Value,
+    Verdict,
+    Word,
+)
+from strop.types.work import Column, Spec, Task, UnitKey
 
-BATCH = 8
-"""Claims in one call to the refuting model."""
+SILENT = "No refuting model ran"
 AT_ONCE = 32
 """Most calls to the refuting model at the same time."""
-WINDOW = 400
-"""Characters of the source shown on either side of a quote."""
 
 Refute = Callable[[Task], Awaitable[Json]]
 """Has the refuting model do one task, on record."""
@@ -44,8 +66,18 @@ class Proofs:
     recounted: tuple[Claim, ...] = ()
     """Every table claim of the run, made again by calling the tool a second time."""
     rules: tuple[Constraint, ...] = ()
+    today: date | None = None
+    """The day that the ages of dates are counted from."""
     refuter: str = ""
     """Name of the refuting model; empty when none is configured."""
+    dates: Mapping[str, Dated] = field(default_factory=dict[str, Dated])
+    """When sources are from, by path, as far as that is known."""
+    past: tuple[Heard, ...] = ()
+    """What that model, under this prompt, found of planted flaws in earlier runs."""
+    floor: float = FLOOR
+    """Least share of planted flaws that it has to find."""
+    before: Verdict | None = None
+    """The verdict of this run's round before: what the model said in it holds, and is not paid twice."""
 
 
 async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> Verdict:
@@ -62,24 +94,32 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
             sources=proofs.sources,
             readers=run.plan.spec.readers,
             failures=_failures(run),
+            places={unit.key: unit.source for task in run.plan.tasks for unit in task.units},
         )
         values, findings = judge(evidence, columns=run.plan.spec.table, rows=units, conflict=run.plan.spec.conflict)
+        values, odd = outliers(values)
+        findings = (*findings, *odd)
     else:
         values, findings = _judge_made(run, proofs)
     findings = (*findings, *_missing(run), *_unread(run))
-    hearing = _Hearing(run.plan.spec, proofs)
-    if refute is not None:
-        await hearing.hold(values, refute)
-        values, more = hearing.weighed(values)
-        findings = (*findings, *more)
-    values, broken = _ruled(values, proofs.rules)
+    heard = None
+    if refute is not None or (proofs.before is not None and proofs.before.words):
+        heard = await hear(values, bench=bench_of(run, proofs), refute=refute, at_once=run.plan.spec.budget.agents)
+        values, findings = heard.values, (*findings, *heard.findings)
+        findings = (*findings, *(_kept(proofs.before, values) if refute is None else ()))
+    values = lifted(values)
+    values, broken = _ruled(values, (*_ordered(run.plan.spec), *_learned(proofs.rules)), proofs.today)
     findings = (*findings, *broken)
+    refuter = proofs.refuter if heard else ""
     return Verdict(
         passed=not any(finding.severity is Severity.FATAL for finding in findings),
         values=values,
         findings=findings,
-        unchecked=(*_unchecked(run, values, refuter=proofs.refuter if refute else ""), *hearing.silences),
-        refuter=proofs.refuter if refute else "",
+        unchecked=(*_unchecked(run, values, refuter=refuter), *(_limits(heard) if heard else ())),
+        refuter=refuter,
+        calibration=heard.calibration if heard else None,
+        words=heard.words if heard else (),
+        asked=heard.asked if heard else "",
     )
 
 
@@ -100,23 +140,56 @@ def _rows(run: Run) -> tuple[UnitKey, ...]:
 
 
 def _judge_made(run: Run, proofs: Proofs) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Values of planned prose: what the makers' last answers claim, by their quotes.
+    """Values of planned prose: what the makers' last answers claim, by their quotes and by what they follow from.
 
-    Where a maker has not landed, what the others found is judged in its place.
+    Where a maker has not landed, what the others found is judged in its place. What agents or sources
+    contradict each other in is settled by the order's rule, and listed.
     """
-    keys = answer_keys(run.plan.spec.outputs)
-    ordered = {
-        (keys[output.file], column.name): column for output in run.plan.spec.outputs for column in output.columns
-    }
+    ordered = _ordered_columns(run)
     made = tuple(dict.fromkeys(claim for result in answers_of(run).values() for claim in result.claims))
+    held = {claim.id: claim for claim in run.claims}
     values: list[Value] = []
     findings: list[Finding] = []
     for claim in (*made, *left_over(run)):
-        key = claim.row.rpartition(".rows[")[0]
-        value, finding = _made(claim, ordered.get((key, claim.field)), proofs)
+        column = ordered.get((claim.row.rpartition(".rows[")[0], claim.field))
+        value, finding = _derived(claim, held, proofs) if claim.rests else _made(claim, column, proofs)
         values += [value] if value else []
         findings += [finding] if finding else []
-    return tuple(values), tuple(findings)
+    contradictions = conflicts(
+        _compared(run, made), rule=run.plan.spec.conflict, keys=keys_of(run.plan.spec.outputs), dates=proofs.dates
+    )
+    settled, listed = settle(values, contradictions)
+    return settled, (*findings, *listed, *repeated(settled))
+
+
+def _compared(run: Run, made: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Claims that may contradict each other: what was found, and what makers read themselves and quote rightly."""
+    makers = {name for task in run.plan.tasks if task.makes for name in tries(task)}
+    found = (claim for result in run.results if result.task not in makers for claim in result.claims)
+    return (*found, *(claim for claim in made if not claim.rests and states(claim.value, claim.quote)))
+
+
+def _derived(claim: Claim, held: Mapping[str, Claim], proofs: Proofs) -> tuple[Value | None, Finding | None]:
+    """A claim that rests on others stands when they stand and it follows from them."""
+    row, name, below = claim.row, claim.field, bases(claim, held)
+    if claim.value is None:
+        return None, None
+    flaw = unsupported(claim, held, proofs.sources) or unfollowed(claim, held)
+    if not flaw:
+        why = f"recomputed: {claim.formula}" if claim.formula else f"rests on {len(claim.rests)} claims"
+        return Value(row, name, claim.value, Standing.UNVERIFIED, (claim, *below), (why,)), None
+    kind, rule = ("formula", "a derived value is what its formula gives") if claim.formula else (
+        "quote",
+        "what a sentence says stands in the claims it cites",
+    )  # fmt: skip
+    finding = Finding(kind, claim.task, f"{row}.{name}", flaw, str(claim.value)[:200], rule, claims=(claim.id,))
+    return Value(row, name, None, Standing.REFUTED, (claim, *below), (flaw,), claim.value), finding
+
+
+def _ordered_columns(run: Run) -> dict[tuple[str, str], Column]:
+    """Columns by the key of their file and their name."""
+    keys = answer_keys(run.plan.spec.outputs)
+    return {(keys[output.file], column.name): column for output in run.plan.spec.outputs for column in output.columns}
 
 
 def _made(claim: Claim, column: Column | None, proofs: Proofs) -> tuple[Value | None, Finding | None]:
@@ -141,6 +214,12 @@ def _made(claim: Claim, column: Column | None, proofs: Proofs) -> tuple[Value | 
             "quote", claim.task, place, f"a quote that says {claim.value!r}", claim.quote, rule, claims=(claim.id,)
         )
         return Value(row, name, None, Standing.REFUTED, (claim,), ("its quote says otherwise",), claim.value), finding
+    said = unsaid(str(claim.value), quotes=[claim.quote], sources=[proofs.sources[claim.source]])
+    if column is None and isinstance(claim.value, str) and said:
+        rule = "a sentence says no more than the words it rests on"
+        observed = f"{claim.value[:300]} ({', '.join(said)})"
+        finding = Finding("unsaid", claim.task, place, claim.quote[:300], observed, rule, claims=(claim.id,))
+        return Value(row, name, None, Standing.REFUTED, (claim,), ("says more than its quote",), claim.value), finding
     return Value(row, name, claim.value, Standing.UNVERIFIED, (claim,), ("quote stands",)), None
 
 
@@ -181,178 +260,178 @@ def _unread(run: Run) -> tuple[Finding, ...]:
 # ---------------------------------------------------------------- the refuting model
 
 
-_ANSWER = Object(
-    (
-        Field(
-            "verdicts",
-            Array(
-                Object(
-                    (
-                        Field("id", Text(40)),
-                        Field("verdict", Choice(("refuted", "supported", "cannot-tell"))),
-                        Field("quote", Text(1_000, nullable=True)),
-                    )
-                ),
-                max_items=4 * BATCH,
-            ),
-        ),
-    )
-)
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What the refuting model's words came to."""
+
+    values: tuple[Value, ...]
+    findings: tuple[Finding, ...]
+    calibration: Calibration | None
+    words: tuple[Word, ...]
+    asked: str
+    """Which claims were asked, in a sentence."""
+    silences: tuple[str, ...]
+    """Why claims were not looked at, in sentences for people."""
 
 
-@dataclass(slots=True)
-class _Hearing:
-    """The refuting model's words on one run's values. Asks for the flaw, claim by claim, many batches at once.
+async def hear(values: Sequence[Value], *, bench: Bench, refute: Refute | None, at_once: int = AT_ONCE) -> Hearing:
+    """Put claims to the refuting model, with seeded flaws among them, and weigh what it says.
 
     A batch's task is named by the hash of what it asks, so a batch that was answered before (in an
-    earlier round or process) is read from the record and costs nothing.
+    earlier process) is read from the record and costs nothing.
+
+    Raises:
+        JournalFault: an answer could not be recorded.
+        StropError: a seeded flaw did not come out again.
     """
+    found = docket(values, bench)
+    silences = await _heard(found, bench, refute, max(1, min(AT_ONCE, at_once))) if refute is not None else ()
+    order = {question.id: place for place, question in enumerate(q for batch in found.batches for q in batch)}
+    words = (*bench.earlier, *sorted(found.words, key=lambda word: order[word.id]))
+    judged, findings, worth = weighed(values, words, bench)
+    if refute is not None and bench.room:
+        more, unseen = await _looked_over(judged, bench, refute)
+        findings, silences = (*findings, *more), (*silences, *unseen)
+    return Hearing(judged, findings, worth, words, coverage(found, words) if words else "", silences)
 
-    spec: Spec
-    proofs: Proofs
-    silences: list[str] = field(default_factory=list[str])
-    """Why claims were not looked at, in sentences for people."""
-    _words: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    """(verdict, quote) by question."""
-    _over: str = ""
-    """Why nothing more is asked."""
 
-    async def hold(self, values: Sequence[Value], refute: Refute) -> None:
-        """Ask about every value that can still be refuted.
+async def _looked_over(
+    values: Sequence[Value], bench: Bench, refute: Refute
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """(contradictions between parts of the delivery, why some were not looked for)."""
+    tasks, left = bundle_tasks(values, room=bench.room)
+    held, findings = by_id(values), list[Finding]()
+    silences = [f"{left:,} statements were not compared with the rest: the model's window ends."] if left else []
+    if len(tasks) > 1:
+        silences.append("Contradictions were looked for part by part: the whole does not fit the model's window.")
+    for task in tasks:
+        try:
+            findings += contradictions(object_of(await refute(task)), held)
+        except JournalFault:
+            raise
+        except StropError as caught:
+            silences.append(f"Contradictions between parts were not looked for ({type(caught).__name__}: {caught}).")
+            break
+    return tuple(findings), tuple(silences)
 
-        Raises:
-            JournalFault.
-        """
-        asked = [value for value in values if value.standing is not Standing.REFUTED and self._passage(value)]
-        batches = [asked[start : start + BATCH] for start in range(0, len(asked), BATCH)]
-        gate = asyncio.Semaphore(max(1, min(AT_ONCE, self.spec.budget.agents)))
-        faults: list[JournalFault] = []
-        unheard: list[Value] = []
 
-        async def hear(batch: Sequence[Value]) -> None:
-            async with gate:
-                try:
-                    if self._over:
-                        unheard.extend(batch)
-                    else:
-                        self._note(batch, object_of(await refute(self._task(batch))))
-                except JournalFault as caught:
-                    faults.append(caught)
-                    self._over = str(caught)
-                except BadStream as caught:
-                    self.silences.append(f"{len(batch)} claims: the refuting model's answer cannot be used ({caught}).")
-                except StropError as caught:
-                    unheard.extend(batch)
-                    self._over = f"{type(caught).__name__}: {caught}"
+def with_hearing(verdict: Verdict, heard: Hearing, *, refuter: str) -> Verdict:
+    """A verdict made without a model, after the words of one."""
+    findings = (*verdict.findings, *heard.findings)
+    silent = tuple(line for line in verdict.unchecked if not line.startswith(SILENT))
+    return replace(
+        verdict,
+        passed=not any(finding.severity is Severity.FATAL for finding in findings),
+        values=heard.values,
+        findings=findings,
+        unchecked=(*silent, *_limits(heard)),
+        refuter=refuter,
+        calibration=heard.calibration,
+        words=heard.words,
+        asked=heard.asked,
+    )
 
-        async with asyncio.TaskGroup() as group:
-            for batch in batches:
-                group.create_task(hear(batch))
-        if faults:
-            raise faults[0]
-        if unheard:
-            self.silences.append(f"{len(unheard)} claims: the refuting model could not be asked ({self._over}).")
 
-    def weighed(self, values: Sequence[Value]) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-        """Every value after the model's word on it, and what was refuted."""
-        judged: list[Value] = []
-        findings: list[Finding] = []
-        for value in values:
-            word, quote = self._words.get(self._question(value), ("cannot-tell", ""))
-            after, finding = self._weigh(value, word, quote)
-            judged.append(after)
-            findings += [finding] if finding else []
-        return tuple(judged), tuple(findings)
+async def _heard(found: Docket, bench: Bench, refute: Refute, at_once: int) -> tuple[str, ...]:
+    """Ask batch by batch, several at once; returns why some were not answered."""
+    gate = asyncio.Semaphore(at_once)
+    faults: list[JournalFault] = []
+    silences: list[str] = []
+    unheard: list[int] = []
+    over = ""
 
-    def _note(self, batch: Sequence[Value], answer: Mapping[str, Json]) -> None:
-        """Words on what was asked, and on nothing else; two different words on one claim are none."""
-        asked = {self._question(value) for value in batch}
-        for item in cast("list[Json]", answer["verdicts"]):
-            said = object_of(item)
-            name, word = str(said["id"]), (str(said["verdict"]), str(said["quote"] or ""))
-            if name not in asked:
-                continue
-            if name in self._words and self._words[name][0] != word[0]:
-                word = ("cannot-tell", "")
-            self._words[name] = word
+    async def put(batch: Sequence[Question]) -> None:
+        nonlocal over
+        claims = sum(question.role is not Role.CANARY for question in batch)
+        async with gate:
+            try:
+                if over:
+                    unheard.append(claims)
+                else:
+                    found.words.extend(words_of(batch, object_of(await refute(hearing_task(batch, bench.rules)))))
+            except JournalFault as caught:
+                faults.append(caught)
+                over = str(caught)
+            except BadStream as caught:
+                silences.append(f"{claims} claims: the refuting model's answer cannot be used ({caught}).")
+            except StropError as caught:
+                unheard.append(claims)
+                over = f"{type(caught).__name__}: {caught}"
 
-    def _weigh(self, value: Value, word: str, quote: str) -> tuple[Value, Finding | None]:
-        """One verdict, checked: an invented quote makes it worthless, a table's answer outweighs it."""
-        if not value.claims or word == "cannot-tell" or value.standing is Standing.REFUTED:
-            return value, None
+    async with asyncio.TaskGroup() as group:
+        for batch in found.batches:
+            group.create_task(put(batch))
+    if faults:
+        raise faults[0]
+    if unheard:
+        silences.append(f"{sum(unheard)} claims: the refuting model could not be asked ({over}).")
+    return tuple(silences)
+
+
+def _room(run: Run) -> int:
+    """Characters of the delivery that one call to the verifier may hold: two a token, half its window kept free."""
+    binding = run.plan.binding("verifier")
+    return max(binding.window - binding.output, 0) if binding is not None else 0
+
+
+def _kept(before: Verdict | None, values: Sequence[Value]) -> tuple[Finding, ...]:
+    """Contradictions that were found when the model was last asked, as far as both sides still stand."""
+    ids = {claim.id for value in values if value.value is not None for claim in value.claims[:1]}
+    found = before.findings if before is not None else ()
+    return tuple(each for each in found if each.kind == "contradiction" and ids.issuperset(each.claims))
+
+
+def bench_of(run: Run, proofs: Proofs) -> Bench:
+    """What this run's hearing is held by."""
+    columns = {column.name: column for column in run.plan.spec.table}
+
+    def passes(value: Value) -> bool:
         claim = value.claims[0]
-        if not quote or locate(quote, self._passage(value)) is None:
-            return value, None
-        if word == "supported":
-            reasons = (*value.reasons, "the refuting model found it stated")
-            lifts = value.standing is Standing.UNVERIFIED and not _disputed(value)
-            return replace(value, standing=Standing.ACCEPTED if lifts else value.standing, reasons=reasons), None
-        if "data agree" in value.reasons or claim.locator:
-            return value, None
-        finding = Finding(
-            kind="refuted",
-            artefact=claim.source,
-            locator=f"{value.row}.{value.field}",
-            expected=f"what the source says: {quote[:200]}",
-            observed=str(value.value),
-            rule=f"{value.field} says what its source says",
-            claims=(claim.id,),
-        )
-        reasons = (*value.reasons, f"refuted by a model: {quote[:120]}")
-        return replace(value, value=None, said=value.value, standing=Standing.REFUTED, reasons=reasons), finding
+        if run.plan.spec.each is None:
+            place = (claim.row.rpartition(".rows[")[0], claim.field)
+            judged, _ = _made(claim, _ordered_columns(run).get(place), proofs)
+            value = judged if judged is not None else value
+        elif not stands(claim, column=columns[claim.field], sources=proofs.sources):
+            return False
+        after, _ = _ruled((value,), (*_ordered(run.plan.spec), *_learned(proofs.rules)), proofs.today)
+        return after[0].standing is not Standing.REFUTED
 
-    def _task(self, batch: Sequence[Value]) -> Task:
-        rules = "\n".join(f"- {line}" for line in self.spec.valid if not _is_known(line))
-        parts = [f"Rules that every value must keep:\n{rules}"] if rules else []
-        parts += [
-            f"id {self._question(value)}: {value.field} of {value.row} is {value.value!r}\n"
-            f"<passage>\n{self._passage(value)}\n</passage>"
-            for value in batch
-        ]
-        goal = "\n\n".join(parts)
-        return Task(
-            id=TaskId(f"refute/{digest(goal)[:12]}"),
-            kind=TaskKind.AGGREGATE,
-            role="verifier",
-            goal=goal,
-            schema=_ANSWER,
-            prompt="refute",
-            steps=2,
-        )
-
-    def _question(self, value: Value) -> str:
-        """Name of a claim before the refuting model: blind to who made it."""
-        return digest([value.row, value.field, value.value, self._passage(value)])[:12]
-
-    def _passage(self, value: Value) -> str:
-        """The words around the claim's quote."""
-        claim = value.claims[0] if value.claims else None
-        if claim is None or claim.span is None:
-            return ""
-        start, end = claim.span
-        return self.proofs.sources.get(claim.source, "")[max(0, start - WINDOW) : end + WINDOW]
-
-
-def _disputed(value: Value) -> bool:
-    """The data contradict it: no reading of the document can settle that."""
-    return any(reason.startswith("data ") and reason != "data agree" for reason in value.reasons)
+    return Bench(
+        sources=proofs.sources,
+        seed=digest([run.id, "canaries"]),
+        rules=tuple(line for line in run.plan.spec.valid if not _is_known(line)),
+        calls=run.plan.quote.gate_calls,
+        headline=headline(run),
+        passes=passes,
+        past=proofs.past,
+        floor=proofs.floor,
+        earlier=proofs.before.words if proofs.before is not None else (),
+        room=_room(run),
+    )
 
 
 # ---------------------------------------------------------------- rules and what is left
 
 
-def _ruled(values: Sequence[Value], rules: Sequence[Constraint]) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Compiled rules on what nothing else proved: a value that breaks one is taken out.
+def _ordered(spec: Spec) -> tuple[Check, ...]:
+    """Lines of `valid:` in the check language, of values; those of files are held when they are delivered."""
+    checks = (parse_check(line) for line in spec.valid if is_check(line))
+    return tuple(check for check in checks if check.name not in OF_FILES)
+
+
+def _learned(rules: Sequence[Constraint]) -> tuple[Check, ...]:
+    return tuple(parse_check(rule.check) for rule in rules if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR))
+
+
+def _ruled(
+    values: Sequence[Value], checks: Sequence[Check], today: date | None
+) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+    """Checks on what nothing else proved: a value that breaks one is taken out.
 
     What the data prove outranks a shape that was learned from few; the rule's finding is then a note on the rule.
     """
     standing = tuple(value for value in values if value.standing is not Standing.REFUTED)
-    findings = [
-        finding
-        for rule in rules
-        if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR)
-        for finding in run_check(parse_check(rule.check), standing)
-    ]
+    findings = [finding for check in checks for finding in run_check(check, Bundle(standing, today=today))]
     counted = {f"{value.row}.{value.field}" for value in standing if _counted(value)}
     findings = [replace(f, severity=Severity.NOTE) if f.locator in counted else f for f in findings]
     broken = {finding.locator for finding in findings} - counted
@@ -380,12 +459,30 @@ def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str,
         lines += _kinship(run)
         lines += [f"Checked by no code, only shown to the refuting model: {line}" for line in rules]
     else:
-        lines.append("No refuting model ran: nothing was checked for what only a reader of the whole can see.")
+        lines.append(f"{SILENT}: nothing was checked for what only a reader of the whole can see.")
         lines += [f"Not checked: {line}" for line in rules]
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
-        lines.append(f"{unverified} of {len(values)} values are unverified: they are delivered and marked.")
+        lines.append(
+            f"{unverified} of {counted(len(values), 'value')} {agreeing(unverified, 'is', 'are')} unverified: "
+            f"{agreeing(unverified, 'it is', 'they are')} delivered and marked."
+        )
     return tuple(lines)
+
+
+def _limits(heard: Hearing) -> tuple[str, ...]:
+    """What the refuting model's part leaves open. No figures of other runs: these lines go into files too."""
+    lines: list[str] = []
+    match heard.calibration:
+        case Calibration(state=Reliance.VOID):
+            lines.append("The refuting model's verdict is void, nothing that it said counts: see the report.")
+        case Calibration(state=Reliance.UNCALIBRATED):
+            lines.append("The refuting model is uncalibrated: how many flaws it finds is not known well enough yet.")
+        case _:
+            pass
+    if "not asked" in heard.asked:
+        lines.append(heard.asked)
+    return (*lines, *heard.silences)
 
 
 def _kinship(run: Run) -> list[str]:
@@ -402,4 +499,4 @@ def _kinship(run: Run) -> list[str]:
 
 def _is_known(line: str) -> bool:
     """Lines of `valid:` that the deterministic gate does by itself."""
-    return "quote" in line.lower() and "source" in line.lower()
+    return is_check(line) or ("quote" in line.lower() and "source" in line.lower())

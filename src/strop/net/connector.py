@@ -23,7 +23,7 @@ from aiohttp.typedefs import LooseHeaders
 from multidict import CIMultiDict
 from yarl import URL
 
-from strop.errors import BadStream, ConfigRefused, EgressRefused, EndpointDown, ModelFailure
+from strop.errors import BadStream, ConfigRefused, EgressRefused, EndpointDown, ModelFailure, Unreachable
 from strop.net.guarded import Guard, session
 from strop.net.secrets import Secret
 
@@ -146,7 +146,8 @@ class Endpoint:
 
         Raises:
             EgressRefused: the host or its address is not approved, or it answers with a redirect.
-            EndpointDown: unreachable (unbilled), or broken off or silent after sending (perhaps billed).
+            Unreachable: no connection came about.
+            EndpointDown: broken off or silent after sending (perhaps billed).
             BadStream: no HTTP, or too large.
             MissingPart: the key is not set.
         """
@@ -228,7 +229,7 @@ class Endpoint:
         said = self.scrub(f"{type(caught).__name__}: {caught}")[:300]
         match caught:
             case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-                return EndpointDown(f"{self._where} cannot be reached: {said}", billed=False)
+                return Unreachable(f"{self._where} cannot be reached: {said}")
             case aiohttp.ClientPayloadError():
                 return BadStream(f"{self._where} broke off in the middle of its answer: {said}")
             case aiohttp.ClientResponseError():

@@ -6,6 +6,7 @@ same. Only letters that it lacks (Chinese, Arabic) come from the machine's own f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,7 +80,18 @@ def draw_png(spec: Spec) -> bytes:
 def draw_svg(spec: Spec) -> str:
     """The spec as an SVG; it raises what `draw_png` does."""
     with _drawing() as vega:
-        return vega.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
+        return _renumbered(vega.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[]))
+
+
+def _renumbered(svg: str) -> str:
+    """Clips and gradients counted from 1 in this picture: the library counts on over all it has drawn."""
+    found = dict.fromkeys(re.findall(r'(?<= id=")(?:clip|gradient_?)\d+(?=")', svg))
+    names = {old: f"{re.sub('[0-9]+$', '', old)}{number}" for number, old in enumerate(found, start=1)}
+    return re.sub(
+        r'(?<= id=")(?:clip|gradient_?)\d+(?=")|(?<="url\(#)(?:clip|gradient_?)\d+(?=\)")',
+        lambda each: names.get(each.group(), each.group()),
+        svg,
+    )
 
 
 def draw_pdf(spec: Spec) -> bytes:

@@ -65,8 +65,15 @@ class _Wish:
     natural: int
 
 
-def lay_out(table: Table, *, width: float, sizes: Sizes) -> tuple[float, tuple[Panel, ...]]:
-    """(size of the letters in points, panels) for a page that is `width` points wide."""
+def lay_out(
+    table: Table, *, width: float, sizes: Sizes, panel_letter: float = _PANEL_LETTER, wider: float = 1.0
+) -> tuple[float, tuple[Panel, ...]]:
+    """(size of the letters in points, panels) for a page that is `width` points wide.
+
+    `wider` is how much wider the font's letters are than a serif's; a table of several panels gets
+    letters of at most `panel_letter` points.
+    """
+    width /= wider
     heads = tuple(_breakable(visible(head.name)) for head in table.heads)
     columns = tuple(_column(table, number) for number in range(len(heads)))
     wishes = tuple(_wish(name, boxes) for name, boxes in zip(heads, columns, strict=True))
@@ -78,7 +85,7 @@ def lay_out(table: Table, *, width: float, sizes: Sizes) -> tuple[float, tuple[P
         return Panel(
             title=title,
             heads=tuple(heads[number] for number in numbers),
-            widths=_widths(tuple(wishes[number] for number in numbers), letter, width),
+            widths=tuple(wider * one for one in _widths(tuple(wishes[number] for number in numbers), letter, width)),
             right=tuple(right[number] for number in numbers),
             marked=tuple(any(box.mark for box in column) for column in picked),
             rows=tuple(zip(*picked, strict=True)) if table.rows else (),
@@ -87,12 +94,12 @@ def lay_out(table: Table, *, width: float, sizes: Sizes) -> tuple[float, tuple[P
     letter = _size(wishes, width, sizes)
     if letter is not None:
         return letter, (panel(everything, letter, ""),)
-    groups = _groups(wishes, min(_PANEL_LETTER, sizes.table), width)
+    smaller = min(panel_letter, sizes.table)
+    groups = _groups(wishes, smaller, width)
     titles = (
         f"Columns {group[-1 if len(group) == 1 else 1] + 1} to {group[-1] + 1} of {len(heads)}" for group in groups
     )
-    letter = min(_PANEL_LETTER, sizes.table)
-    return letter, tuple(panel(group, letter, title) for group, title in zip(groups, titles, strict=True))
+    return smaller, tuple(panel(group, smaller, title) for group, title in zip(groups, titles, strict=True))
 
 
 def _size(wishes: tuple[_Wish, ...], width: float, sizes: Sizes) -> float | None:

@@ -24,6 +24,9 @@ _WINDOW = 320
 """Characters of a source shown on both sides of a quote."""
 _WHOLE = 4_000
 """A source of at most so many characters is shown whole."""
+_MOST_SHOWN = 4_000_000
+"""Characters of all sources together: more makes a page that no browser opens with ease."""
+_TOO_MUCH = "Left out, since this page would grow too large. See it with: strop show RUN --claim ID"
 _TONES = frozenset({"good", "bad", "warn", "plain"})
 
 
@@ -166,6 +169,8 @@ def _sections(story: Story) -> list[_Section]:
     return [
         _Section("scope", "Scope", _prose(story.scope)),
         _Section("unchecked", "Not verified", _unchecked(story.unchecked)),
+        _Section("conflicts", "Contradictions", _contradictions(story, marks)),
+        _Section("refuter", "Refuting model", _join(_el("p", _own(one)) for one in story.refuter)),
         _Section("findings", "Findings", _findings(story.findings)),
         _Section("values", "Values", _values(story.values, marks)),
         _Section("files", "Files", _files(story.files)),
@@ -183,6 +188,27 @@ def _prose(text: str) -> str:
 
 def _unchecked(sentences: tuple[str, ...]) -> str:
     return _el("ul", _join(_el("li", _own(one)) for one in sentences), class_="unchecked") if sentences else ""
+
+
+def _contradictions(story: Story, marks: _Marks) -> str:
+    """What is said differently, each side with its words; the anchors follow those of the values."""
+    heads = ("what", "said", "taken")
+    first = len(story.values)
+    rows = (
+        _el(
+            "tr",
+            "".join(_el("td", cell, class_="text") for cell in (_own(one.where), sides, _own(one.taken))),
+            id=f"v{number}",
+        )
+        for number, one in enumerate(story.contradictions, start=first)
+        for sides in [_join(_side_of(number, place, side, marks) for place, side in enumerate(one.sides))]
+    )
+    return _table(heads, rows) if story.contradictions else ""
+
+
+def _side_of(number: int, place: int, side: Evidence, marks: _Marks) -> str:
+    said = grouped(side.said) if side.said is not None else "nothing"
+    return _el("p", _el("strong", _own(said)) + " " + marks.link(number, place, side), class_="side")
 
 
 def _findings(findings: tuple[Found, ...]) -> str:
@@ -297,18 +323,21 @@ class _Marks:
         self._number = {source.path: number for number, source in enumerate(story.sources)}
         self._held: dict[int, list[_Mark]] = {number: [] for number in range(len(story.sources))}
         self._anchors: set[str] = set()
+        self._room = _MOST_SHOWN
         for number, judged in enumerate(story.values):
             for place, evidence in enumerate(judged.evidence):
-                self._add(number, place, judged, evidence)
+                self._add(number, place, f"{judged.row}, {judged.field}", evidence)
+        for number, one in enumerate(story.contradictions, start=len(story.values)):
+            for place, evidence in enumerate(one.sides):
+                self._add(number, place, one.where, evidence)
 
-    def _add(self, number: int, place: int, judged: Judged, evidence: Evidence) -> None:
+    def _add(self, number: int, place: int, name: str, evidence: Evidence) -> None:
         source = self._number.get(evidence.source)
         if source is None or evidence.span is None:
             return
         length = len(self._sources[source].text)
         start, end = (min(max(one, 0), length) for one in evidence.span)
         if start < end:
-            name = f"{judged.row}, {judged.field}"
             self._held[source].append(_Mark(start, end, f"q{number}-{place}", number, name))
             self._anchors.add(f"q{number}-{place}")
 
@@ -320,17 +349,20 @@ class _Marks:
     def link(self, number: int, place: int, evidence: Evidence) -> str:
         """What a value was read from, as a link to the words where there are words."""
         source = self._number.get(evidence.source)
+        if evidence.rests:
+            how = f"follows from {evidence.formula}" if evidence.formula else f"rests on {evidence.rests} claims"
+            return _el("span", _own(how) + _id(evidence), class_="from")
         reader = f"reader {evidence.reader}: " if evidence.reader else ""
         if evidence.locator:
-            return _el("span", _el("code", _text(evidence.locator)), class_="from")
+            return _el("span", _el("code", _text(evidence.locator)) + _id(evidence), class_="from")
         name = evidence.quote or evidence.source
         short = name if len(name) <= 90 else name[:89] + "…"
         if source is None:
-            return _el("span", _text(reader) + _own(short), class_="from")
+            return _el("span", _text(reader) + _own(short) + _id(evidence), class_="from")
         marked = f"q{number}-{place}" in self._anchors
         href = f"#q{number}-{place}" if marked else f"#s{source}"
         note = "" if marked else _el("span", " (does not stand there)", class_="said")
-        return _el("span", _text(reader) + _el("a", _own(short), href=href) + note, class_="from")
+        return _el("span", _text(reader) + _el("a", _own(short), href=href) + note + _id(evidence), class_="from")
 
     def passages(self, number: int) -> str:
         """One source with its quotes marked; of a long one only what is around them."""
@@ -338,15 +370,27 @@ class _Marks:
         marks = sorted(self._held[number], key=lambda mark: (mark.start, mark.end, mark.anchor))
         windows = _windows(len(source.text), marks)
         gap = _el("p", "…", class_="gap")
-        body = gap.join(self._window(source.text, start, end, marks) for start, end in windows)
+        self._room -= sum(end - start for start, end in windows)
+        if self._room < 0:
+            body = _el("p", _text(_TOO_MUCH), class_="note") + "".join(
+                _el("a", id=mark.anchor, class_="at") for mark in marks
+            )
+        else:
+            body = gap.join(self._window(source.text, start, end, marks) for start, end in windows)
         digest = _el("code", _text(source.digest[:16]), class_="digest") if source.digest else ""
-        heading = _el("h3", _own(source.path) + " " + digest)
+        read = _el("span", _text(f"read {source.read}"), class_="digest") if source.read else ""
+        heading = _el("h3", _own(source.path) + " " + digest + read)
         return _el("article", heading + body, id=f"s{number}")
 
     def _window(self, text: str, start: int, end: int, marks: Sequence[_Mark]) -> str:
         inside = [mark for mark in marks if start <= mark.start < end]
         note = _el("p", _text(f"characters {start:,} to {end:,} of {len(text):,}"), class_="offsets")
         return note + _el("blockquote", _marked(text, start, end, inside)) + _back(inside)
+
+
+def _id(evidence: Evidence) -> str:
+    """The claim's id, small, and an anchor for links from outside."""
+    return " " + _el("code", _text(evidence.claim), class_="claim") if evidence.claim else ""
 
 
 def _windows(length: int, marks: Sequence[_Mark]) -> list[tuple[int, int]]:

@@ -31,6 +31,12 @@ class Evidence:
     locator: str = ""
     """Deterministic tools: the call that made it."""
     reader: int = 0
+    claim: str = ""
+    """Its id, as `strop show RUN --claim ID` takes it."""
+    formula: str = ""
+    """How it follows from the claims after it (`mean(c1, c2)`)."""
+    rests: int = 0
+    """How many claims it cites or follows from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,19 @@ class Source:
     path: str
     text: str
     digest: str = ""
+    read: str = ""
+    """When it was read, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What sources or agents say differently of one thing."""
+
+    where: str
+    """Entity and field."""
+    taken: str
+    """What was made of it, and why."""
+    sides: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +148,13 @@ class Story:
     """One sentence on how it ended."""
     figures: tuple[Figure, ...] = ()
     values: tuple[Judged, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
     findings: tuple[Found, ...] = ()
     files: tuple[File, ...] = ()
     unchecked: tuple[str, ...] = ()
     """What was not verified, in sentences."""
+    refuter: tuple[str, ...] = ()
+    """Which claims the refuting model was asked and what its word is worth, in sentences."""
     quoted: tuple[Quoted, ...] = ()
     measures: tuple[Figure, ...] = ()
     """The work in numbers: steps, parallelism, waiting. Their notes say what they mean."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from strop.seams import Blobs
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk, the user's share of it, or the largest file allowed is used up."""
+
+
 class FileBlobs:
-    """Blobs under one folder; equal bodies are stored once."""
+    """Blobs under one folder; equal bodies are stored once, and a damaged one is mended by whoever has it anew."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -24,7 +29,7 @@ class FileBlobs:
         """Store `body`. See `seams.Blobs`."""
         name = digest_bytes(body)
         path = self._path(name)
-        if not path.exists():
+        if not _holds(path, name):
             write_whole(path, body)
         return name
 
@@ -42,12 +47,33 @@ class FileBlobs:
         return self._root / digest[:2] / digest[2:]
 
 
+def _holds(path: Path, digest: str) -> bool:
+    """Whether the file is there and whole. One that cannot be read is not."""
+    try:
+        return digest_bytes(path.read_bytes()) == digest
+    except OSError:
+        return False
+
+
 def write_whole(path: Path, body: bytes) -> None:
     """Write a file so that a reader sees the old or the new one, never half of either.
 
     Raises:
-        OSError: disk full, no permission; the old file stands.
+        JournalFault: disk full, no permission; the old file stands.
     """
+    try:
+        _write(path, body)
+    except OSError as caught:
+        move = "Mend this"
+        if caught.errno in FULL:
+            move = f"The disk that holds {path.parent} is full. Free some space there"
+        raise JournalFault(
+            f"{path} cannot be written: {caught.strerror or caught}. {move}, then go on with: strop run --resume ID "
+            "(see strop runs)"
+        ) from caught
+
+
+def _write(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     try:

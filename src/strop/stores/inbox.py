@@ -1,9 +1,8 @@
 """What other processes say to a run: answers to its questions, stops and budget edits, as rows in `project.db`.
 
-A row is taken once, in one transaction, by the process that owns the run, which then journals it. The
-journal stays the truth about which questions are open: the owner puts each of those in again when it takes
-a run up, and an answer that was taken but never journaled (the owner died between the two) is then there
-once more. A question's id is the hash of what was asked, so an answer counts only for what was shown.
+The process that owns the run reads them, journals each, and only then marks it as used: an owner that dies
+between the two leaves the row for the next. To hear one again changes nothing: a question's id is the hash of what
+was asked, and is open on record only until it is answered; a stop that is on record stops once; caps only rise.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import fcntl
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -20,6 +19,7 @@ from typing import TypeAlias, cast
 import orjson
 
 from strop.errors import BadInput, JournalFault
+from strop.stores.locks import busy, is_busy
 from strop.types.events import Answered, Asked
 
 _TABLES = ("question", "request")
@@ -62,6 +62,8 @@ class StopOrder:
 
     by: str
     reason: str
+    id: int = field(default=0, compare=False)
+    """Its row, to mark it as used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class BudgetOrder:
     by: str
     changes: tuple[tuple[str, str], ...]
     """(key, value) as the spec's `budget:` writes them: `("usd", "8")`."""
+    id: int = field(default=0, compare=False)
 
 
 InboxOrder: TypeAlias = StopOrder | BudgetOrder
@@ -147,24 +150,33 @@ class Inbox:
             )
         return meant
 
-    def take_answers(self, run: str) -> tuple[Answered, ...]:
-        """The answers that nobody took before, oldest question first. The caller journals them."""
+    def answers(self, run: str) -> tuple[Answered, ...]:
+        """The answers that nobody has used, oldest question first. Who has journaled one says so with `used`."""
         with self._open() as db:
-            if not db.execute("SELECT 1 FROM question WHERE run = ? AND state = 'answered'", (run,)).fetchone():
-                return ()
-            with _transaction(db):
-                rows = db.execute(
-                    "SELECT id, answer, by FROM question WHERE run = ? AND state = 'answered' ORDER BY asked, rowid",
-                    (run,),
-                ).fetchall()
-                db.execute("UPDATE question SET state = 'taken' WHERE run = ? AND state = 'answered'", (run,))
+            rows = db.execute(
+                "SELECT id, answer, by FROM question WHERE run = ? AND state = 'answered' ORDER BY asked, rowid", (run,)
+            ).fetchall()
         return tuple(Answered(*row) for row in rows)
+
+    def used(self, *said: Answered | InboxOrder) -> None:
+        """These are on record now; saying it again changes nothing."""
+        with self._open() as db, _transaction(db):
+            for each in said:
+                if isinstance(each, Answered):
+                    db.execute("UPDATE question SET state = 'taken' WHERE id = ?", (each.question,))
+                else:
+                    db.execute("DELETE FROM request WHERE id = ?", (each.id,))
 
     def withdraw(self, run: str) -> None:
         """Take back what the run still asks, and what it was still told: it closed, or is about to begin anew."""
         with self._open() as db, _transaction(db):
             db.execute("UPDATE question SET state = 'withdrawn' WHERE run = ? AND state = 'open'", (run,))
             db.execute("DELETE FROM request WHERE run = ?", (run,))
+
+    def begin(self, run: str) -> None:
+        """A new life of the run: stops that the one before did not hear are void. Caps that were approved are not."""
+        with self._open() as db, _transaction(db):
+            db.execute("DELETE FROM request WHERE run = ? AND kind = 'stop'", (run,))
 
     def request_stop(self, run: str, *, by: str, reason: str = "") -> None:
         """Ask the run's owner for an orderly end."""
@@ -174,14 +186,10 @@ class Inbox:
         """Tell the run's owner of higher caps, by the keys of the spec's budget."""
         self._request(run, "budget", by, orjson.dumps(dict(changes)).decode())
 
-    def take_orders(self, run: str) -> tuple[InboxOrder, ...]:
-        """Stops and budget edits that nobody took before, in the order they were given."""
+    def orders(self, run: str) -> tuple[InboxOrder, ...]:
+        """Stops and budget edits that nobody has used, in the order they were given; see `answers`."""
         with self._open() as db:
-            if not db.execute("SELECT 1 FROM request WHERE run = ?", (run,)).fetchone():
-                return ()
-            with _transaction(db):
-                rows = db.execute("SELECT kind, by, body FROM request WHERE run = ? ORDER BY id", (run,)).fetchall()
-                db.execute("DELETE FROM request WHERE run = ?", (run,))
+            rows = db.execute("SELECT id, kind, by, body FROM request WHERE run = ? ORDER BY id", (run,)).fetchall()
         return tuple(_order(*row) for row in rows)
 
     def _request(self, run: str, kind: str, by: str, body: str) -> None:
@@ -206,7 +214,7 @@ class Inbox:
             try:
                 yield db
             except sqlite3.Error as caught:
-                raise JournalFault(f"{self._path}: {caught}") from caught
+                raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
 
 
 def owned(journal: Path) -> bool:
@@ -275,7 +283,7 @@ def _refuse_closed(state: str, answer: str, *, run: str) -> None:
         raise BadInput(f"that question was answered before, with {answer!r}; an answer counts once. See: strop inbox")
 
 
-def _order(kind: str, by: str, body: str) -> InboxOrder:
+def _order(row: int, kind: str, by: str, body: str) -> InboxOrder:
     if kind == "stop":
-        return StopOrder(by, body)
-    return BudgetOrder(by, tuple(orjson.loads(body).items()))
+        return StopOrder(by, body, row)
+    return BudgetOrder(by, tuple(orjson.loads(body).items()), row)

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import os
 import platform
+import re
 from collections.abc import Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -405,9 +406,33 @@ _MOVES = {
 }
 
 
+_REFUSED = {
+    "password authentication failed": "28P01",
+    "no password supplied": "28P01",
+    "no pg_hba.conf entry": "28000",
+    "too many clients": "53300",
+    "remaining connection slots": "53300",
+}
+"""What libpq says of a connection that did not come about: the driver gives no code then."""
+_NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
+_NO_ROLE = re.compile(r'role "[^"]*" does not exist')
+_UNREACHED = {
+    "Connection refused": "nobody answers there. Start the server, or mend host and port in the address",
+    "could not translate host name": "there is no such host. Mend the address",
+    "failed to resolve host": "there is no such host. Mend the address",
+    "timeout expired": "nobody answers there in time. See that the host is right and no firewall stands between",
+}
+
+
 def _fault(where: str, caught: psycopg.Error, *, secret: str = "") -> JournalFault:
-    said = _MOVES.get(caught.sqlstate or "") or _scrubbed(secret, str(caught))
-    return JournalFault(f"journal {where}: {said} ({caught.sqlstate or type(caught).__name__})")
+    said = str(caught)
+    code = caught.sqlstate or next((code for words, code in _REFUSED.items() if words in said), "")
+    if _NO_DATABASE.search(said):
+        code = "3D000"
+    elif _NO_ROLE.search(said):
+        code = "28000"
+    move = _MOVES.get(code) or next((move for words, move in _UNREACHED.items() if words in said), "")
+    return JournalFault(f"journal {where}: {move or _scrubbed(secret, said)} ({code or type(caught).__name__})")
 
 
 def _scrubbed(url: str, said: str) -> str:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strop.errors import JournalFault
+from strop.stores.locks import busy, is_busy
 from strop.types.events import revive
 from strop.types.fingerprint import canonical
 from strop.types.memory import Manifest
 from strop.types.money import Usage
-from strop.types.past import Like, PastRun, Sample
+from strop.types.past import Heard, Like, PastRun, Sample
 
 if TYPE_CHECKING:
     from strop.seams import Library
@@ -40,6 +41,10 @@ CREATE TABLE IF NOT EXISTS sample(
     steps INTEGER NOT NULL, input INTEGER NOT NULL, cached INTEGER NOT NULL, cache_write INTEGER NOT NULL,
     output INTEGER NOT NULL, lost INTEGER NOT NULL, calling REAL NOT NULL, seconds REAL NOT NULL,
     units INTEGER NOT NULL, expected INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS heard(
+    run TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, kind TEXT NOT NULL, planted INTEGER NOT NULL,
+    found INTEGER NOT NULL, tried INTEGER NOT NULL, alarms INTEGER NOT NULL,
+    PRIMARY KEY (run, model, prompt, kind)) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
@@ -163,13 +168,31 @@ class ProjectDb:
             heads = db.execute(
                 f"SELECT run, gate, repairs, stretch FROM past WHERE run IN ({runs}) ORDER BY run DESC", (*models,)
             ).fetchall()
-            rows = db.execute(
+            samples: dict[str, list[Sample]] = {}
+            likes: dict[Like, Like] = {}
+            for run, *row in db.execute(
                 f"SELECT * FROM sample WHERE run IN ({runs}) AND model IN ({marks}) ORDER BY rowid", (*models, *models)
-            ).fetchall()
-        samples: dict[str, list[Sample]] = {}
-        for run, *row in rows:
-            samples.setdefault(run, []).append(_sample(row))
+            ):
+                samples.setdefault(run, []).append(_sample(row, likes))
         return tuple(PastRun(run, tuple(samples[run]), *figures) for run, *figures in heads)
+
+    def note_heard(self, rows: Sequence[Heard]) -> None:
+        """Put what gates found of planted flaws on record; a run's earlier rows of the same judge are replaced."""
+        with self._open() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO heard VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(r.run, r.model, r.prompt, r.kind, r.planted, r.found, r.tried, r.alarms) for r in rows],
+            )
+
+    def heard(self, model: str, prompt: str, *, but: str = "") -> tuple[Heard, ...]:
+        """What this model under this prompt found in every run but one, oldest first."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT run, model, prompt, kind, planted, found, tried, alarms FROM heard "
+                "WHERE model = ? AND prompt = ? AND run <> ? ORDER BY run, kind",
+                (model, prompt, but),
+            ).fetchall()
+        return tuple(Heard(*row) for row in rows)
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
@@ -181,7 +204,7 @@ class ProjectDb:
         try:
             yield db
         except sqlite3.Error as caught:
-            raise JournalFault(f"{self._path}: {caught}") from caught
+            raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
         finally:
             db.close()
 
@@ -195,10 +218,11 @@ def _sample_row(run: str, sample: Sample) -> tuple[str | int | float, ...]:
     )
 
 
-def _sample(row: Sequence[Any]) -> Sample:
-    """The columns behind `run`, as SQLite gives them."""
+def _sample(row: Sequence[Any], likes: dict[Like, Like]) -> Sample:
+    """The columns behind `run`, as SQLite gives them; of equal likenesses one is held, with its texts."""
     model, prompt, kind, tools, steps, *rest = row
-    return Sample(Like(model, prompt, kind, bool(tools)), steps, Usage(*rest[:4]), *rest[4:])
+    like = Like(model, prompt, kind, bool(tools))
+    return Sample(likes.setdefault(like, like), steps, Usage(*rest[:4]), *rest[4:])
 
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from strop.errors import JournalFault
+from strop.stores.locks import busy, is_busy
 from strop.types.events import VERSIONS, Body, Event, decode, encode
 
 if TYPE_CHECKING:
@@ -198,14 +199,14 @@ def _fault(path: Path, caught: sqlite3.Error) -> JournalFault:
     name = getattr(caught, "sqlite_errorname", type(caught).__name__)
     moves = {
         "SQLITE_FULL": "the disk is full. Free some space, then: strop run --resume " + path.parent.name,
-        "SQLITE_BUSY": "another process holds it. Wait for it or stop it, then resume",
         "SQLITE_CORRUPT": _DAMAGED,
         "SQLITE_NOTADB": "this is no journal. Keep a copy; what was delivered stands under files/",
         "SQLITE_READONLY": "the folder cannot be written. Mend its permissions, then resume",
         "SQLITE_CANTOPEN": "it cannot be opened. Mend the folder's permissions, then resume",
         "SQLITE_IOERR_WRITE": "the disk cannot be written. Free some space, then resume",
     }
-    return JournalFault(f"journal {path}: {moves.get(name, str(caught))} ({name})")
+    said = busy(path) if is_busy(caught) else moves.get(name, str(caught))
+    return JournalFault(f"journal {path}: {said} ({name})")
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from strop.checking.conflicts import Conflicting, Dated, conflicts, dated
 from strop.checking.sentences import numbered, sentences
 from strop.errors import (
     AgentPaused,
@@ -22,19 +24,24 @@ from strop.errors import (
 )
 from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Tool
 from strop.swarm.claims import claim_of_table, claims_of_reading, claims_of_work, unfounded
-from strop.swarm.context import Policy
+from strop.swarm.context import BYTES_PER_TOKEN, FULL, Policy
 from strop.swarm.conversation import Conversation, Flawed, Means, Outdated, Stalled
+from strop.swarm.given import citable, results
+from strop.swarm.lengths import Lengths
 from strop.swarm.prompting import bullets, narrowed, reading_head, render, working
+from strop.swarm.race import watching
 from strop.types.events import ToolCall
 from strop.types.fingerprint import canonical, digest, digest_bytes
 from strop.types.label import Integrity, Label
 from strop.types.money import Price
 from strop.types.schema import Json
-from strop.types.trial import Claim, Result
-from strop.types.work import Column, Task, TaskKind, Unit, UnitKey
+from strop.types.trial import Claim, Result, SourceRead
+from strop.types.work import Column, Conflict, Task, TaskKind, Unit, UnitKey
 
 TOLD = 12
 """Rounds of tool calls that whoever takes a task over is told of."""
+GIVEN = 0.6
+"""Share of the window that what other tasks left may fill; the rest is for files, tools and a second try."""
 LONGEST_ANSWER = 8_192
 """Tokens of an answer that writes something."""
 
@@ -63,7 +70,15 @@ class AgentLoop:
     """Stores a body too large for a conversation; returns its hash."""
     reserve: tuple[Model, Price] | None = None
     """Who takes a task over after two strikes."""
+    wall: Callable[[], float] = lambda: 0.0
+    """Seconds since 1970, for the record of when a source was read; 0 where no such clock is at hand."""
+    conflict: Conflict = Conflict.FLAG
+    keys: tuple[str, ...] = ()
+    """Fields that name what a row is about: first columns of ordered tables."""
     _shared: dict[str, str] = field(default_factory=dict[str, str])
+    _sources: dict[str, tuple[str, SourceRead]] = field(default_factory=dict[str, "tuple[str, SourceRead]"])
+    """Sources by path, read and stored once."""
+    _lengths: Lengths = field(default_factory=Lengths)
 
     async def work(self, assignment: Assignment, *, desk: Desk) -> Result:
         """See `seams.Worker`."""
@@ -78,13 +93,40 @@ class AgentLoop:
             model, price = self.reserve
         means = Means(
             model, price, self.prompts, self.clock, self.chance, self.tools, self.policy, self.keep, self.notice,
-            self._shared,
+            self._shared, self._lengths, watching(model),
         )  # fmt: skip
         founded = assignment.task.kind is not TaskKind.READ
-        return Conversation(means, assignment, desk, self._unfounded if founded else _nothing)
+        judge = partial(unfounded, read=self.source, given=citable(assignment.claims)) if founded else _nothing
+        return Conversation(means, assignment, desk, judge)
 
-    def _unfounded(self, answer: Json) -> list[str]:
-        return unfounded(answer, read=self.read)
+    def source(self, path: str) -> str:
+        """The text of a source, stored under its hash at its first reading.
+
+        Raises:
+            ToolFailure: as `read`.
+        """
+        if path not in self._sources:
+            text = self.read(path)
+            self._sources[path] = text, SourceRead(path, self.keep(text.encode()), self.wall())
+        return self._sources[path][0]
+
+    def conflicting(self, claims: Sequence[Claim]) -> tuple[Conflicting, ...]:
+        """Contradictions among claims that a task is given."""
+        dates: dict[str, Dated] = {}
+        for path in {claim.source for claim in claims if claim.source}:
+            try:
+                text = self.source(path)
+            except StropError:
+                continue  # gone or forbidden by now: then its date is not known
+            if found := dated(path, text):
+                dates[path] = found
+        return conflicts(claims, rule=self.conflict, keys=self.keys, dates=dates)
+
+    def sources_of(self, claims: Sequence[Claim]) -> tuple[SourceRead, ...]:
+        """When the sources of these claims were read."""
+        held = {(path, read.digest): read for path, (_, read) in self._sources.items()}
+        wanted = dict.fromkeys((claim.source, claim.source_hash) for claim in claims)
+        return tuple(held[each] for each in wanted if each in held)
 
     def max_output(self, task: Task, model: Model) -> int:
         """Tokens an answer of this task may have."""
@@ -115,7 +157,7 @@ class _Attempt:
         unread: list[tuple[UnitKey, str]] = []
         for unit in task.units:
             try:
-                text = loop.read(unit.source)
+                text = loop.source(unit.source)
                 answer = await self._read_unit(unit, text, head)
             except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault, AgentPaused, Outdated):
                 raise
@@ -157,13 +199,18 @@ class _Attempt:
         call = ToolCall(digest([unit.key, column.name, ask])[:12], "table", arguments)
         ended = await self.talk.harness_call(call)
         task = self.assignment.task
-        return claim_of_table(unit, column=column, ask=ask, ended=ended, read=self.loop.read, task=task)
+        return claim_of_table(unit, column=column, ask=ask, ended=ended, read=self.loop.source, task=task)
 
     async def do(self) -> Result:
         """One conversation with tools."""
         loop, task = self.loop, self.assignment.task
-        opening, head = working(loop.prompts, assignment=self.assignment, files=loop.files, title=loop.title)
         most = loop.max_output(task, self.talk.means.model)
+        room = int(FULL * GIVEN * (self.talk.means.model.card.window - most) * BYTES_PER_TOKEN)
+        given = self.assignment.claims
+        inputs = results(self.assignment, room=room, found=loop.conflicting(given))
+        opening, head = working(
+            loop.prompts, assignment=self.assignment, inputs=inputs, files=loop.files, title=loop.title
+        )
         try:
             answer = await self.talk.converse(opening, head=head, schema=task.schema, max_output=most)
         except Outdated:
@@ -173,7 +220,7 @@ class _Attempt:
             name = "Stalled" if isinstance(caught, Stalled) else "SchemaInvalid"
             return self._result(None, [], failure=f"{name}: {caught}")
         await self.talk.flush()
-        return self._result(answer, claims_of_work(answer, task=task, read=loop.read))
+        return self._result(answer, claims_of_work(answer, task=task, read=loop.source, given=citable(given)))
 
     def _result(
         self,
@@ -196,4 +243,5 @@ class _Attempt:
             work_keys=tuple(self.talk.work_keys),
             label=Label(Integrity.UNTRUSTED, origins=tuple(sorted(origins))),
             notes=("Tried before: " + "; ".join(tried),) if failure and tried else (),
+            sources=self.loop.sources_of(claims),
         )

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from strop.seams import Message, Request, ToolSpec
 from strop.types.fingerprint import canonical, digest
-from strop.types.money import Usage
+from strop.types.money import Certainty, Usage
 from strop.types.schema import Schema, to_json_schema
 
 BYTES_PER_TOKEN = 2
@@ -63,7 +63,9 @@ class Context:
     _counted: int = 0
     """Input tokens of the newest request that the provider counted."""
     _since: int = 0
-    """Bytes that came after it."""
+    """Most tokens that came after it: its bytes, and an overhead a message."""
+    _billed: bool = False
+    """The count is the provider's own, and not an estimate."""
 
     def __post_init__(self) -> None:
         self._frame = digest([self.frame, self.model])[:SHORT]
@@ -84,8 +86,11 @@ class Context:
 
     @property
     def bound(self) -> int:
-        """Most input tokens the next request can be: no token is shorter than a byte (no tokenizer needed)."""
-        return self._bound
+        """Most input tokens the next request can be: no token is shorter than a byte (no tokenizer needed).
+
+        What the provider has counted and billed of it before is known better than by its bytes.
+        """
+        return min(self._bound, self._counted + self._since) if self._billed else self._bound
 
     @property
     def estimate(self) -> int:
@@ -111,6 +116,7 @@ class Context:
         """The provider's own count of the newest request; its answer is the next turn's."""
         self._counted = usage.input + usage.cached + usage.cache_write
         self._since = 0
+        self._billed = usage.certainty is Certainty.REPORTED
 
     def hide(self) -> int:
         """Show handles in place of all tool results but the newest round; how many turns are now behind the cut."""
@@ -131,7 +137,7 @@ class Context:
     def _begin_again(self) -> None:
         self.turns, self._links = [], []
         self._bound = bound_of(self.frame.messages) + _frame_bound(self.frame)
-        self._counted, self._since = 0, self._bound
+        self._counted, self._since, self._billed = 0, self._bound, False
 
     def _append(self, message: Message) -> None:
         size = bound_of((message,))

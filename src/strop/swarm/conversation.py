@@ -8,21 +8,25 @@ next intent, where the tools are prompt; else at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 import orjson
 
 from strop.errors import ModelFailure, RateLimited, StropError, ToolFailure, boundary
-from strop.seams import Assignment, Chance, Clock, Desk, Message, Model, Request, Tool, ToolOutput
+from strop.seams import Answer, Assignment, Chance, Clock, Desk, Message, Model, Request, Tool, ToolOutput, Watchful
 from strop.swarm.context import Context, Policy, shortened
 from strop.swarm.guards.backoff import delay
 from strop.swarm.guards.stall import Progress
+from strop.swarm.lengths import Lengths, Like
 from strop.swarm.prompting import bullets, render
+from strop.swarm.race import Asking, Race
 from strop.types.events import Body, CallAnswered, CallFailed, CallIntended, CallLost, Compacted, ToolCall, ToolEnded
 from strop.types.fingerprint import digest
 from strop.types.money import Price, cost, worst_case
 from strop.types.schema import Json, Schema, validate
+from strop.types.work import TaskKind
 
 TRIES = 5
 """Paid or unpaid askings of one step before the attempt fails."""
@@ -31,6 +35,8 @@ PACED = 20
 SHARED = 1_024
 """Tool results that are remembered, so that equal ones are one text in memory."""
 WORK_SCHEME = "work/2"
+SPARE = 2
+"""Steps that an agent has left after one that may be cut short: to ask again, and to repair."""
 TOOL_SECONDS = 60.0
 """A tool call that has not ended by then is cut, and the model is told."""
 
@@ -64,6 +70,10 @@ class Means:
     notice: Callable[[str, int], None]
     shared: dict[str, str]
     """Recent tool results: what several agents read is held once."""
+    lengths: Lengths
+    """How long the run's answers were: what the next ones may be."""
+    watchful: Watchful | None = None
+    """The model, where its late calls may be asked a second time."""
     tool_seconds: float = TOOL_SECONDS
 
 
@@ -81,6 +91,10 @@ class Conversation:
     pending: list[Body] = field(default_factory=list[Body])
     """Facts that wait for the next intent, so that a step is one commit."""
     origins: set[str] = field(default_factory=set[str])
+    given: int = 0
+    """Tokens that the newest answer was allowed."""
+    cut: bool = False
+    """An answer was longer than its like had been: this conversation's may be as long as the model's."""
     said: list[str] = field(default_factory=list[str])
     """What the agent has tried so far, for whoever takes over."""
 
@@ -105,6 +119,9 @@ class Conversation:
             answered = await self._ask(context, work_key)
             work_key = ""  # it stands with the first intent
             context.counted(answered.usage)
+            if answered.finish == "length" and self.given < max_output:
+                self.cut = True  # asked again, for all it has to say
+                continue
             context.add(Message("assistant", answered.text, answered.calls, answered.reasoning))
             if answered.calls:
                 await self._use_all(answered.calls, context, progress)
@@ -116,7 +133,7 @@ class Conversation:
                 raise Flawed("; ".join(flaws_now))
             flaws = flaws_now
             context.add(Message("user", render(means.prompts["repair"], flaws=bullets(flaws[:20]))))
-        raise Flawed(f"all {task.steps} steps of this agent were used" + (f"; {flaws[0]}" if flaws else ""))
+        raise Flawed(f"all steps of this agent were used: {task.steps}" + (f"; {flaws[0]}" if flaws else ""))
 
     # ------------------------------------------------------------ the window
 
@@ -165,17 +182,20 @@ class Conversation:
             if isinstance(body, CallAnswered):
                 if body.request != context.fingerprint:
                     raise Outdated("the recorded step answers another request (prompts or inputs changed)")
+                intents = (each for each in recorded if isinstance(each, CallIntended) and each.tries == body.tries)
+                self.given = next((intent.output for intent in intents), 0) or context.frame.max_output
+                self.means.lengths.note(self._like, body.usage.output)
                 return body
         begun = {body.tries for body in recorded if isinstance(body, CallIntended)}
         ended = {body.tries for body in recorded if isinstance(body, CallFailed | CallLost)}
-        tries = max(begun, default=0)
-        request = context.request
+        tries = count(max(begun, default=0) + 1)
+        self.given = self._most(context)
+        request = replace(context.request, max_output=self.given)
         spent = paced = 0
         while True:
-            tries += 1
-            intent = self._intent(context, work_key, tries)
+            intent = self._intent(context, work_key, next(tries))
             try:
-                return await self._call(request, intent, sequel=bool(begun - ended))
+                return await self._call(request, intent, tries, sequel=bool(begun - ended))
             except ModelFailure as caught:
                 for_pace = isinstance(caught, RateLimited)  # unpaid, and no fault of this step
                 spent, paced = spent + (not for_pace), paced + for_pace
@@ -185,41 +205,61 @@ class Conversation:
                 await self.desk.rest(delay(max(spent, 1), chance=self.means.chance.random(), retry_after=after))
 
     def _intent(self, context: Context, work_key: str, tries: int) -> CallIntended:
-        output = context.frame.max_output
+        output = self.given
         nanos = worst_case(input_bound=context.bound, output_bound=output, price=self.means.price)
         task, tokens = self.assignment.task.id, context.bound + output
         place = (task, self.assignment.attempt, self.step, tries)
         return CallIntended(*place, context.fingerprint, work_key, nanos, tokens, output)
 
-    async def _call(self, request: Request, intent: CallIntended, *, sequel: bool) -> CallAnswered:
-        """Record the intent, ask, record how it ended. A cancelled call stays open: its outcome is unknown."""
+    @property
+    def _like(self) -> Like:
+        task = self.assignment.task
+        return self.means.model.card.id, task.role, task.prompt
+
+    def _most(self, context: Context) -> int:
+        """Tokens that the next answer may have: as long as its like were, where the agent can afford to be cut."""
+        task, most = self.assignment.task, context.frame.max_output
+        fixed = self.cut or task.kind is TaskKind.READ or context.frame.schema is None
+        if fixed or task.steps - self.step < SPARE:
+            return most
+        return self.means.lengths.bound(self._like, most=most)
+
+    async def _call(
+        self, request: Request, intent: CallIntended, tries: Iterator[int], *, sequel: bool
+    ) -> CallAnswered:
+        """Record the intent, ask, record how it ended. A cancelled call stays open: its outcome is unknown.
+
+        `tries` numbers further calls of this step: where this one is late a second may run beside it.
+        """
         before, self.pending = self.pending, []
         await self.desk.record(*before, intent)
-        clock = self.means.clock
-        began = clock.now()
+        means = self.means
+        race = Race(
+            means.model, means.watchful, request, self.desk, means.clock, tries,
+            lambda characters: means.notice(intent.task, characters),
+        )  # fmt: skip
+        await race.run(intent)
+        self.pending += [self._unused(asking) for asking in race.asked if asking is not race.won]
+        if race.won is None:
+            await self.flush()
+            raise _failure_of(race)
+        answered = self._answered(race.won, sequel=sequel)
+        self.pending.append(answered)
+        means.lengths.note(self._like, answered.usage.output)
+        if race.fault is not None:
+            raise race.fault
+        if not answered.calls or not all(self._prompt(call) for call in answered.calls):
+            await self.flush()
+        return answered
 
-        def notice(characters: int) -> None:
-            nonlocal began
-            if characters == 0:  # the request goes out now: until here it stood in a queue
-                began = clock.now()
-            self.means.notice(intent.task, characters)
-
-        place = (intent.task, intent.attempt, intent.step, intent.tries)
-        try:
-            answer = await self.means.model.answer(request, notice=notice)
-        except StropError as caught:
-            said = f"{type(caught).__name__}: {caught}"
-            if isinstance(caught, ModelFailure) and caught.billed:
-                await self.desk.record(CallLost(*place, said, intent.nanos, intent.tokens))
-            else:
-                await self.desk.record(CallFailed(*place, said, round(clock.now() - began, 6)))
-            raise
-        except Exception as caught:
-            # A defect below us: whether the provider billed is not known, and nothing may stay reserved for ever.
-            await self.desk.record(CallLost(*place, f"{type(caught).__name__}: {caught}", intent.nanos, intent.tokens))
-            raise
-        answered = CallAnswered(
-            *place,
+    def _answered(self, asking: Asking, *, sequel: bool) -> CallAnswered:
+        intent, answer = asking.intent, asking.ended
+        assert isinstance(answer, Answer), "who has won has answered"
+        return CallAnswered(
+            intent.task,
+            intent.attempt,
+            intent.step,
+            intent.tries,
             request=intent.request,
             text=answer.text,
             calls=answer.calls,
@@ -227,13 +267,27 @@ class Conversation:
             finish=answer.finish,
             usage=answer.usage,
             nanos=cost(answer.usage, self.means.price),
-            seconds=round(clock.now() - began, 6),
+            seconds=asking.seconds,
             sequel=sequel,
         )
-        self.pending.append(answered)
-        if not answer.calls or not all(self._prompt(call) for call in answer.calls):
-            await self.flush()
-        return answered
+
+    def _unused(self, asking: Asking) -> CallFailed | CallLost:
+        """How a call that left no answer goes on record."""
+        intent = asking.intent
+        place = (intent.task, intent.attempt, intent.step, intent.tries)
+        match asking.ended:
+            case Answer(usage=usage):
+                nanos = cost(usage, self.means.price)
+                return CallLost(*place, "answered second", nanos, usage.total, outrun=True, usage=usage)
+            case None if asking.sent:
+                return CallLost(*place, "cut off: the other call answered", intent.nanos, intent.tokens, outrun=True)
+            case None:
+                return CallFailed(*place, "not sent: the other call answered", asking.seconds)
+            case StropError() as caught if not (isinstance(caught, ModelFailure) and caught.billed):
+                return CallFailed(*place, _said(caught), asking.seconds)
+            case caught:
+                # Also a defect below us: whether it was billed is not known, and nothing may stay reserved for ever.
+                return CallLost(*place, _said(caught), intent.nanos, intent.tokens)
 
     def _judged(self, answered: CallAnswered, schema: Schema) -> tuple[Json, list[str]]:
         """The parsed answer, and what is wrong with it."""
@@ -300,7 +354,8 @@ class Conversation:
                 output = await self._in_time(tool, call)
         except ToolFailure as caught:
             return f"failed: {caught}", True, ()
-        return output.text, False, output.label.origins
+        text = output.text if output.text.isascii() else output.text.encode(errors="replace").decode()
+        return text, False, output.label.origins
 
     async def _in_time(self, tool: Tool, call: ToolCall) -> ToolOutput:
         """What the tool returns.
@@ -336,3 +391,14 @@ class Conversation:
         before, self.pending = self.pending, []
         if before:
             await self.desk.record(*before)
+
+
+def _failure_of(race: Race) -> Exception:
+    """What a step without an answer fails with."""
+    failure = race.asked[0].ended
+    assert isinstance(failure, Exception), "only an answer of another call cuts one off"
+    return failure
+
+
+def _said(caught: Exception) -> str:
+    return f"{type(caught).__name__}: {caught}"

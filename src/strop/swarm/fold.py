@@ -38,7 +38,7 @@ from strop.types.events import (
     VerdictGiven,
 )
 from strop.types.trial import Deliverable, Outcome, Result, Run, Verdict
-from strop.types.work import Plan, RunId, Task, TaskId
+from strop.types.work import Budget, Plan, RunId, Task, TaskId
 
 AttemptKey = tuple[TaskId, int]
 
@@ -52,10 +52,14 @@ class RunFold:
     trace: Trace = field(default_factory=Trace)
     opened: RunOpened | None = None
     plan: Plan | None = None
+    budget: Budget = field(default_factory=Budget)
+    """The caps that hold now."""
     approved: bool = False
     tasks: dict[TaskId, Task] = field(default_factory=dict[TaskId, Task])
     results: dict[TaskId, Result] = field(default_factory=dict[TaskId, Result])
     extended: list[TaskId] = field(default_factory=list[TaskId])
+    extensions: int = 0
+    """Rounds of repair begun so far."""
     verdict: Verdict | None = None
     rounds: int = 0
     """Verdicts given so far."""
@@ -137,7 +141,7 @@ class RunFold:
     def _note(self, body: Body) -> None:
         match body:
             case RunOpened():
-                self.opened = body
+                self.opened, self.budget = body, body.budget
             case PlanProposed(plan):
                 self.plan = plan
                 self.tasks.update((task.id, task) for task in plan.tasks)
@@ -146,6 +150,7 @@ class RunFold:
             case PlanExtended(tasks):
                 self.tasks.update((task.id, task) for task in tasks)
                 self.extended.extend(task.id for task in tasks)
+                self.extensions += 1
             case CallIntended() | CallAnswered() | CallFailed() | CallLost() | ToolEnded():
                 if self.live and body.task in self.tasks:
                     return
@@ -174,7 +179,9 @@ class RunFold:
                 self.manifest_after = body.manifest
             case RunClosed():
                 self.outcome = body.outcome
-            case RunReopened() | BudgetRaised():
+            case BudgetRaised() | RunReopened():
+                if isinstance(body, BudgetRaised):
+                    self.budget = body.over(self.budget)
                 self.stop, self.outcome = None, None
                 self.files.clear()  # the end that comes now delivers its own
             case _:

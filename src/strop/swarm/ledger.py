@@ -58,6 +58,11 @@ class Ledger:
     nanos_by_task: dict[TaskId, int] = field(default_factory=dict[TaskId, int])
     seconds_by_task: dict[TaskId, float] = field(default_factory=dict[TaskId, float])
     """Time in answered calls."""
+    hedges: int = 0
+    hedges_won: int = 0
+    hedge_nanos: int = 0
+    """Worst cases of all hedges: no less than what they cost beyond the calls that they stood beside."""
+    outrun_nanos: int = 0
     gate_nanos: int = 0
     gate_steps: int = 0
     """Set aside from the start: the plan's own tasks may not touch it, the verifier's may."""
@@ -82,7 +87,8 @@ class Ledger:
 
     def refusal(self, intent: CallIntended) -> str:
         """Why this call does not fit under the caps; empty when it does."""
-        nanos_kept, steps_kept = (self.gate_nanos, self.gate_steps) if self._stages.planned(intent.task) else (0, 0)
+        keeps = intent.hedge or self._stages.planned(intent.task)
+        nanos_kept, steps_kept = (self.gate_nanos, self.gate_steps) if keeps else (0, 0)
         if self.steps + len(self._held) + 1 > self.steps_cap - steps_kept:
             return f"{self.steps:,} of {self.steps_cap:,} steps used" + _kept(f"{steps_kept:,}", steps_kept)
         if self.tokens + self._held_tokens + intent.tokens > self.tokens_cap:
@@ -124,10 +130,15 @@ class Ledger:
             self._held_nanos += intent.nanos
             self._held_tokens += intent.tokens
             self._held_output += intent.output
+            if intent.hedge:  # here, or several that are committed together would each be the one that is still allowed
+                self.hedges += 1
+                self.hedge_nanos += intent.nanos
 
     def release(self, intent: CallIntended) -> None:
         """Give back a hold whose fact could not be committed."""
-        self._drop(_key(intent))
+        if self._drop(_key(intent)) is not None and intent.hedge:
+            self.hedges -= 1
+            self.hedge_nanos -= intent.nanos
 
     def apply(self, body: Body) -> None:
         match body:
@@ -149,14 +160,15 @@ class Ledger:
                 self.hold(body)
                 self._stages.ask(body)
                 self.calls += 1
-                self.retries += body.tries > 1
+                self.retries += body.tries > 1 and not body.hedge
             case CallAnswered():
                 self._settle(body)
             case CallFailed():
                 self._drop(_key(body))
                 self._stages.drop(body)
             case CallLost():
-                self._lose(_key(body), body.nanos, body.tokens)
+                self._lose(_key(body), body.nanos, body.tokens, body.usage)
+                self.outrun_nanos += body.nanos if body.outrun else 0
                 self._stages.drop(body)
             case ToolEnded():
                 self.tools += 1
@@ -177,13 +189,17 @@ class Ledger:
             lost=self.lost,
             lost_nanos=self.lost_nanos,
             twice=self.twice,
+            hedges=self.hedges,
+            hedges_won=self.hedges_won,
+            outrun_nanos=self.outrun_nanos,
             tools=self.tools,
             critical_steps=self._stages.critical,
             seconds=seconds,
         )
 
     def _settle(self, answered: CallAnswered) -> None:
-        self._drop(_key(answered))
+        intent = self._drop(_key(answered))
+        self.hedges_won += intent is not None and intent.hedge
         self.nanos += answered.nanos
         self.tokens += answered.usage.total
         self.usage += answered.usage
@@ -196,15 +212,18 @@ class Ledger:
         self.tokens_by_task[task] = self.tokens_by_task.get(task, 0) + answered.usage.total
         self.seconds_by_task[task] = self.seconds_by_task.get(task, 0.0) + answered.seconds
 
-    def _lose(self, key: CallKey, nanos: int, tokens: int) -> None:
+    def _lose(self, key: CallKey, nanos: int, tokens: int, usage: Usage | None = None) -> None:
         intent = self._drop(key)
-        if intent is not None:
-            self._lost_output += intent.output
-            self._lost_input += intent.tokens - intent.output
         self.nanos += nanos
         self.tokens += tokens
         self.lost += 1
         self.lost_nanos += nanos
+        if usage is not None:
+            self.usage += usage
+            return
+        if intent is not None:
+            self._lost_output += intent.output
+            self._lost_input += intent.tokens - intent.output
         if nanos:
             self.usage += Usage(certainty=Certainty.ASSUMED_WORST)
 

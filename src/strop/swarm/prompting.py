@@ -56,12 +56,14 @@ def reading_head(
 
 
 def working(
-    prompts: Mapping[str, str], *, assignment: Assignment, files: Sequence[str], title: str
+    prompts: Mapping[str, str], *, assignment: Assignment, inputs: str, files: Sequence[str], title: str
 ) -> tuple[tuple[Message, ...], int]:
-    """The opening messages of a WORK or AGGREGATE task, and how many of them are shared by its role's peers."""
+    """The opening messages of a WORK or AGGREGATE task, and how many of them are shared by its role's peers.
+
+    `inputs` is what the tasks before it left (swarm/given.py).
+    """
     task = assignment.task
     system = render(prompts[task.prompt], title=title, rules=bullets(assignment.guidance.rules))
-    inputs = "\n\n".join(f"<result task={name!r}>\n{body}\n</result>" for name, body in assignment.inputs)
     ask = render(
         prompts["task"],
         role=task.role,

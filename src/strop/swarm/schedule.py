@@ -2,7 +2,8 @@
 
 Rules, in their order:
 1. A task starts when all its needs are settled. A failed need blocks a WORK task; an AGGREGATE task
-   starts with what there is and is told what is missing, unless nothing is left.
+   starts with what there is and is told what is missing, unless nothing is left. A READ task reads
+   nothing of another's: what it needs is only its turn.
 2. Never more tasks run at once than `agents`, never more attempts in all than `agents_total`.
 3. A failed attempt rests until its `retry_at`; an attempt without one was the last.
 4. After a stop nothing starts; the schedule is over when nothing runs.
@@ -130,6 +131,8 @@ class Schedule:
                 self.stopping = reason
             case BudgetRaised():
                 self.stopping = ""
+                self.agents = body.agents or self.agents
+                self.agents_total = body.agents_total or self.agents_total
             case RunReopened():
                 self._reopen()
             case _:
@@ -149,7 +152,7 @@ class Schedule:
             if place.retry_at > now:
                 wake = place.retry_at if wake is None else min(wake, place.retry_at)
             elif self.started + fresh >= self.agents_total and not place.orphaned:
-                commands.append(Block(place.task, f"all {self.agents_total:,} agents of the budget were used"))
+                commands.append(Block(place.task, f"all agents of the budget were used: {self.agents_total:,}"))
             else:
                 commands.append(Start(place.task, place.attempt if place.orphaned else place.attempt + 1))
                 fresh += not place.orphaned
@@ -276,6 +279,8 @@ class Schedule:
         """Why a task can never start; empty where it can."""
         place = self._places[name]
         if not place.failed:
+            return ""
+        if place.task.kind is TaskKind.READ:
             return ""
         if place.task.kind is not TaskKind.AGGREGATE:
             return f"needs {place.first_failed}, which failed"

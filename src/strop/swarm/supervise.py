@@ -22,11 +22,13 @@ from strop.errors import (
     JournalFault,
     QuotaExhausted,
     StropError,
+    Unreachable,
 )
 from strop.seams import Assignment, Chance, Clock, Journal, Worker
 from strop.swarm.conversation import Outdated
 from strop.swarm.fold import RunFold
 from strop.swarm.guards.backoff import delay
+from strop.swarm.guards.hedge import Hedged, Hedging
 from strop.swarm.guards.outlier import Cost, Siblings
 from strop.swarm.schedule import Block, Finish, Start, Wake
 from strop.types.events import (
@@ -50,6 +52,8 @@ READINGS = 2
 """The same for a reading, which the gate has repaired besides."""
 GO_ON, END = "go-on", "end"
 """What a person may answer about an agent that costs too much."""
+WITNESSES = 3
+"""Tasks that get no answer any more before an endpoint that has answered others is held to be down."""
 RESERVE = 0.05
 """Share of the run's minutes kept for the gate and the files."""
 DRAIN = 10.0
@@ -83,6 +87,7 @@ class Supervisor:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every commit: a reservation may have settled."""
     siblings: Siblings = field(default_factory=Siblings)
+    hedging: Hedging = field(default_factory=Hedging)
     reserve: bool = False
     """Another model stands by for the last attempt."""
     _queue: list[_Entry] = field(default_factory=list[_Entry])
@@ -95,6 +100,10 @@ class Supervisor:
     _agents: dict[TaskId, asyncio.Task[None]] = field(default_factory=dict[TaskId, "asyncio.Task[None]"])
     _deadline: float = 0.0
     """Run clock, seconds: when the work must end."""
+    _unanswered: set[TaskId] = field(default_factory=set[TaskId])
+    """Tasks that an endpoint failed since anybody was last answered."""
+    _answers: int = 0
+    """Steps of the run at that time."""
     _broken: StropError | None = None
     _asked: tuple[str, str] | None = None
 
@@ -113,7 +122,8 @@ class Supervisor:
     async def record(self, *facts: Body) -> None:
         """See `seams.Desk`. What does not fit a cap is left out, the rest is committed, then it raises.
 
-        A call that only the reservations of others keep out waits until they settle: they are worst cases.
+        A call that only the reservations of others keep out waits until they settle: they are worst cases. A
+        hedge waits for nothing.
         """
         held: list[CallIntended] = []
         refusal: StropError | None = None
@@ -124,7 +134,7 @@ class Supervisor:
                 if refusal is not None and fitting:  # before queueing, or what it holds would block the queue
                     await self._commit(fitting, held)
                     fitting, held = [], []
-                if refusal is not None:
+                if refusal is not None and not fact.hedge:
                     refusal = await self._room_for(fact)
                 if refusal is not None:
                     break
@@ -159,8 +169,16 @@ class Supervisor:
             said = self.siblings.outlier(task, self._cost(task.id))
             if said:
                 return AgentPaused(said)
-        said = self.state.ledger.refusal(intent)
+        said = self.state.ledger.refusal(intent) or (self._no_hedge(intent) if intent.hedge else "")
         return BudgetExhausted(said) if said else None
+
+    def _no_hedge(self, intent: CallIntended) -> str:
+        """Why this second call may not be made; empty where it may."""
+        if self._door.locked():
+            return "other calls wait for room"
+        ledger = self.state.ledger
+        so_far = Hedged(ledger.calls, ledger.hedges, ledger.hedge_nanos)
+        return self.hedging.refusal(so_far, nanos=intent.nanos, nanos_cap=ledger.nanos_cap)
 
     async def _commit(self, facts: Sequence[Body], held: Sequence[CallIntended] = ()) -> None:
         """Commit and apply; together with what others record in this turn of the loop, where agents run."""
@@ -236,7 +254,7 @@ class Supervisor:
             JournalFault: facts could not be committed; what was committed stands.
         """
         async with asyncio.TaskGroup() as group:
-            self._deadline = deadline
+            self._deadline = max(self._deadline, deadline)
             self._committing = self.state.live = True
             writer = group.create_task(self._keep_committing())
             timer = group.create_task(self._time_out())
@@ -317,8 +335,7 @@ class Supervisor:
         try:
             steps = self.state.ledger.steps
             result = await self._work(task, attempt)
-            if result.failure.startswith(EndpointDown.__name__) and self.state.ledger.steps == steps:
-                # All tries of this agent failed, and nobody else was answered meanwhile: it is not the agent.
+            if self.state.ledger.steps == steps and self._is_down(task, result.failure):
                 await self._halt("endpoint", result.failure)
                 return
             retry_at = None
@@ -339,6 +356,24 @@ class Supervisor:
             self._agents.pop(task.id, None)
             self._wake.set()
 
+    def _is_down(self, task: Task, failure: str) -> bool:
+        """Whether an agent failed through its endpoint, and not through what it asked; nobody was answered meanwhile.
+
+        An endpoint that answers others and fails one prompt for ever is not down: that agent has its three
+        strikes. It is down when it cannot be reached, when it never answered anybody, or when several tasks at
+        once get nothing from it any more.
+        """
+        if failure.startswith(Unreachable.__name__):
+            return True
+        if not failure.startswith(EndpointDown.__name__):
+            return False
+        ledger = self.state.ledger
+        if ledger.steps != self._answers:
+            self._answers, self._unanswered = ledger.steps, set()
+        self._unanswered.add(task.id)
+        answered = any(each in ledger.steps_by_task for each in self.state.tasks)
+        return not answered or len(self._unanswered) >= WITNESSES
+
     async def _work(self, task: Task, attempt: int) -> Result:
         """The worker's result; whatever else it raises becomes a failed result, and siblings go on."""
         try:
@@ -349,7 +384,7 @@ class Supervisor:
             return Result(task.id, failure=f"{type(caught).__name__}: {caught}")
 
     def _started(self, start: Start) -> AttemptStarted:
-        role = "reserve" if self.reserve and start.attempt >= STRIKES else "worker"
+        role = "reserve" if self.reserve and (start.task.reserve or start.attempt >= STRIKES) else "worker"
         return AttemptStarted(start.task.id, start.attempt, model=role)
 
     def _cost(self, task: TaskId) -> Cost:
@@ -372,10 +407,14 @@ class Supervisor:
         plan = self.state.plan
         assert plan is not None, "a task can only start from a plan"
         results = self.state.results
-        inputs = tuple((need, results[need].output) for need in task.needs if need in results and results[need].landed)
+        landed = [results[need] for need in task.needs if need in results and results[need].landed]
+        inputs = tuple((result.task, result.output) for result in landed)
+        claims = tuple(claim for result in landed for claim in result.claims)
         earlier = results.get(task.id)
         notes = (earlier.failure, *earlier.notes) if attempt > 1 and earlier is not None else ()
-        return Assignment(task, attempt, inputs, plan.guidance, (*task.repairs, *notes), reserve=attempt >= STRIKES)
+        told = (*task.repairs, *notes)
+        other = task.reserve or attempt >= STRIKES
+        return Assignment(task, attempt, inputs, plan.guidance, told, reserve=other, claims=claims)
 
     async def _let_drain(self) -> None:
         """Give calls in flight their last seconds, then cancel; what is cut off stays open on record."""

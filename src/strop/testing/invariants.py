@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from strop.swarm.fold import fold
+from strop.swarm.guards.hedge import SHARE
 from strop.testing.world_model import Purchase
 from strop.types.events import (
     Asked,
@@ -195,6 +196,44 @@ def caps_hold(story: Story) -> Iterator[str]:
         yield f"the bill is {billed:,}, the cap {books.nanos_cap:,}"
 
 
+def hedged_while_open(story: Story) -> Iterator[str]:
+    """A step has one call open, or two of which the second is a hedge."""
+    open_now: Counter[tuple[TaskId, int, int]] = Counter()
+    for event in story.events:
+        match event.body:
+            case CallIntended(task, attempt, step, hedge=hedge):
+                open_now[task, attempt, step] += 1
+                if open_now[task, attempt, step] != 1 + hedge:
+                    yield f"event {event.seq} is call {open_now[task, attempt, step]} of its step, hedge: {hedge}"
+            case CallAnswered(task, attempt, step) | CallFailed(task, attempt, step) | CallLost(task, attempt, step):
+                open_now[task, attempt, step] -= 1
+            case RunReopened():
+                open_now.clear()
+            case _:
+                pass
+
+
+def hedges_within(story: Story) -> Iterator[str]:
+    """Hedges are at most a share of the calls before them, plus one, and at their worst a share of the money."""
+    calls = hedges = nanos = cap = 0
+    for event in story.events:
+        match event.body:
+            case RunOpened(budget=budget):
+                cap = budget.nanos
+            case BudgetRaised(nanos=raised):
+                cap = raised
+            case CallIntended(hedge=True):
+                if hedges > SHARE * calls:
+                    yield f"event {event.seq} is hedge {hedges + 1} after {calls} calls"
+                calls, hedges, nanos = calls + 1, hedges + 1, nanos + event.body.nanos
+                if nanos > SHARE * cap:
+                    yield f"event {event.seq}: {nanos:,} held for hedges, the cap is {cap:,}"
+            case CallIntended():
+                calls += 1
+            case _:
+                pass
+
+
 def given_back_once(story: Story) -> Iterator[str]:
     """Every reservation ends exactly once: with an answer, a failure, as lost, or when its process is gone."""
     books = Books()
@@ -310,8 +349,9 @@ def agents_within(story: Story) -> Iterator[str]:
                 running.clear()
             case _:
                 pass
-    if story.most_open > agents * story.writers:
-        yield f"{story.most_open} calls were open at once, {agents} agents are allowed"
+    hedges = sum(isinstance(event.body, CallIntended) and event.body.hedge for event in story.events)
+    if story.most_open > agents * story.writers + hedges:
+        yield f"{story.most_open} calls were open at once, {agents} agents and {hedges} hedges are allowed"
 
 
 def steps_within(story: Story) -> Iterator[str]:
@@ -369,6 +409,8 @@ def _above(task: Task, tasks: dict[TaskId, Task]) -> set[TaskId]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     caps_hold,
+    hedged_while_open,
+    hedges_within,
     given_back_once,
     bill_is_covered,
     nothing_bought_twice,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from strop.swarm.endpoints.limits import Limits
 from strop.testing.invariants import Story, broken, nothing_missing, same_end
 from strop.testing.simulator import Latency, Leap, MemoryJournal, Row
 from strop.testing.world import PROMPTS, World, fan_out, random_plan, with_tools
@@ -180,7 +181,11 @@ def aged(row: Row) -> Row:
     return epoch, at, kind, version, orjson.dumps(written)
 
 
-LATER: Mapping[str, tuple[str, ...]] = {"CallIntended": ("output",), "ToolEnded": ("origins",)}
+LATER: Mapping[str, tuple[str, ...]] = {
+    "CallIntended": ("output", "hedge"),
+    "CallLost": ("outrun", "usage"),
+    "ToolEnded": ("origins",),
+}
 """Fields that came after the first release; older facts do without them."""
 
 
@@ -226,6 +231,32 @@ def budget(seed: int) -> Trial:
     return Trial("budget", seed, trace_of([world]), tuple(flaws), world.lives)
 
 
+FAIR = Price("3", "0.3", "3.75", "12")
+"""Under a dollar a hedge fits into the share that is theirs, and the job of `hedge` does not."""
+
+
+def hedge(seed: int) -> Trial:
+    """Stragglers and faults behind two endpoints, a crash in the middle; in every third seed for one dollar."""
+    poor = seed % 3 == 2
+    plan = fan_out(120 if poor else 30, budget=Budget(agents=20, nanos=1_000_000_000 if poor else 50_000_000_000))
+    slow = Latency(median=2.0, straggling=0.1)
+    model = WorldModel(
+        seed, faults=USUAL, latency=slow, price=FAIR, bytes_per_token=1 if poor else 4, output=256 if poor else 4_096
+    )
+    world = World(seed, plan, model, MemoryJournal(latency=0.01), limits=Limits(hang_first=600.0))
+    if seed % 2:
+        world.live(crash_at=20 + seed)
+    if poor:
+        world.live()
+    else:
+        ended(world)
+    story = story_of(world)
+    flaws = broken(story) if poor else (*broken(story), *same_end(story, undisturbed=_calm(plan, seed)))
+    if world.model.billed > plan.spec.budget.nanos:
+        flaws = (*flaws, f"the bill is {world.model.billed:,}")
+    return Trial("hedge", seed, trace_of([world]), flaws, world.lives)
+
+
 FAMILIES: Mapping[str, Callable[[int], Trial]] = {
     "crash": crash,
     "faults": faults,
@@ -233,4 +264,5 @@ FAMILIES: Mapping[str, Callable[[int], Trial]] = {
     "upgrade": upgrade,
     "time": time,
     "budget": budget,
+    "hedge": hedge,
 }

@@ -15,6 +15,8 @@ from typing import Any
 from strop.errors import JournalFault
 from strop.seams import Tool
 from strop.swarm.agent import AgentLoop
+from strop.swarm.endpoints.limits import Limits
+from strop.swarm.endpoints.pool import Pool
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.supervise import Supervisor
 from strop.testing.simulator import Crash, Leap, LoopClock, MemoryJournal, SeededChance, at_moment, simulate
@@ -96,6 +98,8 @@ class World:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     prompts: Mapping[str, str] = field(default_factory=lambda: PROMPTS)
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
+    limits: Limits | None = None
+    """Behind a pool of two endpoints with these limits; None: without one, so nothing is hedged."""
     page: str = ""
     """What every source of a READ task says."""
     lives: int = 0
@@ -173,8 +177,13 @@ class World:
         chance = SeededChance(self.seed + self.lives)
         # A monotonic clock begins anywhere, and after a restart below where it was.
         clock = LoopClock(random.Random(f"clock/{self.seed}/{self.lives}").uniform(0.0, 1e6))
+        model = (
+            self.model
+            if self.limits is None
+            else Pool([self.model] * 2, clock=clock, chance=chance, limits=self.limits)
+        )
         loop = AgentLoop(
-            self.model,
+            model,
             self.model.price,
             self.prompts,
             self._read,

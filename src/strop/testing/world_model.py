@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from strop.errors import BadStream, EndpointDown, ModelFailure, QuotaExhausted, RateLimited, ToolFailure
+from strop.errors import BadStream, EndpointDown, ModelFailure, QuotaExhausted, RateLimited, ToolFailure, Unreachable
 from strop.seams import Answer, ModelCard, Request, ToolOutput, ToolSpec
 from strop.testing.simulator import Disk, Latency
 from strop.types.events import ToolCall
@@ -218,7 +218,7 @@ class _Call:
         """Be on the way; a network that is gone, or a machine that slept meanwhile, ends the connection."""
         loop = asyncio.get_running_loop()
         if self._cut_off(loop.time()):
-            raise EndpointDown("the network is unreachable", billed=False)
+            raise Unreachable("the network is unreachable")
         began = loop.time()
         await asyncio.sleep(seconds)
         if loop.time() > began + seconds + SLEPT or self._cut_off(loop.time()):
@@ -280,7 +280,7 @@ def _early(fault: Fault | None, chance: random.Random) -> ModelFailure | None:
         case Fault.ERROR:
             return EndpointDown("500, internal server error", billed=False)
         case Fault.UNSENT:
-            return EndpointDown("connection refused", billed=False)
+            return Unreachable("connection refused")
         case _:
             return None
 

@@ -270,7 +270,7 @@ def _share(total: Decimal, count: int) -> Decimal:
 
 def _scalar(figure: Decimal) -> Scalar:
     if figure == figure.to_integral_value():
-        return int(figure)
+        return int(figure) if abs(figure) < 1 << 63 else format(figure, "f")  # JSON's integers end there
     short = float(figure)
     return short if Decimal(repr(short)) == figure else format(figure, "f")
 

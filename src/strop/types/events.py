@@ -8,7 +8,7 @@ through its upcaster, an unknown kind makes the journal read-only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -35,6 +35,8 @@ class RunOpened:
     """Caps that hold from the first call on, the planner's included."""
     path: str = ""
     """The spec file, project-relative."""
+    named: tuple[tuple[str, str], ...] = ()
+    """(role, model) as the command line named them: who works on until a plan binds the roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,18 @@ class BudgetRaised:
     """0 leaves the cap as it is; of the next two likewise."""
     input_tokens: int = 0
     output_tokens: int = 0
+    agents: int = 0
+    """0 leaves it, as above; of `agents_total` likewise."""
+    agents_total: int = 0
+
+    @classmethod
+    def to(cls, caps: Budget) -> BudgetRaised:
+        """Every cap as it is from here on."""
+        return cls(**{each.name: getattr(caps, each.name) for each in fields(cls)})
+
+    def over(self, caps: Budget) -> Budget:
+        """The caps that hold after this."""
+        return replace(caps, **{each.name: said for each in fields(self) if (said := getattr(self, each.name))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,8 @@ class CallIntended:
     """Worst case, reserved: read and written."""
     output: int = 0
     """Of these, written."""
+    hedge: bool = False
+    """A second asking beside one that is late and still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +176,10 @@ class CallLost:
     failure: str
     nanos: int
     tokens: int
+    outrun: bool = False
+    """The other of two calls for the same step answered first, and this one was cut off."""
+    usage: Usage | None = None
+    """Where it answered all the same, too late to be used: then the outcome is known, and booked is what it cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +344,22 @@ class Event:
 
 
 def encode(body: Body) -> bytes:
-    """A body as JSON bytes; a field that holds its default is left out, and comes back by itself."""
+    """A body as JSON bytes; a field that holds its default is left out, and comes back by itself.
+
+    Raises:
+        JournalFault: it holds what JSON bytes cannot: half a surrogate pair, an integer over 64 bits.
+    """
     said = _sparse(body)
     if isinstance(body, CallAnswered):
         said["usage"] = _sparse(body.usage)
-    return orjson.dumps(said)
+    try:
+        return orjson.dumps(said)
+    except TypeError as caught:
+        whose = f" of {task}" if (task := getattr(body, "task", "")) else ""
+        raise JournalFault(
+            f"{type(body).__name__}{whose} cannot be put on record ({caught}); nothing of it was written. "
+            "Report it: what comes from outside must be mended where it comes in"
+        ) from caught
 
 
 def _sparse(value: Body | Usage) -> dict[str, object]:

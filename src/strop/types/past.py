@@ -58,3 +58,19 @@ class PastRun:
     """Tasks that findings added, over units of work in the plan."""
     stretch: float = 1.0
     """Seconds that the run took, over what list scheduling makes of its tasks' own durations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one run's gate adds to the record of a refuting model, by kind of artefact."""
+
+    run: str
+    model: str
+    prompt: str
+    """SHA-256 of the prompt file: another wording is another judge."""
+    kind: str
+    planted: int
+    found: int
+    tried: int
+    """Proved claims asked, and refutations whose quote stood nowhere."""
+    alarms: int

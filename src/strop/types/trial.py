@@ -44,6 +44,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRead:
+    """A source as it was read: its text is kept under its hash."""
+
+    path: str
+    """Project-relative, as claims name it."""
+    digest: str
+    """SHA-256 of the text: `Claim.source_hash`."""
+    at: float = 0.0
+    """Seconds since 1970; 0 where no clock was at hand."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one attempt at a task left: rows or an output, its claims, or the reason it failed."""
 
@@ -60,6 +72,8 @@ class Result:
     label: Label = Label()
     notes: tuple[str, ...] = ()
     """What whoever takes the task over should know; of failed attempts only."""
+    sources: tuple[SourceRead, ...] = ()
+    """What its claims were read from, and when."""
 
     @property
     def landed(self) -> bool:
@@ -80,7 +94,8 @@ class Finding:
     """One thing the gate found, in the form that a rule can be made of."""
 
     kind: str
-    """`schema`, `contract`, `quote`, `recompute`, `agreement`, `refuted`, `missing`, `disagreement`."""
+    """`schema`, `contract`, `quote`, `formula`, `recompute`, `agreement`, `refuted`, `missing`, `disagreement`,
+    `conflict`, `repeated`."""
     artefact: str
     """File or task."""
     locator: str
@@ -114,6 +129,116 @@ class Value:
     """What was claimed, where it is not what is delivered."""
 
 
+class Role(StrEnum):
+    """Why the refuting model is asked about a claim; it is never told."""
+
+    CLAIM = "claim"
+    CONTROL = "control"
+    """Recomputed and quoted: a refutation is a false alarm."""
+    KNOWN = "known"
+    """Its quote says otherwise, as the deterministic layer found."""
+    CANARY = "canary"
+    """Seeded by the harness, and false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the refuting model said to one question, after its quote was looked up. No text of a canary is here."""
+
+    id: str
+    """Of the question: hash of what was asked."""
+    role: Role
+    kind: str
+    """Of artefact: `cells`, `sentences`, `points`."""
+    word: str
+    """`refuted`, `supported` or `cannot-tell`, as it was said; empty where nothing was."""
+    quote: str = ""
+    stands: bool = False
+    """Whether the quote stands in the passage that was shown."""
+    flaw: str = ""
+    """Canaries: the kind of flaw."""
+
+    @property
+    def refuted(self) -> bool:
+        return self.word == "refuted" and self.stands
+
+    @property
+    def invented(self) -> bool:
+        """A refutation with words that stand nowhere."""
+        return self.word == "refuted" and not self.stands
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`hits` of `of`, with Wilson's 95 % interval."""
+
+    hits: int
+    of: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Flaws left among what was asked, by Chapman's estimate.
+
+    It takes planted and real flaws to be equally easy to find, and the refutations that count to be right.
+    """
+
+    confirmed: int
+    """Real claims refuted with a quote that stands."""
+    left: float
+    error: float
+    """Standard error of `left`."""
+
+
+class Reliance(StrEnum):
+    """How far a refuting model's word goes."""
+
+    UNCALIBRATED = "uncalibrated"
+    """Its recall is not yet known to be above the floor."""
+    CALIBRATED = "calibrated"
+    VOID = "void"
+    """Below the floor, or it answers without reading: nothing it said counts, and nothing is learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One kind of artefact: this gate's counts, and the rates pooled with earlier runs'."""
+
+    kind: str
+    planted: int
+    found: int
+    tried: int
+    """Proved claims asked, and refutations whose quote stands nowhere."""
+    alarms: int
+    recall: Rate
+    false_alarms: Rate
+    runs: int
+    """Earlier runs in the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the refuting model's word is worth, measured on seeded flaws and proved claims."""
+
+    state: Reliance
+    why: str
+    """One sentence, without its subject."""
+    floor: float
+    planted: int
+    found: int
+    controls: int
+    alarms: int
+    recall: Rate
+    """Of this gate alone, as is the next."""
+    false_alarms: Rate
+    kinds: tuple[Measured, ...] = ()
+    flaws: tuple[tuple[str, tuple[int, int]], ...] = ()
+    """(kind of flaw, (found, planted))."""
+    left: Estimate | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The gate's word on a run."""
@@ -125,6 +250,17 @@ class Verdict:
     """What no one checked, in sentences for people."""
     refuter: str = ""
     """Model that refuted; empty when none ran."""
+    calibration: Calibration | None = None
+    """What that model's word is worth; None where it said nothing."""
+    words: tuple[Word, ...] = ()
+    """All it said in this run: a later round asks only what is new."""
+    asked: str = ""
+    """How many claims the model was asked about and which not, in a sentence."""
+
+    @property
+    def void(self) -> bool:
+        """Whether the refuting model's part of it counts for nothing."""
+        return self.calibration is not None and self.calibration.state is Reliance.VOID
 
     def standing(self, standing: Standing) -> tuple[Value, ...]:
         return tuple(value for value in self.values if value.standing is standing)
@@ -173,6 +309,12 @@ class Tally:
     lost_nanos: int = 0
     twice: int = 0
     """Answers paid twice: lost to a process death and asked again."""
+    hedges: int = 0
+    """Calls that were asked a second time while the first was late and still open."""
+    hedges_won: int = 0
+    """Of those, the ones whose answer came first."""
+    outrun_nanos: int = 0
+    """Part of `lost_nanos`: what the losers of hedges are booked at."""
     tools: int = 0
     critical_steps: int = 0
     seconds: float = 0.0
@@ -201,3 +343,13 @@ class Run:
     @property
     def claims(self) -> tuple[Claim, ...]:
         return tuple(claim for result in self.results for claim in result.claims)
+
+    @property
+    def sources(self) -> tuple[SourceRead, ...]:
+        """Every source that claims rest on, each text once, at its first reading."""
+        first: dict[tuple[str, str], SourceRead] = {}
+        for read in (read for result in self.results for read in result.sources):
+            held = first.get((read.path, read.digest))
+            if held is None or (read.at and read.at < held.at):
+                first[read.path, read.digest] = read
+        return tuple(first[key] for key in sorted(first))

@@ -190,8 +190,8 @@ class Spec:
     conflict: Conflict = Conflict.FLAG
     budget: Budget = Budget()
     ask_before: tuple[str, ...] = ()
-    repairs: int = 1
-    """Rounds of repair tasks after the gate; 0 leaves refuted values out."""
+    repairs: int = 2
+    """Most rounds of repair tasks after the gate; 0 leaves refuted values out."""
 
     @property
     def fingerprint(self) -> str:
@@ -250,6 +250,8 @@ class Task:
     """READ only: which of the differently prompted readers, from 1."""
     repairs: tuple[str, ...] = ()
     """What the gate found on the first try, told to the agent that tries again."""
+    reserve: bool = False
+    """Done by the reserve model from the first attempt on, where there is one: a second round of repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,20 @@ class TokenRanges:
 
 
 @dataclass(frozen=True, slots=True)
+class CachedShare:
+    """How much of one wave's prompt a provider's cache is expected to serve; repairs are left out."""
+
+    wave: int
+    """From 1; 0 for planner and verifier, as in a run's own figures."""
+    prompt: int
+    """Tokens of all input classes, the median."""
+    p50: float
+    """Of 1."""
+    least: float
+    """Of 1; the share is greater nine times of ten."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a plan will cost in all, planner, gate and repairs included; shown before a cent is spent."""
 
@@ -321,12 +337,16 @@ class Quote:
     """Nano-dollars that workers may not touch: the refuting model's worst case, at most half the cap."""
     gate_steps: int = 0
     """Steps kept for it likewise."""
+    gate_calls: int = 0
+    """Calls that one round of the gate may make within that reserve; 0: as many as there are claims."""
     steps_p90: int = 0
     """0 in a quote of an older strop, as in the fields below."""
     critical_steps_p90: int = 0
     classes: TokenRanges = TokenRanges()
     basis: str = ""
     """What the figures rest on: how many tasks of which runs, or that they are a default."""
+    caching: tuple[CachedShare, ...] = ()
+    """By wave, in their order; those of which something is known."""
 
 
 @dataclass(frozen=True, slots=True)

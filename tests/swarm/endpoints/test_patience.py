@@ -42,6 +42,31 @@ def test_the_limit_is_five_medians(seconds: tuple[float, ...], limit: float) -> 
     assert after(*seconds).limit(KIND, now=1e6) == limit
 
 
+@pytest.mark.parametrize(
+    ("seconds", "late"),
+    [
+        ((), None),
+        ((2.0,) * 7, None),
+        ((2.0,) * 8, 16.0),
+        ((0.01,) * 8, 11.0),
+        ((2.0,) * 5 + (100.0,) * 4, 16.0),
+        ((2.0,) * 4 + (6.0,) * 4, 22.0),
+    ],
+)
+def test_a_call_is_late_after_three_medians(seconds: tuple[float, ...], late: float | None) -> None:
+    """Counted from when it went out, here at 10 s; never before the floor, nor while too few answers are known."""
+    assert after(*seconds).late(KIND, began=10.0, now=1e6) == late
+
+
+def test_where_all_are_slow_nobody_is_late() -> None:
+    """Twelve open calls, each older than the median while answers go on landing: the endpoint works off a queue."""
+    patience = after(*[2.0] * 8, at=10.0)
+    assert patience.late(KIND, began=4.0, now=10.5) == 10.0
+    for number in range(12):
+        patience.began(KIND, number, now=4.0)
+    assert patience.late(KIND, began=4.0, now=10.5) == 4.0 + 3 * 6.5
+
+
 def test_each_kind_has_its_own_median() -> None:
     """Tool rounds are no measure for essays."""
     patience = after(*[1.0] * 8)
@@ -56,7 +81,7 @@ def test_each_kind_has_its_own_median() -> None:
         Request(hello, thinking=True),
     ]
     kinds += [Request(hello, max_output=100), Request(hello, max_output=100_000)]
-    assert len({kind_of(request) for request in kinds}) == 6
+    assert len({kind_of(request) for request in kinds}) == 5, "limits from 2,048 up follow what was seen: one kind"
     assert kind_of(Request(hello, max_output=100)) == kind_of(Request(hello, max_output=120))
 
 

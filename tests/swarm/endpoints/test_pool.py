@@ -561,3 +561,143 @@ if TYPE_CHECKING:
 
     def _fits(x: Fake) -> Model:
         return x
+
+
+# ---------------------------------------------------------------- late calls
+
+
+def after_eight(play: Play) -> Play:
+    """Eight answers of two seconds, so that there is a median; then as told."""
+
+    async def played(stage: Stage) -> None:
+        await (takes(2.0) if stage.n <= 8 else play)(stage)
+
+    return played
+
+
+async def watched(pool: Pool, *, until: float) -> list[tuple[float, int]]:
+    """When a call was said to be late, in seconds after it went out, and at which endpoint."""
+    clock, heard = LoopClock(), list[tuple[float, int]]()
+    began = clock.now()
+    try:
+        async with asyncio.timeout(until):
+            await pool.answer_watched(asked(), late=lambda at: heard.append((round(clock.now() - began, 3), at)))
+    except TimeoutError:
+        pass
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("limits", "heard"),
+    [
+        ({}, [(6.0, 0)]),
+        ({"hedge_multiple": 2.15}, [(4.3, 0)]),
+        ({"hedge_floor": 9.0}, [(9.0, 0)]),
+        ({"hedge": 0.0}, []),
+    ],
+    ids=["three medians", "as set", "the floor", "off"],
+)
+def test_a_late_call_is_said_to_be_late_once(limits: dict[str, float], heard: list[tuple[float, int]]) -> None:
+    """Also where looking at it for silence comes much later or earlier."""
+
+    async def main() -> None:
+        for floor in (0.5, 60.0):
+            pool = pool_of(Fake(after_eight(takes(1e9))), caches=False, hang_floor=floor, hang_multiple=50.0, **limits)
+            await all_of(pool, [asked()] * 8)
+            assert await watched(pool, until=30.0) == heard
+            assert settled(pool)
+
+    simulate(main(), seed=1)
+
+
+def test_a_late_call_that_is_refused_and_goes_elsewhere_is_not_said_to_be_late_again() -> None:
+    """It has its second one already."""
+
+    async def refusing(stage: Stage) -> None:
+        await asyncio.sleep(10.0)
+        raise RateLimited("429")
+
+    async def main() -> None:
+        pool = pool_of(Fake(takes(2.0)), Fake(takes(2.0), host="b:1"), hang_multiple=50.0)
+        await all_of(pool, [asked()] * 16)
+        for lane, play in zip(pool._lanes, (refusing, takes(100.0)), strict=True):
+            lane.model.play = play  # type: ignore[attr-defined]  # both are fakes
+        assert await watched(pool, until=200.0) == [(6.0, 0)]
+        assert [each.refusals for each in pool.stats()] == [1, 0]
+
+    simulate(main(), seed=1)
+
+
+def test_a_call_is_not_said_to_be_late_while_a_second_one_would_have_to_queue() -> None:
+    """A full window: it is told as soon as there is room, and a call that landed in time never."""
+
+    async def main() -> None:
+        pool = pool_of(Fake(after_eight(takes(1e9))), concurrency=8, hang_multiple=50.0)
+        await all_of(pool, [asked()] * 8)
+        pool._lanes[0].limiter.window = 1.0
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(watched(pool, until=30.0))
+            await asyncio.sleep(12.3)
+            pool._lanes[0].limiter.window = 2.0
+        assert [at for _, at in watching.result()] == [0]
+        assert 12.3 <= watching.result()[0][0] <= 13.4
+        quick = pool_of(Fake(takes(2.0)))
+        assert await all_of(quick, [asked()] * 8)
+        assert await watched(quick, until=30.0) == []
+
+    simulate(main(), seed=1)
+
+
+def test_the_second_asking_goes_elsewhere_and_waits_for_no_leader() -> None:
+    """Its head is known at the first endpoint, which the first asking leads there; alone, the same one takes both."""
+
+    async def main() -> None:
+        slow, quick = Fake(takes(1e9), host="a:1"), Fake(takes(1.0), host="b:1")
+        pool = pool_of(slow, quick, caches=True)
+        async with asyncio.TaskGroup() as group:
+            leading = group.create_task(pool.answer(asked(head=True)))
+            await asyncio.sleep(0.1)
+            assert (await pool.answer_beside(asked(head=True), endpoint=0)).text == "b:1"
+            leading.cancel()
+        alone = Fake(lambda stage: takes(1e9 if stage.n == 1 else 1.0)(stage))
+        pool = pool_of(alone, caches=True)
+        clock = LoopClock()
+        async with asyncio.TaskGroup() as group:
+            leading = group.create_task(pool.answer(asked(head=True)))
+            await asyncio.sleep(0.1)
+            began = clock.now()
+            assert (await pool.answer_beside(asked(head=True), endpoint=0)).text == "a:1"
+            assert clock.now() - began == pytest.approx(1.0)
+            leading.cancel()
+        assert settled(pool)
+
+    simulate(main(), seed=1)
+
+
+def test_a_second_asking_with_no_other_endpoint_well_goes_where_the_first_is() -> None:
+    """One that rests is none to go to."""
+
+    async def main() -> None:
+        first, other = Fake(takes(1.0), host="a:1"), Fake(fails(down), host="b:1")
+        pool = pool_of(first, other)
+        for _ in range(TRIP):
+            with pytest.raises(EndpointDown):
+                await pool.answer_beside(asked(), endpoint=0)
+        assert (await pool.answer_beside(asked(), endpoint=0)).text == "a:1"
+        assert settled(pool)
+
+    simulate(main(), seed=1)
+
+
+def test_a_call_that_lost_to_its_hedge_counts_as_long_as_it_was_waited_for() -> None:
+    """Were it forgotten, the median would see fast answers only, and ever more calls would be late."""
+
+    async def main() -> None:
+        pool = pool_of(Fake(after_eight(takes(1e9))), hang_multiple=50.0)
+        await all_of(pool, [asked()] * 8)
+        for _ in range(8):
+            assert len(await watched(pool, until=30.0)) == 1
+        (kind,) = pool.patience._kinds
+        assert pool.patience.median(kind) == 16.0
+
+    simulate(main(), seed=1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from strop.seams import Model
+from strop.errors import ConfigRefused
+from strop.seams import Model, ModelCard
 from strop.swarm.endpoints.limiter import Limiter
 from strop.swarm.endpoints.warmth import Turn, Warmth
 
@@ -54,3 +56,31 @@ class Lane:
     cut: int = 0
     failures: int = 0
     prefix_hits: int = 0
+
+
+def joined(cards: Sequence[ModelCard]) -> ModelCard:
+    """One card for all endpoints: every host, the smallest window.
+
+    Raises:
+        ConfigRefused: they are not one model at one price.
+    """
+    first = cards[0]
+    for card in cards:
+        if (card.id, card.price, card.local) != (first.id, first.price, first.local):
+            raise ConfigRefused(
+                f"{card.name} ({card.id}) and {first.name} ({first.id}) are not one model at one price; "
+                "endpoints that share out a role must be"
+            )
+    return replace(
+        first,
+        window=min(card.window for card in cards),
+        output=min(card.output for card in cards),
+        tools=all(card.tools for card in cards),
+        hosts=tuple(dict.fromkeys(host for card in cards for host in card.hosts)),
+    )
+
+
+def lane_name(card: ModelCard, at: int, lanes: int) -> str:
+    """The endpoint `at` of so many, for reports."""
+    host = ", ".join(card.hosts) or card.name
+    return host if lanes == 1 else f"{host} ({at + 1} of {lanes})"

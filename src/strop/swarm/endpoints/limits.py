@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strop.swarm.guards.hedge import SHARE
+
 DRIP = 4.0
 """Limits of silence that a stream which goes on yielding may take in all."""
 
@@ -22,6 +24,12 @@ class Limits:
     """The limit while too few answers are known for a median."""
     hang_most: float = 900.0
     """No call is silent for longer than this."""
+    hedge: float = SHARE
+    """Share of the run's calls, and of its cap on money, that late calls may be asked again with; 0 asks none again."""
+    hedge_multiple: float = 3.0
+    """Medians after which a call that is still open is late, and may be asked a second time."""
+    hedge_floor: float = 1.0
+    """No call is late before this."""
     warm_first: bool = True
     """One call of a shared head goes ahead, where the endpoint has a prefix cache."""
     warm_wait: float = 30.0

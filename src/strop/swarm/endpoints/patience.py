@@ -10,6 +10,10 @@ Open calls that are older than the median count too, at their age, while answers
 landing: then the endpoint works off a queue, and everyone behind in it is late. When nothing lands
 any more it is dark, and the plain limit holds.
 
+A call is late, and may be hedged, after fewer medians, counted from when it went out, whatever signs it
+gave: Dean and Barroso, "The Tail at Scale" (CACM, 2013), send a second request to a replica when the first
+has been open for longer than nearly all are. What lost to its hedge counts as cut.
+
 Signs of life are characters, not bytes: a proxy's keep-alive is none. A stream that goes on yielding
 lives up to `drip` times the limit. Pure: every moment is handed in, in seconds.
 """
@@ -23,16 +27,25 @@ from typing import TypeAlias
 
 from strop.seams import Request
 from strop.swarm.endpoints.limits import DRIP
+from strop.swarm.lengths import LEAST
 
 Kind: TypeAlias = tuple[bool, bool, bool, int]
-"""(has tools, has a schema, thinks, bits of the output limit): calls that take about as long."""
+"""(has tools, has a schema, thinks, bits of the output limit): calls that take about as long.
+
+The limit counts up to `LEAST`: above it, it follows what was seen of answers and says nothing of their length.
+"""
 
 _WORDS = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 10: "ten times", 20: "twenty times"}
 
 
 def kind_of(request: Request) -> Kind:
     """What a call's seconds are compared with."""
-    return bool(request.tools), request.schema is not None, request.thinking, request.max_output.bit_length()
+    return (
+        bool(request.tools),
+        request.schema is not None,
+        request.thinking,
+        min(request.max_output, LEAST).bit_length(),
+    )
 
 
 @dataclass(slots=True)
@@ -56,6 +69,9 @@ class Patience:
     """The limit while fewer than `enough` answers are known."""
     most: float = 900.0
     """No limit is above this."""
+    hedge_multiple: float = 3.0
+    hedge_floor: float = 1.0
+    """No call is late before this."""
     drip: float = DRIP
     """A stream that yields may take this many limits in all."""
     enough: int = 8
@@ -96,16 +112,13 @@ class Patience:
 
     def limit(self, kind: Kind, *, now: float) -> float:
         """Seconds of silence that a call of this kind is allowed."""
-        median = self.median(kind)
-        if median is None:
-            return self._first_of(kind)
-        plain = self._limit_of(median)
-        seen = self._kinds[kind]
-        if now - seen.landed_at >= plain:
-            return plain
-        ages = sorted(age for began in seen.open.values() if (age := now - began) > median)
-        # The ages all lie above the median, so with the answers beyond it they are one sorted row.
-        return self._limit_of(_middle(sorted([*seen.sorted, *ages]))) if ages else plain
+        usual = self._usual(kind, now)
+        return self._first_of(kind) if usual is None else self._limit_of(usual)
+
+    def late(self, kind: Kind, *, began: float, now: float) -> float | None:
+        """The moment at which a call is late as things stand; None while too few answers are known."""
+        usual = self._usual(kind, now)
+        return None if usual is None else began + max(self.hedge_floor, self.hedge_multiple * usual)
 
     def due(self, kind: Kind, *, began: float, sign: float, now: float) -> float:
         """The moment at which a call is to be cut as things stand; `now` or earlier: cut it.
@@ -133,6 +146,17 @@ class Patience:
             return f"{said}, {name} limit {limit:.1f} s (median {median:.1f} s)"
         times = self.multiple if silent else self.multiple * self.drip
         return f"{said}, {_WORDS.get(int(times), f'{times:g} times')} the median of {limit / self.multiple:.1f} s"
+
+    def _usual(self, kind: Kind, now: float) -> float | None:
+        """The median, with the open calls that are older than it while answers go on landing."""
+        median = self.median(kind)
+        if median is None:
+            return None
+        seen = self._kinds[kind]
+        if now - seen.landed_at >= self._limit_of(median):
+            return median
+        ages = [age for began in seen.open.values() if (age := now - began) > median]
+        return _middle(sorted([*seen.sorted, *ages])) if ages else median
 
     def _first_of(self, kind: Kind) -> float:
         # A model that thinks without showing it is silent for long and still well.

@@ -14,12 +14,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from strop.errors import AuthRefused, ConfigRefused, EndpointDown, ModelFailure, QuotaExhausted, RateLimited
-from strop.seams import Answer, Chance, Clock, Model, ModelCard, Request
-from strop.swarm.endpoints.lane import EndpointStats, Lane, Slot
+from strop.errors import AuthRefused, EndpointDown, ModelFailure, QuotaExhausted, RateLimited
+from strop.seams import Answer, Chance, Clock, Model, ModelCard, Request, Watchful
+from strop.swarm.endpoints.lane import EndpointStats, Lane, Slot, joined, lane_name
 from strop.swarm.endpoints.limiter import Limiter
 from strop.swarm.endpoints.limits import Limits
 from strop.swarm.endpoints.patience import Kind, Patience, kind_of
@@ -55,15 +54,16 @@ class Pool:
         self.limits = limits = limits or Limits()
         self.clock = clock
         self.chance = chance
-        self._card = card or _joined([model.card for model in models])
+        self._card = card or joined([model.card for model in models])
         self._lanes = [
-            Lane(at, model, _lane_name(model.card, at, len(models)), Limiter(window=float(limits.concurrency)))
+            Lane(at, model, lane_name(model.card, at, len(models)), Limiter(window=float(limits.concurrency)))
             for at, model in enumerate(models)
         ]
         self._ring = Ring(len(models))
         self.patience = Patience(
-            multiple=limits.hang_multiple, floor=limits.hang_floor, first=limits.hang_first, most=limits.hang_most
-        )
+            multiple=limits.hang_multiple, floor=limits.hang_floor, first=limits.hang_first, most=limits.hang_most,
+            hedge_multiple=limits.hedge_multiple, hedge_floor=limits.hedge_floor,
+        )  # fmt: skip
         self._warms = caches and limits.warm_first
         self._numbers = 0
         self._dismissed: ModelFailure | None = None
@@ -97,13 +97,37 @@ class Pool:
         Raises:
             ModelFailure: in one of its branches; `EndpointDown` with `billed` when the call was cut for silence.
         """
+        return await self._answer(request, notice)
+
+    async def answer_watched(
+        self, request: Request, *, late: Callable[[int], None], notice: Callable[[int], None] | None = None
+    ) -> Answer:
+        """See `seams.Watchful`."""
+        return await self._answer(request, notice, late=late if self.limits.hedge else None)
+
+    async def answer_beside(
+        self, request: Request, *, endpoint: int, notice: Callable[[int], None] | None = None
+    ) -> Answer:
+        """See `seams.Watchful`. It waits for no leader: the one that it stands beside may be the leader."""
+        return await self._answer(request, notice, beside=self._lanes[endpoint])
+
+    async def _answer(
+        self,
+        request: Request,
+        notice: Callable[[int], None] | None,
+        *,
+        late: Callable[[int], None] | None = None,
+        beside: Lane | None = None,
+    ) -> Answer:
         prompt = prompt_of(request) if len(self._lanes) > 1 else head_of(request)
         tried: set[int] = set()
+        if beside is not None and self._open_beside(beside, self.clock.now()):
+            tried.add(beside.at)
         failure: ModelFailure | None = None
         while True:
             now = self.clock.now()
             lane = self._choose(prompt, tried, failure, now)
-            call = _Call(self, lane, prompt, kind_of(request), notice)
+            call = _Call(self, lane, prompt, kind_of(request), notice, late, warms=beside is None)
             try:
                 if call.admitted(now) or await call.waited():
                     answer = await call.asked(request)
@@ -115,6 +139,7 @@ class Pool:
                 tried.add(lane.at)
                 if not self._elsewhere(caught, tried):
                     raise
+                late = None if call.warned else late
                 failure = caught
             except BaseException as caught:
                 call.broken(caught)
@@ -210,6 +235,10 @@ class Pool:
         """Whether this head is worth waiting for."""
         return self._warms and prompt.head_size >= self.limits.warm_least
 
+    def has_room(self, now: float) -> bool:
+        """Whether a call that comes now would go out at once somewhere."""
+        return any(lane.limiter.has_room(now) and self._ring.is_well(lane.at) for lane in self._lanes)
+
     def note_choice(self, lane: Lane, prompt: Prompt) -> None:
         """This prompt goes there."""
         lane.prefix_hits += self._ring.share_known(lane.at, prompt) > 0
@@ -266,6 +295,7 @@ class _Call:
         "_holds",
         "_kind",
         "_lane",
+        "_late",
         "_leads",
         "_notice",
         "_number",
@@ -277,18 +307,29 @@ class _Call:
         "_timer",
         "_warms",
         "_when",
+        "warned",
     )
 
     def __init__(
-        self, pool: Pool, lane: Lane, prompt: Prompt, kind: Kind, notice: Callable[[int], None] | None
+        self,
+        pool: Pool,
+        lane: Lane,
+        prompt: Prompt,
+        kind: Kind,
+        notice: Callable[[int], None] | None,
+        late: Callable[[int], None] | None,
+        *,
+        warms: bool,
     ) -> None:
         self._pool = pool
         self._lane = lane
         self._prompt = prompt
         self._kind = kind
         self._notice = notice
+        self._late = late
+        self.warned = False
         self._number = pool.number()
-        self._warms = pool.warms(prompt)
+        self._warms = warms and pool.warms(prompt)
         self._leads = self._holds = False
         self._slot = 0
         self._characters = 0
@@ -357,7 +398,7 @@ class _Call:
             self._notice(0)
         try:
             async with asyncio.timeout(None) as self._deadline:
-                self._look_again(now, now + pool.patience.floor)
+                self._look_again(now, self._soon(now))
                 return await lane.model.answer(request, notice=self._hear)
         except TimeoutError:
             if not self._cut:
@@ -380,12 +421,21 @@ class _Call:
             lane = self._lane
             self._pool.tell(lane, lane.warmth.began(self._prompt.head, now=now), Turn.GO)
 
+    def _soon(self, now: float) -> float:
+        """When to look at the latest: medians move. At the moment of lateness, where that is nearer."""
+        patience = self._pool.patience
+        if self._late is None:
+            return now + patience.floor
+        late = patience.late(self._kind, began=self._began, now=now)
+        pause = min(patience.floor, patience.hedge_floor)
+        return now + pause if late is None or late <= now else min(late, now + patience.floor)
+
     def _look_again(self, now: float, when: float) -> None:
         self._when = when
         self._timer = asyncio.get_running_loop().call_later(when - now, self._look)
 
     def _look(self) -> None:
-        """Cut the call if it is due; else look again then, or a floor from now: medians move."""
+        """Cut the call if it is due; say so if it is late; else look again then, or soon."""
         now, patience = self._pool.clock.now(), self._pool.patience
         late = now - self._when
         if late > patience.floor:
@@ -395,11 +445,21 @@ class _Call:
             patience.began(self._kind, self._number, now=self._began)
         due = patience.due(self._kind, began=self._began, sign=self._sign, now=now)
         if due > now:
-            self._look_again(now, min(due, now + patience.floor))
+            self._warn(now)
+            self._look_again(now, min(due, self._soon(now)))
             return
         self._cut = patience.reason(self._kind, began=self._began, sign=self._sign, now=now)
         assert self._deadline is not None, "only a call that went out is looked at"
         self._deadline.reschedule(0.0)
+
+    def _warn(self, now: float) -> None:
+        """Say that the call is late, once, and when there is room for another."""
+        if self._late is None:
+            return
+        late = self._pool.patience.late(self._kind, began=self._began, now=now)
+        if late is not None and late <= now and self._pool.has_room(now):
+            say, self._late, self.warned = self._late, None, True
+            say(self._lane.at)
 
     def _lead_lost(self, blamed: bool) -> None:
         """No sign came of this leader: the next one leads."""
@@ -432,7 +492,7 @@ class _Call:
         self._stop_looking()
         self._stop_waiting()
         if self._deadline is not None:
-            if self._cut:
+            if self._cut or self.warned:  # also one that lost to its hedge would have taken longer still
                 pool.patience.cut(self._kind, self._number, seconds=pool.clock.now() - self._began)
             else:
                 pool.patience.dropped(self._kind, self._number)
@@ -445,30 +505,7 @@ def _overloaded(caught: BaseException | None) -> bool:
     return isinstance(caught, EndpointDown) and caught.overloaded
 
 
-def _joined(cards: Sequence[ModelCard]) -> ModelCard:
-    """One card for all endpoints: every host, the smallest window."""
-    first = cards[0]
-    for card in cards:
-        if (card.id, card.price, card.local) != (first.id, first.price, first.local):
-            raise ConfigRefused(
-                f"{card.name} ({card.id}) and {first.name} ({first.id}) are not one model at one price; "
-                "endpoints that share out a role must be"
-            )
-    return replace(
-        first,
-        window=min(card.window for card in cards),
-        output=min(card.output for card in cards),
-        tools=all(card.tools for card in cards),
-        hosts=tuple(dict.fromkeys(host for card in cards for host in card.hosts)),
-    )
-
-
-def _lane_name(card: ModelCard, at: int, lanes: int) -> str:
-    host = ", ".join(card.hosts) or card.name
-    return host if lanes == 1 else f"{host} ({at + 1} of {lanes})"
-
-
 if TYPE_CHECKING:
 
-    def _fits(x: Pool) -> Model:
-        return x
+    def _fits(x: Pool) -> tuple[Model, Watchful]:
+        return x, x
