@@ -12,7 +12,6 @@ from strop.checking.mutants.bodies import BODIES, break_body
 from strop.checking.mutants.parts import PARTS, break_part
 from strop.checking.mutants.prose import FOR_READERS, PROSE, break_prose
 from strop.checking.mutants.readings import CONSISTENT, break_claims
-from strop.errors import BadInput
 from strop.loop.deliver import inspected, parts
 from strop.loop.verify import Proofs, verify
 from strop.seams import SourceTable
@@ -22,6 +21,11 @@ from strop.types.trial import Severity, Verdict
 from strop.types.work import kind_of
 
 pytestmark = pytest.mark.anyio
+
+
+def no_tables(path: str) -> SourceTable:
+    """Nobody orders rows of a table here."""
+    raise AssertionError(path)
 
 
 async def judged(case: Case) -> Verdict:
@@ -55,10 +59,6 @@ async def test_a_clean_delivery_raises_no_alarm(seed: int, tmp_path: Path) -> No
             case.run.plan.spec, tmp_path / "files", parts=made, verdict=verdict, tables=no_tables, redraw=redraw
         )
         assert found == ()
-
-
-def no_tables(path: str) -> SourceTable:
-    raise BadInput(f"{path}: nothing is taken over here")
 
 
 def _deliver(folder: Path, bodies: dict[str, bytes]) -> None:

@@ -288,8 +288,8 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
 
     The files stand and the verdict is known: nothing that goes wrong here changes them.
     """
-    works = bool(ran.plan.tasks) and not ran.plan.guidance.skill
-    learns = outcome is Outcome.PASSED and shop.teaches and not verdict.void and works
+    teaches = shop.teaches and bool(ran.plan.tasks) and not verdict.void
+    learns = outcome is Outcome.PASSED and teaches and not ran.plan.guidance.skill
     if shop.think is None or not learns or DESCRIBES in shop.desk.state.tasks:
         return ""
     files = shop.terrain.files

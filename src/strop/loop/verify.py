@@ -399,12 +399,12 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
 
     def passes(value: Value) -> bool:
         claim = value.claims[0]
+        column = _ordered_columns(run).get((claim.row.rpartition(".rows[")[0], claim.field))
         if claim.rests:
-            judged, _ = _derived(claim, {each.id: each for each in value.claims[1:]}, proofs)
+            judged, _ = _derived(claim, column, {each.id: each for each in value.claims[1:]}, proofs)
             value = judged if judged is not None else value
         elif run.plan.spec.each is None:
-            place = (claim.row.rpartition(".rows[")[0], claim.field)
-            judged, _ = _made(claim, _ordered_columns(run).get(place), proofs)
+            judged, _ = _made(claim, column, proofs)
             value = judged if judged is not None else value
         elif not stands(claim, column=columns[claim.field], sources=proofs.sources):
             return False
