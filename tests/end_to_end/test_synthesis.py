@@ -288,6 +288,19 @@ async def test_what_does_not_follow_is_told_to_its_writer_before_it_is_taken(
     assert [finding.kind for finding in ended.turn.verdict.findings] == ["conflict"]
 
 
+def refuting(user: str) -> list[dict[str, object]]:
+    """A model that supports what a sentence of the passage says, and refutes the rest by the first sentence."""
+    found: list[dict[str, object]] = []
+    for name, claim, passage in re.findall(r"id (\w+): (.*?)\n<passage>\n(.*?)\n</passage>", user, re.DOTALL):
+        told = re.findall(r"((Well \d\d) is (\d+) metres deep\.)", passage)
+        value = claim.partition(" is ")[2]
+        said = [
+            quote for quote, well, depth in told if value in (repr(well), depth, f"'{well} goes down {depth} metres.'")
+        ]
+        found.append({"id": name, "verdict": "supported" if said else "refuted", "quote": (said or [told[0][0]])[0]})
+    return found
+
+
 async def test_the_refuting_model_sees_the_words_below_a_citation_and_a_mean_stands_as_its_parts(
     survey: Village,
 ) -> None:
@@ -296,8 +309,10 @@ async def test_the_refuting_model_sees_the_words_below_a_citation_and_a_mean_sta
     team = Maker()
 
     def bend(one: Asked) -> Reply | None:
-        asked.extend([one.user] if "You look for errors" in one.system else [])
-        return team(one)
+        if "You look for errors" not in one.system:
+            return team(one)
+        asked.append(one.user)
+        return Reply(orjson.dumps({"verdicts": refuting(one.user)}).decode())
 
     (survey.folder / "spec.md").write_text(SPEC.replace("RULE", "newest"))
     survey.bend = bend
