@@ -190,6 +190,8 @@ class Settings(BaseModel):
     """An agent that costs this many times its siblings' median is paused and a person asked; 0 asks nobody."""
     exemplars: int = Field(default=4, ge=0, le=32)
     """Worked examples that a skill keeps."""
+    theme: str = ""
+    """A file of colours, fonts and sizes beside strop.toml; empty: `theme.toml`, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from strop.renderers.story import (
     Source,
     Story,
 )
+from strop.renderers.theme import Theme
 from strop.swarm.figures import MAIN, Figures
 from strop.swarm.fold import RunFold
 from strop.types.content import Standing
@@ -63,6 +64,7 @@ def write_reports(
     publish: Callable[[Path, bytes], None],
     comparisons: tuple[Comparison, ...] = (),
     more: Mapping[str, object] | None = None,
+    theme: Theme | None = None,
 ) -> None:
     """Write all four, each whole or not at all; `more` are further keys of run.json."""
     publish(folder / "plan.json", orjson.dumps(turn.run.plan, option=PRETTY))
@@ -71,7 +73,7 @@ def write_reports(
         folder / "run.json", orjson.dumps(run_json(turn, state, before=before, after=after, more=more), option=PRETTY)
     )
     story = story_of(turn, state, read=read, comparisons=comparisons)
-    publish(folder / "report.html", report(story).encode())
+    publish(folder / "report.html", report(story, theme=theme).encode())
 
 
 def run_json(

@@ -275,7 +275,11 @@ def test_a_pdf_has_its_pages_and_sections(tmp_path: Path) -> None:
     ("kind", "text", "expected"),
     [
         (Kind.HTML, "<h1>Summary</h1><p>x</p><h2>So<b>ur</b>ces</h2>", []),
-        (Kind.HTML, "<h1>Summary</h1><script>TODO</script><p>Sources</p>", ["section Sources: no such heading"]),
+        (
+            Kind.HTML,
+            "<h1>Summary</h1><script>TODO</script><p>Sources</p>",
+            ["element script: a script", "section Sources: no such heading"],
+        ),
         (
             Kind.HTML,
             "plain",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -17,14 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
+from PIL import Image
 from pypdfium2 import PdfDocument
 
 from strop.errors import BadInput, ConfigRefused
 from strop.renderers.cells import grouped, shown, visible
-from strop.renderers.chart_file import draw_svg
+from strop.renderers.chart_file import PngFile, SvgFile, draw_svg
 from strop.renderers.csv_file import CsvFile, inert
+from strop.renderers.glyphs import lost_letters, lost_remark
 from strop.renderers.grid import lay_out
+from strop.renderers.html_file import HtmlFile
 from strop.renderers.json_file import JsonFile
+from strop.renderers.language import language_of
 from strop.renderers.pdf_file import PdfFile
 from strop.renderers.theme import load_theme
 from strop.renderers.vega import vega_lite
@@ -43,6 +48,7 @@ from strop.types.content import (
     Sentence,
     Standing,
     Table,
+    Total,
 )
 from strop.types.work import ColumnType
 
@@ -357,3 +363,152 @@ def test_a_theme_that_is_wrong_is_refused(text: str, message: str, tmp_path: Pat
     path.write_text(text)
     with pytest.raises(ConfigRefused, match=message):
         load_theme(path)
+
+
+def test_one_changed_colour_is_in_every_format(tmp_path: Path) -> None:
+    """A project's accent, and its first colour of series, stand in the PDF, the workbook, the chart and the page."""
+    path = tmp_path / "theme.toml"
+    path.write_text('[colours]\naccent = "#c71585"\n[series]\ncolours = ["#c71585"]\n')
+    theme, pink = load_theme(path), (0xC7, 0x15, 0x85)
+    chart = Chart("c", ChartKind.BAR, "t", "x", "y", (Point("a", Cell(2)), Point("b", Cell(1))))
+    document = Document("T", "", (Heading("One"), Paragraph((Sentence("a"),))))
+    writers = (PdfFile(theme), PngFile(theme), SvgFile(theme), HtmlFile(theme), XlsxFile(theme))
+    parts = (document, chart, chart, document, _TABLE)
+    for writer, content in zip(writers, parts, strict=True):
+        writer.render(Part(f"x.{writer.kind}", (content,)), to=tmp_path / f"x.{writer.kind}")
+    with PdfDocument(tmp_path / "x.pdf") as pages:
+        drawn = pages[0].render(scale=1).to_pil().convert("RGB")
+    for picture in (drawn, Image.open(tmp_path / "x.png").convert("RGB")):
+        assert pink in {colour for _, colour in picture.getcolors(2**24) or []}
+    assert all("#c71585" in (tmp_path / name).read_text("utf-8") for name in ("x.svg", "x.html"))
+    book = load_workbook(tmp_path / "x.xlsx")
+    assert book.worksheets[0]["A1"].fill.fgColor.rgb[2:].lower() == "c71585"
+
+
+# ---------------------------------------------------------------- HTML
+
+
+_SOURCED = Cell(1, Standing.UNVERIFIED, ("c0ffee",), "inputs/a.txt:3-9", "a frame with 601 rows", "mean(c1, c2)")
+
+
+def _html(document: Document, folder: Path, file: str = "x.html") -> str:
+    HtmlFile().render(Part(file, (document,)), to=folder / "x.html")
+    return (folder / "x.html").read_text(encoding="utf-8")
+
+
+def test_a_note_leads_to_the_words_and_back(tmp_path: Path) -> None:
+    """A sentence and a cell lead to one note with source, quote, formula and claim; it leads back to both."""
+    table = Table("t", (Head("a"),), ((_SOURCED,),))
+    text = _html(Document("T", "", (Paragraph((Sentence("One.", (_SOURCED,)),)), table)), tmp_path)
+    note = text[text.index('<li id="n1">') :]
+    assert text.count('href="#n1"') == 2
+    assert all(word in note for word in ("inputs/a.txt:3-9", "a frame with 601 rows", "mean(c1, c2)", "c0ffee"))
+    assert all(f'id="{back}"' in text and f'href="#{back}"' in note for back in ("r1-1", "r1-2"))
+
+
+def test_a_page_is_read_without_a_mouse_and_aloud(tmp_path: Path) -> None:
+    """Language and direction, one first heading and no level left out, a way past the contents, named regions."""
+    blocks = (
+        Heading("Erstens"),
+        Heading("Tief", 4),
+        Paragraph((Sentence("Das ist nicht die Frage, die wir stellen."),)),
+    )
+    german = (
+        "Die Mitglieder und die Preise sind nicht mit dem Jahr gestiegen, das für eine Zählung von den Hallen galt."
+    )
+    text = _html(Document("T", "", (*blocks, Paragraph((Sentence(german),)), _TABLE)), tmp_path)
+    assert '<html lang="de">' in text
+    assert re.findall(r"<h([1-6])[ >]", text) == ["1", "2", "2", "3", "2"]
+    assert 'href="#text"' in text
+    assert 'role="region"' in text
+    assert '<html lang="he" dir="rtl">' in _html(Document("שלום", "", (Paragraph((Sentence("שלום עולם"),)),)), tmp_path)
+
+
+def test_a_page_of_a_site_knows_its_neighbours(tmp_path: Path) -> None:
+    """The page itself is marked in the list of pages; the one before and the one after are at its end."""
+    nav = (("All", "index.html"), ("One & <two>", "one.html"), ("Three", "three x.html"))
+    text = _html(Document("One & <two>", "All", (Heading("a"),), nav), tmp_path, "site/one.html")
+    assert '<a href="one.html" aria-current="page"><bdi>One &amp; &lt;two&gt;</bdi></a>' in text
+    assert re.search(r'(?s)href="index.html" rel="prev".*href="three%20x.html" rel="next"', text)
+
+
+def test_totals_stand_below_the_rows(tmp_path: Path) -> None:
+    """Each function is a line with its name, in PDF and HTML; digits are grouped as people read them."""
+    totals = (Total("n", "sum", Cell(12_345)), Total("n", "mean", Cell(6172.5)))
+    table = Table("t", (Head("a"), Head("n", ColumnType.INTEGER)), ((Cell("x"), Cell(12_345)),), "", totals)
+    text = _html(Document("T", "", (table,)), tmp_path)
+    assert re.search(r"<tfoot>.*Total.*12,345.*Mean.*6,172.5.*</tfoot>", text)
+    assert re.search(r"Total\s*12,345\s*Mean\s*6,172.5", "".join(_pages(Part("x", (table,)), tmp_path)))
+
+
+# ---------------------------------------------------------------- more of charts and pages
+
+
+def test_claims_of_tables_are_listed_at_the_end(tmp_path: Path) -> None:
+    """A cell of a PDF's table has no room for a note; its claim stands in the list behind it."""
+    text = _pages(Part("x", (Document("T", "", (Heading("A"), _TABLE)),)), tmp_path)[-1]
+    assert "Table 1, row 1 (=1+1): rows c1" in text
+
+
+def test_headings_are_numbered_unless_they_bring_numbers(tmp_path: Path) -> None:
+    """A document whose headings have numbers of their own keeps them alone."""
+    plain = "".join(_pages(Part("x", (Document("T", "", (Heading("One"), Heading("Two", 2))),)), tmp_path))
+    own = "".join(_pages(Part("x", (Document("T", "", (Heading("1. One"), Heading("1.1 Two", 2))),)), tmp_path))
+    assert "1.1 Two" in squeezed_spaces(plain)
+    assert "1 1. One" not in squeezed_spaces(own)
+
+
+def squeezed_spaces(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_years_have_no_commas_and_counts_have_units() -> None:
+    """1999 to 2004 are years; a figure of billions is counted in billions, and the axis says so."""
+    years = tuple(Point(float(year), Cell(year)) for year in range(1999, 2005))
+    drawn = draw_svg(vega_lite(Chart("c", ChartKind.LINE, "t", "x", "y", years), theme=load_theme()))
+    assert ">2000<" in drawn
+    large = (Point("a", Cell(5 * 10**10)), Point("b", Cell(2 * 10**10)))
+    drawn = draw_svg(vega_lite(Chart("c", ChartKind.BAR, "t", "x", "Euros", large), theme=load_theme()))
+    assert "Euros (billions)" in drawn
+    assert "50,000,000,000" in drawn, "the value at its bar stays whole"
+
+
+def test_no_two_series_of_twenty_have_one_colour() -> None:
+    """When the palette is used up, its colours come again in other shades."""
+    points = tuple(Point(float(x), Cell(x * s), f"s{s}") for x in range(3) for s in range(20))
+    spec = json.dumps(vega_lite(Chart("c", ChartKind.LINE, "t", "x", "y", points), theme=load_theme()))
+    (colours,) = set(re.findall(r'"range": (\[[^]]*\])', spec))
+    assert len(set(json.loads(colours))) == 20
+
+
+def test_bars_beyond_a_page_are_told() -> None:
+    """A drawing of more bars than can be read says how many it leaves out."""
+    points = tuple(Point(f"item {n}", Cell(n)) for n in range(200))
+    drawn = draw_svg(vega_lite(Chart("c", ChartKind.BAR, "t", "x", "y", points), theme=load_theme()))
+    assert "The first 80 of 200 are drawn" in drawn
+    assert "item 79" in drawn
+    assert "item 80" not in drawn
+
+
+def test_a_picture_names_the_letters_it_cannot_draw() -> None:
+    """A letter that no font has is asked for and named; ordinary ones are not asked for."""
+    assert lost_letters(["a \U0010abcd b"]) == ("\U0010abcd",)
+    assert lost_remark(("\U0010abcd",)) == "No font here draws U+10ABCD"
+    assert lost_letters(["Ελλάδα"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("The members of the union and the prices of that year were for all.", "en"),
+        ("Les prix des salles et la part des membres qui sont dans la ville pour une année", "fr"),
+        ("El precio de los miembros y la parte de las salas que se abren por año", "es"),
+        ("日本語の文章です。とても短いです。", "ja"),
+        ("中文句子在这里", "zh"),
+        ("", "en"),
+        ("x = 1", "en"),
+    ],
+)
+def test_the_language_is_that_of_most_words(text: str, code: str) -> None:
+    """By letters, then by the commonest words; where nothing tells, English."""
+    assert language_of(text).code == code

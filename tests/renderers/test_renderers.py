@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -34,6 +35,7 @@ from strop.renderers.cells import NO_ROWS
 from strop.renderers.chart_file import PngFile, SvgFile
 from strop.renderers.csv_file import CsvFile
 from strop.renderers.docx_file import DocxFile
+from strop.renderers.html_file import HtmlFile
 from strop.renderers.json_file import JsonFile
 from strop.renderers.jsonl_file import JsonlFile
 from strop.renderers.markdown_file import MarkdownFile
@@ -123,6 +125,37 @@ def _parquet(path: Path) -> str:
         return "\n".join([*names, *(str(value) for row in found.fetchall() for value in row)])
 
 
+class _Words(HTMLParser):
+    """The words of a page, attributes that people hear among them; whatever could run or fetch is a failure."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.words: list[str] = []
+        self._style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = dict(attrs)
+        assert tag not in ("script", "iframe", "object", "embed", "link", "base", "img", "form"), f"a {tag}"
+        assert not [name for name in held if name.startswith("on") or name in ("src", "srcset", "xlink:href")]
+        assert not (href := held.get("href") or "#") or re.fullmatch(r"#[^#]*|[\w%.-]+\.html", href), href
+        self._style = tag == "style"
+        self.words.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._style = self._style and tag != "style"
+
+    def handle_data(self, data: str) -> None:
+        assert not self._style or not re.search(r"@import|url\(|</", data)
+        self.words.append("" if self._style else data)
+
+
+def _html(path: Path) -> str:
+    words = _Words()
+    words.feed(path.read_text(encoding="utf-8"))
+    words.close()
+    return "".join(words.words)
+
+
 def _svg(path: Path) -> str:
     return "\n".join(ElementTree.parse(path).getroot().itertext())
 
@@ -185,6 +218,7 @@ RENDERERS = (
     Case(PdfFile(), Document, _pdf),
     Case(DocxFile(), Document, _docx),
     Case(PptxFile(), Deck, _pptx),
+    Case(HtmlFile(), Document, _html),
     Case(SvgFile(), Chart, _svg),
     Case(PngFile(), Chart, _png, deaf=True),
 )
@@ -309,7 +343,7 @@ def test_an_empty_table_is_a_file(case: Case, tmp_path: Path) -> None:
     elif case.holds is not Chart:
         assert "alpha" in read
         assert "beta" in read
-    if str(case) in ("xlsx", "pdf", "docx", "pptx", "md"):
+    if str(case) in ("xlsx", "pdf", "docx", "pptx", "md", "html"):
         assert NO_ROWS in read
 
 
@@ -373,7 +407,7 @@ def test_nothing_is_refused(case: Case, tmp_path: Path) -> None:
 def test_the_right_to_left_override_does_not_reorder_pages(case: Case, tmp_path: Path) -> None:
     """In what people look at, the marks that would make text read other than it is are gone."""
     path = _written(case, of_texts(("left\u202eright", "b"), case), tmp_path)
-    if str(case) in ("pdf", "docx", "pptx", "md", "svg"):
+    if str(case) in ("pdf", "docx", "pptx", "md", "svg", "html"):
         assert "leftright" in case.read(path)
 
 

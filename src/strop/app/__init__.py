@@ -7,7 +7,7 @@ from strop.app.again import draft_of, verdicts_compared, verify_again
 from strop.app.foreign import Examined, examine_files
 from strop.app.lookup import Found, lookup
 from strop.app.orders import Options, Order, Screen, again_order, make_plan, replay_order
-from strop.app.parts import build_model, renderers, weights_of
+from strop.app.parts import build_model, renderers, theme_of, theme_path, weights_of
 from strop.app.project import (
     Project,
     all_skills,
@@ -51,6 +51,8 @@ __all__ = [
     "skill_named",
     "spec_of",
     "state_of",
+    "theme_of",
+    "theme_path",
     "verdicts_compared",
     "verify_again",
     "weights_of",

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from strop.app.project import Project
 from strop.config import Entry, price_of
-from strop.errors import MissingPart
+from strop.errors import ConfigRefused, MissingPart
 from strop.models.transport import Wire
+from strop.renderers.theme import Theme, load_theme
 from strop.seams import Model, ModelCard, Renderer, Tables, Tool
 from strop.swarm.endpoints.limits import DRIP
 from strop.swarm.endpoints.pool import Pool
@@ -177,11 +178,47 @@ def binding_of(role: str, card: ModelCard) -> Binding:
     return Binding(role, card.name, card.price, card.window, card.output, card.hosts, card.family)
 
 
-def renderers() -> dict[Kind, Renderer]:
-    """Every format; the heavy libraries load when the first file is written."""
+def theme_of(project: Project) -> Theme:
+    """The look of every file: ours, under the project's own `theme.toml` or the file that `theme` names.
+
+    Raises:
+        ConfigRefused: it cannot be read, or a key of it is wrong; the message names file, key and fix.
+        MissingPart: it names a family, and the extra `files` is not there to look for it.
+    """
+    path = theme_path(project)
+    theme, ours = load_theme(path), load_theme()
+    own = {theme.fonts.text, theme.fonts.chart, theme.fonts.mono} - {ours.fonts.text, ours.fonts.chart, ours.fonts.mono}
+    if own:
+        from strop.renderers.glyphs import absent_families
+
+        if absent := absent_families(sorted(own)):
+            raise ConfigRefused(f"theme {path}: [fonts] names {absent[0]}, which is not on this machine. Install it")
+    return theme
+
+
+def theme_path(project: Project) -> Path | None:
+    """The project's own theme; None where it has none.
+
+    Raises:
+        ConfigRefused: strop.toml names a file that is not there.
+    """
+    named = project.config.settings.theme
+    path = project.folder / (named or "theme.toml")
+    if path.is_file():
+        return path
+    if named:
+        raise ConfigRefused(f"{project.config.path}: theme = {named!r} is no file. Name one, or leave theme out")
+    return None
+
+
+def renderers(theme: Theme | None = None) -> dict[Kind, Renderer]:
+    """Every format in one look, ours unless another is said; heavy libraries load when the first file is written."""
+    theme = theme or load_theme()
     from strop.renderers.chart_file import PngFile, SvgFile
+    from strop.renderers.code_file import CodeFile
     from strop.renderers.csv_file import CsvFile
     from strop.renderers.docx_file import DocxFile
+    from strop.renderers.html_file import HtmlFile
     from strop.renderers.json_file import JsonFile
     from strop.renderers.jsonl_file import JsonlFile
     from strop.renderers.markdown_file import MarkdownFile
@@ -190,8 +227,10 @@ def renderers() -> dict[Kind, Renderer]:
     from strop.renderers.pptx_file import PptxFile
     from strop.renderers.xlsx_file import XlsxFile
 
-    tables = (CsvFile(), JsonlFile(), ParquetFile(), XlsxFile(), JsonFile())
-    made: tuple[Renderer, ...] = (*tables, PdfFile(), DocxFile(), PptxFile(), PngFile(), SvgFile(), MarkdownFile())
+    tables = (CsvFile(), JsonlFile(), ParquetFile(), XlsxFile(theme), JsonFile())
+    office = (DocxFile(theme), PptxFile(theme))
+    pages = (PdfFile(theme), HtmlFile(theme), PngFile(theme), SvgFile(theme), MarkdownFile(), CodeFile())
+    made: tuple[Renderer, ...] = (*tables, *office, *pages)
     return {each.kind: each for each in made}
 
 

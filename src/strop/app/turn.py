@@ -30,7 +30,7 @@ from strop.app.orders import (
     raised,
     terrain_of,
 )
-from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, tools
+from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
 from strop.app.running import collecting_rarely
 from strop.checking.calibration import heard
@@ -113,6 +113,7 @@ async def execute(
         StropError: in one of its branches; what was committed stands.
     """
     check_place(options.crew or project.config.settings.crew)
+    theme_of(project)  # one that is wrong is refused before anything is paid
     if resume:
         before = state_of(project.runs / resume)
         if before.opened is None:  # it died before its first commit, or its log was cut
@@ -218,6 +219,7 @@ class _Floor:
             publish=write_whole,
             comparisons=(compared,) if compared else (),
             more=ended.more,
+            theme=theme_of(project),
         )
         minder.close(awaiting=turn.outcome is Outcome.AWAITING)
         return ended
@@ -348,7 +350,7 @@ class _Floor:
             think=thinker(made.planner, worker, desk, self.state, "planner") if made.planner else None,
             refute=thinker(made.verifier, worker, desk, self.state, "verifier") if made.verifier else None,
             proofs=lambda run: proofs_of(project, run, reader, rules, verifier=refuter),
-            renderers=renderers(),
+            renderers=renderers(theme_of(project)),
             tables=tables_of(project, order.spec),
             folder=self.folder,
             publish=_publish,

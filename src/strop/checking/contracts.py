@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 from zipfile import ZipFile
 
 from strop.checking.forms import has_form
 from strop.checking.formulas import recalculated
 from strop.checking.lines import said
 from strop.checking.opened import Opened, Sheet, open_file
+from strop.checking.opened_html import outside
 from strop.checking.quotes import as_number, normal
 from strop.drafting.derived import computed, steps
 from strop.types.formulas import figure, same_figure
@@ -32,9 +34,12 @@ SHOWN = 20
 
 _ANYWHERE = re.compile(r"lorem ipsum|\{\{[^{}\n]{0,200}\}\}", re.IGNORECASE)
 _NUMBERED = re.compile(r"^[\dA-Z]{0,3}(?:\.\d+)*[.)]?\s+(?=\S)")
+_LOREM = re.compile("lorem ipsum", re.IGNORECASE)
 _WORD = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b")
 _PROMPT = re.compile(r"\bClick to (?:add|edit)\b[^\n]{0,60}", re.IGNORECASE)
 """What an empty place of a deck says while it is edited."""
+_BOXES = "They are drawn as boxes"
+"""What a document of ours says of letters that no font on the machine has; its readers ought to know sooner."""
 _ANY = Count(least=1)
 
 
@@ -73,8 +78,40 @@ def _pattern(output: Output, folder: Path) -> Iterator[Finding]:
     count = output.count or _ANY
     if not count.holds(len(files)):
         yield _broken(output.file, "files", str(count), str(len(files)), f"{output.file}: {count} files")
+    site = output.kind is Kind.HTML
+    # What a site must have, it has on some page; what a page must be, each is.
+    each = replace(output, sections=(), charts=None) if site else output
     for file in files:
-        yield from _file(output, file, file.relative_to(folder).as_posix(), None, ())
+        yield from _file(each, file, file.relative_to(folder).as_posix(), None, ())
+    if site and files:
+        yield from _site(output, files)
+
+
+def _site(output: Output, files: Sequence[Path]) -> Iterator[Finding]:
+    """Sections and figures over all pages, and every page within reach of the first."""
+    pages = {file.resolve(): opened for file in files if isinstance(opened := open_file(file, kind=Kind.HTML), Opened)}
+    headings = tuple(heading for opened in pages.values() for heading in opened.headings)
+    whole = Opened(
+        text="\n".join(opened.text for opened in pages.values()),
+        headings=headings,
+        charts=sum(opened.charts or 0 for opened in pages.values()),
+    )
+    yield from _sections(output, whole, output.file)
+    yield from _counts(output, whole, output.file)
+    first = next((file for file in pages if file.name == "index.html"), None)
+    if first is None:
+        yield _broken(output.file, "files", "index.html", "none", f"{output.file} has a first page")
+        return
+    reached, open_ends = {first}, [first]
+    while open_ends:
+        page = open_ends.pop()
+        ends = {(page.parent / unquote(link.address.partition("#")[0])).resolve() for link in pages[page].links}
+        new = (ends & pages.keys()) - reached
+        reached |= new
+        open_ends += new
+    for lost in sorted(pages.keys() - reached):
+        rule = f"every page of {output.file} is linked"
+        yield _broken(f"{output.file}", lost.name, "a way to it from index.html", "none", rule)
 
 
 def _file(
@@ -92,8 +129,14 @@ def _file(
         yield from _table(output, opened, name, rows, empty)
     if output.kind is Kind.XLSX:
         yield from workbook_contract(output, path, name=name)
-    elif output.charts is not None and opened.charts is not None and not output.charts.holds(opened.charts):
-        yield _broken(name, "charts", str(output.charts), str(opened.charts), f"{name}: {output.charts} charts")
+    else:
+        yield from _counts(output, opened, name)
+    for flaw in opened.flaws[:SHOWN]:
+        yield _broken(name, flaw.locator, flaw.expected, flaw.observed, flaw.rule)
+    if _BOXES in opened.text:
+        observed = "letters drawn as boxes, named in the document"
+        yield Finding("contract", name, "file", "a font for every letter", observed, "fonts", Severity.FLAW)
+    yield from _links(opened, path, name)
     yield from _pages(output, opened, name)
     yield from _deck(output, opened, name)
     yield from _sections(output, opened, name)
@@ -263,6 +306,12 @@ def _formulas(body: bytes, name: str) -> Iterator[Finding]:
 # ---------------------------------------------------------------- documents
 
 
+def _counts(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
+    """Native charts and figures, as the bytes have them."""
+    if output.charts is not None and opened.charts is not None and not output.charts.holds(opened.charts):
+        yield _broken(name, "charts", str(output.charts), str(opened.charts), f"{name}: {output.charts} charts")
+
+
 def _pages(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
     if output.pages is None or opened.pages is None:
         return
@@ -291,6 +340,25 @@ def _deck(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
             )
 
 
+def _links(opened: Opened, path: Path, name: str) -> Iterator[Finding]:
+    """Links to other files lead to what lies there, those to the network to a source that the page names."""
+    for link in dict.fromkeys(opened.links):
+        if outside(link.address):
+            if not (link.address.startswith(("https://", "http://")) and link.address in opened.text):
+                rule = f"{name} links out only to a source that it names"
+                yield _broken(name, f"link {link.said}", "a source named in the text", link.address, rule)
+            continue
+        file, _, anchor = link.address.partition("#")
+        target = path.parent / unquote(file)
+        rule = f"every link of {name} leads somewhere"
+        if file and not target.is_file():
+            yield _broken(name, f"link {link.said}", "a file", f"no file {file}", rule)
+        elif anchor and target.suffix == ".html":
+            there = open_file(target, kind=Kind.HTML)
+            if isinstance(there, Opened) and unquote(anchor) not in there.anchors:
+                yield _broken(name, f"link {link.said}", "a place in the page", f"no {anchor} in {file}", rule)
+
+
 def _sections(output: Output, opened: Opened, name: str) -> Iterator[Finding]:
     for section in output.sections:
         if not has_heading(opened, section):
@@ -316,7 +384,9 @@ def _placeholders(opened: Opened, kind: Kind, name: str) -> Iterator[Finding]:
                     if found:
                         yield _broken(name, f"row {number}, {column}", "a value", found.group(), rule)
         return
-    for pattern in (_WORD, _ANYWHERE, *((_PROMPT,) if kind is Kind.PPTX else ())):
+    # In programs doubled braces are a way to write one brace.
+    patterns = (_WORD, _LOREM if kind is Kind.CODE else _ANYWHERE, *((_PROMPT,) if kind is Kind.PPTX else ()))
+    for pattern in patterns:
         for found in pattern.finditer(opened.text):
             yield _broken(name, _line(opened.text, found.start()), "text", found.group(), rule)
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from strop.checking.frontmatter import Node, flag, get, known, mapped, text, texts
+from strop.checking.names import name_flaw
 from strop.drafting.derived import NUMERIC, in_order
 from strop.errors import BadInput, SpecRefused
 from strop.types.formulas import parse, references
@@ -43,7 +44,6 @@ OURS = "claims.csv"
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,59}")
 """Property names as every provider accepts them, in lower case."""
 _COUNT = re.compile(r"(>=|<=|==|=|>|<)?\s*(\d[\d_,]*)")
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 def entry(node: Node, asks: Callable[[str], object]) -> Output:
@@ -129,16 +129,7 @@ def _inside(node: Node, name: str) -> str:
 def _file(node: Node) -> str:
     file = text(node)
     path = PurePosixPath(file.replace("\\", "/"))
-    parts = path.parts
-    reason = ""
-    if path.is_absolute() or ".." in parts or ":" in file or not parts:
-        reason = "leaves the folder of deliverables"
-    elif any(part.split(".")[0].lower() in _RESERVED for part in parts):
-        reason = "uses a name that some systems reserve"
-    elif any(len(part.encode()) > 120 or part.startswith(".") for part in parts):
-        reason = "has a part that is hidden or longer than 120 bytes"
-    elif any(ord(letter) < 32 or letter in '<>"|?' for letter in file):
-        reason = "holds a character that file names cannot have everywhere"
+    reason = name_flaw(file.replace("*", "x"))
     if reason:
         raise SpecRefused(f"{file!r} {reason}", line=node.line, fix="Use a plain relative name, like audit.pdf")
     return str(path)
@@ -149,12 +140,12 @@ def distinct(outputs: tuple[Output, ...], node: Node) -> None:
     seen: list[str] = []
     for output in outputs:
         name = output.file.lower()
-        if _fits(OURS, name):
+        if fits(OURS, name):
             raise SpecRefused(f"{output.file} can mean {OURS}, which every run writes", line=node.line, fix="Rename it")
         if name in seen:
             raise SpecRefused(f"{output.file} appears twice in deliver", line=node.line, fix="Name each file once")
         for other in seen:
-            if _fits(name, other) or _fits(other, name):
+            if fits(name, other) or fits(other, name):
                 raise SpecRefused(
                     f"{output.file} and {other} can both mean one file",
                     line=node.line,
@@ -163,7 +154,7 @@ def distinct(outputs: tuple[Output, ...], node: Node) -> None:
         seen.append(name)
 
 
-def _fits(file: str, pattern: str) -> bool:
+def fits(file: str, pattern: str) -> bool:
     """Whether a pattern covers a file (or what another pattern covers); `*` stands for a part of one name."""
     parts, patterns = file.split("/"), pattern.replace("[", "[[]").split("/")
     return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))

@@ -1,32 +1,31 @@
 """A delivered file as an independent reader sees it: tables, pages, text and headings, from the bytes.
 
-Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium, DOCX and
-PPTX from their archive (`opened_office`), PNG by our own decoder of the header and the scan lines, SVG and
-HTML by the standard library. What cannot be opened is a
-word about why, not an exception: that is what the contract wants to know. The heavy readers are
-imported where they are used.
+Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium
+(`opened_pages`), DOCX and PPTX from their archive (`opened_office`), HTML by the standard library
+(`opened_html`), pictures by our own decoders (`opened_pictures`), code by the parser of its language
+(`opened_code`). What cannot be opened is a word about why, not an exception: that is what the contract
+wants to know. The heavy readers are imported where they are used.
 """
 
 from __future__ import annotations
 
 import csv
-import html.parser
-import importlib
 import io
 import json
 import re
-import struct
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeGuard, cast
-from xml.etree import ElementTree
+from typing import TypeGuard, cast
 
 from strop.checking.lines import missing, read_lines, restored, said
+from strop.checking.opened_code import code_flaws
+from strop.checking.opened_html import Link, read_html
 from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document
+from strop.checking.opened_pages import Flaw, read_pages
+from strop.checking.opened_pictures import png_is_blank, read_svg
 from strop.errors import MissingPart
 from strop.types.work import Kind
 
@@ -63,6 +62,12 @@ class Opened:
     """A deck's native charts with their values."""
     shown: tuple[Shown, ...] = ()
     """Tables as people see them: grouped digits, and maybe fewer rows than the file of data has."""
+    flaws: tuple[Flaw, ...] = ()
+    """What is broken in the file by itself."""
+    links: tuple[Link, ...] = ()
+    """To other files and places, of a page."""
+    anchors: frozenset[str] = frozenset()
+    """Places of the page that links may name."""
 
 
 def open_file(path: Path, *, kind: Kind) -> Opened | str:
@@ -80,7 +85,7 @@ def open_file(path: Path, *, kind: Kind) -> Opened | str:
     if not body:
         return "is empty"
     try:
-        return _OPENERS[kind](body)
+        return _code(body, path.suffix.lstrip(".").lower()) if kind is Kind.CODE else _OPENERS[kind](body)
     except MissingPart:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a reader says of broken bytes is the finding
@@ -182,79 +187,49 @@ def _records(rows: list[object]) -> Sheet | None:
 # ---------------------------------------------------------------- documents
 
 
-class _PdfMark(Protocol):
-    def get_title(self) -> str: ...
-
-
-class _PdfWords(Protocol):
-    def get_text_bounded(self) -> str: ...
-    def close(self) -> None: ...
-
-
-class _PdfPage(Protocol):
-    def get_textpage(self) -> _PdfWords: ...
-    def close(self) -> None: ...
-
-
-class _PdfDocument(Protocol):
-    """What is used of pypdfium2's document; the library has no types."""
-
-    def __iter__(self) -> Iterator[_PdfPage]: ...
-    def get_toc(self) -> Iterator[_PdfMark]: ...
-    def close(self) -> None: ...
-
-
 def _pdf(body: bytes) -> Opened:
     try:
-        library = importlib.import_module("pypdfium2")
+        held = read_pages(body)
     except ImportError as absent:
         raise missing("pypdfium2") from absent
-    with closing(cast("_PdfDocument", library.PdfDocument(body))) as document:
-        texts: list[str] = []
-        for page in document:
-            with closing(page), closing(page.get_textpage()) as words:
-                texts.append(words.get_text_bounded().replace("\r\n", "\n"))
-        outline = tuple(mark.get_title() for mark in document.get_toc())
-    text = "\f".join(texts)  # a form feed between two pages
-    return Opened((), text, (*outline, *(line.strip() for line in text.splitlines())), pages=len(texts))
+    text = "\f".join(held.texts)  # a form feed between two pages
+    lines = (line.strip() for line in text.splitlines())
+    return Opened((), text, (*held.outline, *lines), pages=len(held.texts), charts=held.figures, flaws=held.flaws)
 
 
 def _html(body: bytes) -> Opened:
-    reader = _Page()
-    reader.feed(body.decode("utf-8"))
-    reader.close()
-    return Opened((), " ".join("".join(reader.words).split()), tuple(reader.headings), blank=not reader.tags)
+    held = read_html(body)
+    return Opened(
+        tuple(Sheet("", table.names, _plain(table.rows)) for table in held.tables),
+        held.text,
+        held.headings,
+        blank=held.empty,
+        charts=held.figures,
+        flaws=held.flaws,
+        links=held.links,
+        anchors=held.anchors,
+    )
 
 
-class _Page(html.parser.HTMLParser):
-    """Visible words and headings; scripts and styles are neither."""
+def _plain(rows: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Cells as data has them: what was taken out is empty, and no rows are none."""
+    if len(rows) == 1 and rows[0] == (_NO_ROWS,):
+        return ()
+    return tuple(tuple("" if cell == "—" else cell for cell in row) for row in rows)
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self.headings: list[str] = []
-        self.tags = 0
-        self._hidden = 0
-        self._heading: list[str] | None = None
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags += 1
-        self.words.append(" ")
-        self._hidden += tag in ("script", "style")
-        if re.fullmatch(r"h[1-6]", tag):
-            self._heading = []
+def _code(body: bytes, suffix: str) -> Opened:
+    text = body.decode("utf-8")
+    return Opened((), text, blank=not text.strip(), flaws=code_flaws(text, suffix))
 
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in ("script", "style") and self._hidden > 0
-        if re.fullmatch(r"h[1-6]", tag) and self._heading is not None:
-            self.headings.append(" ".join("".join(self._heading).split()))
-            self._heading = None
 
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words.append(data)
-            if self._heading is not None:
-                self._heading.append(data)
+def _svg(body: bytes) -> Opened:
+    text, blank = read_svg(body)
+    return Opened((), text, blank=blank)
+
+
+def _png(body: bytes) -> Opened:
+    return Opened(blank=png_is_blank(body))
 
 
 def _pptx(body: bytes) -> Opened:
@@ -284,108 +259,6 @@ def _markdown(body: bytes) -> Opened:
     text = body.decode("utf-8")
     headings = re.findall(r"^ {0,3}#{1,6}\s+(.*?)\s*#*$", text, re.MULTILINE)
     return Opened((), text, tuple(headings), blank=not text.strip())
-
-
-# ---------------------------------------------------------------- pictures
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Samples of a pixel by PNG colour type."""
-
-
-def _svg(body: bytes) -> Opened:
-    if b"<!ENTITY" in body:
-        raise ValueError("entities are not read")
-    root = ElementTree.fromstring(body)
-    if root.tag.rpartition("}")[2] != "svg":
-        raise ValueError(f"the root is {root.tag}")
-    drawn = ("path", "rect", "circle", "line", "polyline", "polygon", "ellipse", "image", "text", "use")
-    marks = sum(1 for each in root.iter() if each.tag.rpartition("}")[2] in drawn)
-    # One rectangle is the background.
-    return Opened((), " ".join(" ".join(root.itertext()).split()), blank=marks < 2)
-
-
-def _png(body: bytes) -> Opened:
-    chunks = dict[bytes, bytes]()
-    for kind, held in _chunks(body):
-        chunks[kind] = chunks.get(kind, b"") + held
-    if b"IHDR" not in chunks or b"IDAT" not in chunks or b"IEND" not in chunks:
-        raise ValueError("header, picture or end is missing")
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
-    if not width or not height or colour not in _CHANNELS or interlaced:
-        raise ValueError(f"{width} x {height} pixels, colour type {colour}, interlaced {interlaced}: not read here")
-    line = (width * depth * _CHANNELS[colour] + 7) // 8
-    size = height * (line + 1)
-    lines = zlib.decompressobj().decompress(chunks[b"IDAT"], size + 1)
-    if len(lines) != size:
-        raise ValueError(f"{len(lines):,} bytes of picture where {size:,} belong")
-    return Opened(blank=_one_colour(lines, line, max(1, depth * _CHANNELS[colour] // 8)))
-
-
-def _chunks(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    if not body.startswith(_SIGNATURE):
-        raise ValueError("the signature is missing")
-    at = len(_SIGNATURE)
-    while at < len(body):
-        (length,) = struct.unpack_from(">I", body, at)
-        kind, held = body[at + 4 : at + 8], body[at + 8 : at + 8 + length]
-        (checksum,) = struct.unpack_from(">I", body, at + 8 + length)
-        if zlib.crc32(kind + held) != checksum:
-            raise ValueError(f"the checksum of {kind.decode('ascii', 'replace')} is wrong")
-        yield kind, held
-        at += 12 + length
-
-
-def _one_colour(lines: bytes, length: int, pixel: int) -> bool:
-    """Whether all pixels are alike.
-
-    Filters can be undone given the line before, so a picture of one colour has exactly one filtered
-    form of each line; comparing with it spares undoing a million bytes.
-    """
-    colour = lines[1 : 1 + pixel]  # the first pixel of the first line is itself under every filter
-    plain = (colour * (length // pixel + 1))[:length]
-    forms: dict[tuple[int, bool], bytes] = {}
-    for at in range(0, len(lines), length + 1):
-        key = (lines[at], at == 0)
-        if key not in forms:
-            above = bytes(length) if at == 0 else plain
-            forms[key] = _filtered(plain, above, lines[at], pixel)
-        if lines[at + 1 : at + 1 + length] != forms[key]:
-            return False
-    return True
-
-
-def _filtered(line: bytes, above: bytes, kind: int, pixel: int) -> bytes:
-    """A scan line under a PNG filter (PNG specification, section 9)."""
-
-    def guess(left: int, up: int, corner: int) -> int:
-        match kind:
-            case 0:
-                return 0
-            case 1:
-                return left
-            case 2:
-                return up
-            case 3:
-                return (left + up) // 2
-            case 4:
-                near = left + up - corner
-                return min((left, up, corner), key=lambda each: abs(near - each))
-            case _:
-                raise ValueError(f"filter {kind} is unknown")
-
-    return bytes(
-        (
-            value
-            - guess(
-                line[index - pixel] if index >= pixel else 0,
-                above[index],
-                above[index - pixel] if index >= pixel else 0,
-            )
-        )
-        % 256
-        for index, value in enumerate(line)
-    )
 
 
 _OPENERS: Mapping[Kind, Callable[[bytes], Opened]] = {

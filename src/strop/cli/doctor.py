@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from strop.app import Project, open_project, weights_of
+from strop.app import Project, open_project, theme_of, theme_path, weights_of
 from strop.config import ROLES, STALE_DAYS, Entry, price_of
 from strop.errors import ConfigRefused, StropError
 from strop.types.count import counted
@@ -95,6 +95,7 @@ def examine(folder: Path) -> Examined:
         ("outlier", f"{settings.outlier:g}"),
         ("exemplars", str(settings.exemplars)),
         ("gate", f"floor {settings.gate.floor:g}"),
+        ("theme", _theme(project, warnings)),
         ("limits", settings.limits.shown),
     )
     catalogue = f"{counted(len(project.config.catalogue), 'model')} as of {project.config.as_of} ({_days(age)} old)"
@@ -109,6 +110,16 @@ def examine(folder: Path) -> Examined:
         shown,
         tuple(warnings),
     )
+
+
+def _theme(project: Project, warnings: list[str]) -> str:
+    try:
+        path = theme_path(project)
+        theme_of(project)
+    except ConfigRefused as caught:
+        warnings.append(str(caught))
+        return "wrong; see the note below"
+    return f"{path}, over ours" if path else "ours; lay a theme.toml beside strop.toml to change it"
 
 
 def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from strop.types.schema import (
     DATE,
     DECIMAL,
+    MAX_TEXT,
     Array,
     Boolean,
     Choice,
@@ -90,6 +91,7 @@ _SECTION = Object(
     )
 )
 _DOCUMENT = Object((Field("sections", Array(_SECTION, min_items=1, max_items=60)),))
+_SHOWING = Array(Text(60), max_items=20, note="names of the charts that stand in this section")
 _CHART = Object(
     (
         Field("name", Text(60, pattern=r"[a-z0-9][a-z0-9_-]*")),
@@ -112,6 +114,19 @@ _SLIDE = Object(
 _DECK = Object(
     (Field("slides", Array(_SLIDE, min_items=1, max_items=60)), Field("charts", Array(_CHART, max_items=40)))
 )
+_ILLUSTRATED = Object(
+    (
+        Field("sections", Array(Object((*_SECTION.fields, Field("charts", _SHOWING))), min_items=1, max_items=60)),
+        Field("charts", Array(_CHART, min_items=1, max_items=40)),
+    )
+)
+"""A document whose sections name charts; they stand beside the sections because schemas have a depth."""
+_SOURCE = Object(
+    (
+        Field("name", Text(120, note="file name, as other files import it")),
+        Field("text", Text(MAX_TEXT, note="the whole file")),
+    )
+)
 
 
 def making_schema(outputs: Sequence[Output], *, keys: dict[str, str]) -> Object:
@@ -127,8 +142,11 @@ def _made(output: Output) -> Schema:
             return _DECK
         case _ if output.columns:
             return rows_schema(output.columns)
+        case Kind.CODE:
+            most = 60 if "*" in output.file else 1
+            return Object((Field("files", Array(_SOURCE, min_items=1, max_items=most)),))
         case _:
-            return _DOCUMENT
+            return _ILLUSTRATED if output.charts else _DOCUMENT
 
 
 def answer_keys(outputs: Sequence[Output]) -> dict[str, str]:
@@ -163,12 +181,17 @@ def _contract(output: Output, key: str) -> str:
         case _ if output.columns:
             names = ", ".join(f"{column.name} ({column.type})" for column in output.columns if column.read)
             form = f"a table with the columns {names}" + (f" and {output.rows} rows" if output.rows else "")
+        case Kind.CODE:
+            some = f"{output.count or 1} files of source code, named to fit {output.file}"
+            form = some if "*" in output.file else "one file of source code"
+            form += "; each whole, without placeholders"
         case _:
             written = [name for name in output.sections if not is_ours(name)]
             form = f"a document with the sections {', '.join(written)}, each under this heading" if written else (
                 "a document"
             )  # fmt: skip
             form += f", {output.pages} pages" if output.pages else ""
+            form += f", {output.charts} charts, each named by the section it stands in" if output.charts else ""
             form += "; its list of sources is added to it"
     return f'- {output.file}, answered under "{key}": {form}'
 

@@ -54,7 +54,7 @@ def bars(column: Column, rows: Sequence[UnitKey], values: Grid) -> Chart:
         name=f"{column.name}_by_unit",
         kind=ChartKind.BAR,
         title=f"{column.name.replace('_', ' ').capitalize()}{more}",
-        x_title="",
+        x_title="Unit",
         y_title=column.name.replace("_", " ") + (" (log scale)" if wide else ""),
         points=tuple(Point(row, each) for row, each, _ in shown),
         log_y=wide,

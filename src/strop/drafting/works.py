@@ -20,7 +20,9 @@ from strop.types.content import (
     Callout,
     Chart,
     ChartKind,
+    Code,
     Document,
+    Figure,
     Heading,
     Paragraph,
     Point,
@@ -94,6 +96,7 @@ def made_document(output: Output, *, key: str, title: str, answer: Json, values:
     the sources, from the judged values and never from the maker's memory.
     """
     standing = standing_blocks(verdict, key)
+    drawn = made_charts(output, key=key, answer=answer, values=values) if output.charts else ()
     blocks: list[Block] = []
     for number, section in enumerate(objects(object_of(answer).get("sections"))):
         heading = str(section["heading"])
@@ -101,9 +104,13 @@ def made_document(output: Output, *, key: str, title: str, answer: Json, values:
             continue
         blocks.append(Heading(heading))
         blocks += _written(section, f"{key}.sections[{number}]", values)
+        blocks += _shown(section, drawn)
         if heading.strip().lower() == "summary":
             blocks += standing
             standing = []
+    named = {block.chart.name for block in blocks if isinstance(block, Figure)}
+    if left := [Figure(chart, chart.title) for chart in drawn if chart.name not in named]:
+        blocks += [Heading("Figures"), *left]
     if standing:
         blocks += [Heading("What was checked"), *standing]
     return Document(title, "", (*blocks, Heading("Sources"), _sources(verdict, key)))
@@ -120,6 +127,41 @@ def _written(section: Mapping[str, Json], at: str, values: Grid) -> list[Block]:
     if not blocks and (paragraphs or bullets):
         blocks.append(Callout("All that stood here was taken out by the gate.", tone="warning"))
     return blocks
+
+
+def _shown(section: Mapping[str, Json], drawn: Sequence[Chart]) -> list[Block]:
+    """The charts that a section names; one that nobody wrote is said to be missing."""
+    by_name = {chart.name: chart for chart in drawn}
+    blocks: list[Block] = []
+    for name in dict.fromkeys(map(str, listed(section.get("charts")))):
+        chart = by_name.get(name)
+        missing = Callout(f"The chart {name} was named here and not written.", tone="warning")
+        blocks.append(Figure(chart, chart.title) if chart else missing)
+    return blocks
+
+
+def made_code(output: Output, *, answer: Json) -> tuple[tuple[str, Code], ...]:
+    """(file, source) of each program a maker wrote; the names are as said, and yet to be judged."""
+    made: list[tuple[str, Code]] = []
+    for source in objects(object_of(answer).get("files")):
+        name = named_by(output.file, str(source["name"]))
+        made.append((name, Code(str(source["text"]))))
+    return tuple(made)
+
+
+def named_by(pattern: str, name: str) -> str:
+    """The file that an agent's name means under an entry: the entry itself, or the name in the pattern's folder.
+
+    The pattern's folder and ending may be said or left out.
+    """
+    if "*" not in pattern:
+        return pattern
+    folder, _, last = pattern.rpartition("/")
+    before, _, after = last.partition("*")
+    name = name.removeprefix(folder + "/") if folder else name
+    name = name if name.startswith(before) else before + name
+    name = name if name.endswith(after) else name + after
+    return f"{folder}/{name}" if folder else name
 
 
 def standing_blocks(verdict: Verdict, key: str) -> list[Block]:

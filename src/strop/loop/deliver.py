@@ -7,21 +7,25 @@ together, each by one rename.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 from strop.checking.contracts import contract, same_tables
+from strop.checking.entries import fits
 from strop.checking.faithful import faithful
+from strop.checking.names import clashes, name_flaw
 from strop.checking.opened import open_file
 from strop.checking.shown import same_shown
 from strop.checking.taken import taken_contract
+from strop.checking.told import told_tables
 from strop.drafting.answers import answer_keys
 from strop.drafting.charts import charts
 from strop.drafting.decks import deck, made_deck
 from strop.drafting.derived import with_derived
 from strop.drafting.documents import document
+from strop.drafting.sites import site
 from strop.drafting.tables import Grid, claims_table, findings_table, grid, ordered_table
 from strop.drafting.taken import taken_table
 from strop.drafting.works import (
@@ -30,12 +34,13 @@ from strop.drafting.works import (
     left_document,
     left_table,
     made_charts,
+    made_code,
     made_document,
     made_table,
 )
-from strop.errors import MissingPart, StropError
+from strop.errors import BadInput, MissingPart, StropError
 from strop.seams import Renderer, Tables
-from strop.types.content import Chart, Content, Part
+from strop.types.content import Chart, Content, Document, Part
 from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Deliverable, Delivery, Finding, Run, Severity, Verdict
 from strop.types.work import PICTURES, TABLES, Kind, Output, Spec, UnitKey, kind_of
@@ -66,7 +71,7 @@ def deliver(
     staging.mkdir(parents=True)
     spec = run.plan.spec
     taken, findings = _taken(spec, tables)
-    said = parts(run, verdict=verdict)
+    said = _distinct(spec, parts(run, verdict=verdict), findings)
     written = _written((*taken, *said), renderers, staging, findings)
     fallen = inspected(spec, staging, parts=said, verdict=verdict, tables=tables)
     spoiled = {finding.artefact: finding for finding in reversed(fallen) if _of_bytes(finding)}
@@ -85,6 +90,19 @@ def deliver(
     _clear(to, keep={to / name for name in written})
     shutil.rmtree(staging, ignore_errors=True)
     return Delivery(tuple(files), tuple(findings))
+
+
+def _distinct(spec: Spec, made: Sequence[Part], findings: list[Finding]) -> list[Part]:
+    """The parts that have a name of their own; adds to `findings` why another cannot be written."""
+    same = clashes(part.file for part in made)
+    kept: list[Part] = []
+    for part in made:
+        try:
+            _named(part.file, same, spec)
+            kept.append(part)
+        except StropError as caught:
+            findings.append(_unwritten(part.file, str(caught)))
+    return kept
 
 
 def _written(
@@ -111,6 +129,20 @@ def _of_bytes(finding: Finding) -> bool:
 def _rewritten(finding: Finding) -> Finding:
     observed = f"{finding.locator}: {finding.observed}; written again, and whole now"
     return replace(finding, kind="rewritten", observed=observed, severity=Severity.NOTE)
+
+
+def _named(file: str, same: Mapping[str, str], spec: Spec) -> None:
+    """A name that an agent gave keeps the rules of names, too, and two files are two.
+
+    Raises:
+        BadInput: which rule it breaks.
+    """
+    if flaw := name_flaw(file):
+        raise BadInput(f"{file!r} {flaw}")
+    if file != CLAIMS and not any(fits(file.lower(), output.file.lower()) for output in spec.outputs):
+        raise BadInput(f"{file} is none of the files that were ordered")
+    if file in same:
+        raise BadInput(f"{file} and {same[file]} are one name on some systems")
 
 
 def _clear(folder: Path, *, keep: set[Path]) -> None:
@@ -157,6 +189,8 @@ def held_to_contract(spec: Spec, folder: Path, *, verdict: Verdict, tables: Tabl
             if output.kind in (Kind.PPTX, Kind.DOCX) and (folder / output.file).is_file():
                 kinds = (widest.kind, output.kind)
                 findings += same_shown(folder / widest.file, folder / output.file, kinds=kinds)
+    if spec.each is not None and told:
+        findings += _told_in_pages(spec, folder, told[0])
     return tuple(findings)
 
 
@@ -177,6 +211,9 @@ def inspected(
     findings = list(held_to_contract(spec, folder, verdict=verdict, tables=tables))
     broken = {finding.artefact for finding in findings if finding.locator == "file"}
     for part in parts:
+        if flaw := name_flaw(part.file):
+            findings.append(_unwritten(part.file, flaw))
+            continue
         path = folder / part.file
         opened = open_file(path, kind=kind_of(part.file))
         if isinstance(opened, str):
@@ -192,6 +229,15 @@ def inspected(
 def _not_drawn(file: str) -> Finding:
     rule = f"{file} says what the gate left"
     return Finding("unfaithful", file, "picture", "the judged values", "something else drawn", rule, Severity.FATAL)
+
+
+def _told_in_pages(spec: Spec, folder: Path, table: Output) -> Iterator[Finding]:
+    """Where a document tells the ordered table otherwise than its file of data."""
+    for output in spec.outputs:
+        if output.kind in (Kind.PDF, Kind.HTML):
+            files = sorted(folder.glob(output.file)) if "*" in output.file else [folder / output.file]
+            for file in files:
+                yield from told_tables(folder / table.file, file, kinds=(table.kind, output.kind))
 
 
 def _may_be_empty(output: Output, verdict: Verdict, below: str) -> tuple[tuple[int, str], ...]:
@@ -222,7 +268,8 @@ def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
     spec = run.plan.spec
     rows = tuple(dict.fromkeys(unit.key for task in run.plan.tasks for unit in task.units))
     pictured = [output for output in spec.made if output.kind in PICTURES]
-    wanted = max((output.count.least or 1 if output.count else 1 for output in pictured), default=3)
+    drawn = [output.charts.least or 0 for output in spec.made if output.charts]
+    wanted = max(*drawn, *(output.count.least or 1 if output.count else 1 for output in pictured), 0, 0) or 3
     figures = charts(
         columns=spec.table, rows=rows, values=with_derived(values, wanted=spec.table, rows=rows), count=wanted
     )
@@ -235,7 +282,7 @@ def _parts_of_reading(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
                 content = document(
                     run.plan, verdict=verdict, rows=rows, values=values, figures=figures, sections=output.sections
                 )
-                made.append(Part(output.file, (content,)))
+                made += _pages(output, content)
             case Kind.PPTX:
                 shown = deck(run.plan, verdict=verdict, rows=rows, values=values, figures=figures, output=output)
                 made.append(Part(output.file, (shown,)))
@@ -272,23 +319,25 @@ def _parts_of_makers(run: Run, verdict: Verdict, values: Grid) -> list[Part]:
                 made.append(Part(output.file, (shown,)))
             case _ if output.columns:
                 made.append(Part(output.file, (made_table(output, key=key, answer=answer, values=values),)))
+            case Kind.CODE:
+                made += [Part(file, (source,)) for file, source in made_code(output, answer=answer)]
             case _:
                 content = made_document(
                     output, key=key, title=run.plan.title, answer=answer, values=values, verdict=verdict
                 )
-                made.append(Part(output.file, (content,)))
+                made += _pages(output, content)
     return made
 
 
 def _left(output: Output, run: Run, verdict: Verdict, values: Grid) -> list[Part]:
-    """A file whose maker did not land, from what the others found; a picture needs its maker."""
+    """A file whose maker did not land, from what the others found; pictures and code need their maker."""
     makers = {task.id for task in run.plan.tasks if output.file in task.makes}
     failures = {result.task: result.failure for result in run.results}
     why = next((failures[name] for name in makers if failures.get(name)), "") or run.stopped or "it was not started"
     tops = {task.id for task in run.plan.tasks if not task.makes}
     found = [value for value in verdict.values if value.row.partition(".")[0] in tops]
     match output.kind:
-        case Kind.PNG | Kind.SVG:
+        case Kind.PNG | Kind.SVG | Kind.CODE:
             return []
         case _ if output.columns:
             return [Part(output.file, (left_table(output, found=found, values=values),))]
@@ -297,7 +346,13 @@ def _left(output: Output, run: Run, verdict: Verdict, values: Grid) -> list[Part
             if output.kind is Kind.PPTX and len(found) > MOST_LEFT:
                 said += f" The first {MOST_LEFT} of {len(found)} values found are here; all stand in {CLAIMS}."
                 found = found[:MOST_LEFT]
-            return [Part(output.file, (left_document(title=run.plan.title, found=found, why=said),))]
+            return _pages(output, left_document(title=run.plan.title, found=found, why=said))
+
+
+def _pages(output: Output, content: Document) -> list[Part]:
+    """A document as one file, or as the pages of a site."""
+    many = output.kind is Kind.HTML and "*" in output.file
+    return list(site(output.file, content)) if many else [Part(output.file, (content,))]
 
 
 def _pictures(output: Output, figures: Sequence[Chart]) -> list[Part]:

@@ -14,7 +14,7 @@ from strop.drafting.works import ROUNDS
 from strop.errors import BadInput, SpecRefused
 from strop.types.money import nanos
 from strop.types.schema import Array, Field, Json, Object, Text, object_of
-from strop.types.work import Budget, Conflict, Sources, Spec
+from strop.types.work import Budget, Conflict, Kind, Sources, Spec
 
 KEYS = (
     "deliver",
@@ -281,6 +281,13 @@ def _consistent(spec: Spec, fields: Mapping[str, Node]) -> None:
             f"companion {spec.companion!r} names the same table for each unit",
             line=fields["companion"].line,
             fix="Write {stem} where the unit's name goes: data/{stem}.csv",
+        )
+    code = next((output.file for output in spec.outputs if output.kind is Kind.CODE), "")
+    if spec.each is not None and code:
+        raise SpecRefused(
+            f"each: reads values, and nobody writes {code}",
+            line=line,
+            fix="Leave each: out, or order code in a spec of its own",
         )
     if spec.each is not None and not spec.table:
         raise SpecRefused("each: needs a table to fill", line=line, fix="Add a CSV or XLSX with columns to deliver")

@@ -47,7 +47,7 @@ from strop.types.trial import (
     Verdict,
     Word,
 )
-from strop.types.work import Column, Spec, Task, UnitKey
+from strop.types.work import Column, Kind, Spec, Task, UnitKey
 
 SILENT = "No refuting model ran"
 AT_ONCE = 32
@@ -476,6 +476,8 @@ def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str,
     else:
         lines.append(f"{SILENT}: nothing was checked for what only a reader of the whole can see.")
         lines += [f"Not checked: {line}" for line in rules]
+    codes = [output.file for output in run.plan.spec.outputs if output.kind is Kind.CODE]
+    lines += [f"The code in {file} was read and parsed as far as its language can be, and not run." for file in codes]
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
         lines.append(

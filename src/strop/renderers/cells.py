@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from strop.errors import BadInput, MissingPart
@@ -34,6 +35,9 @@ Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[st
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REORDER = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_QUOTE = 240
+"""Characters of a quote in a footnote."""
+_FORMULA = 160
 NO_ROWS = "no rows"
 """What stands under the header of an empty table."""
 MARKS = {Standing.UNVERIFIED: "†", Standing.CORRECTED: "‡"}
@@ -43,6 +47,48 @@ LEGEND = {
     Standing.CORRECTED: "corrected: a check replaced what was read",
     Standing.REFUTED: "refuted: taken out",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a footnote says of a value: where it stands, in which words, under which claim."""
+
+    source: str
+    quote: str
+    formula: str
+    claim: str
+    """Its id, as in `strop show RUN --claim ID`."""
+    unsure: bool
+
+    @property
+    def text(self) -> str:
+        """All of it as plain words."""
+        parts = [self.source, f"“{self.quote}”" if self.quote else ""]
+        parts.append(f"Computed: {self.formula}" if self.formula else "")
+        words = ". ".join(part for part in parts if part)
+        said = [words + "."] if words else []
+        said += ["Not verified."] if self.unsure else []
+        return " ".join([*said, *([f"Claim {self.claim}."] if self.claim else [])])
+
+
+def note_of(cell: Cell) -> Note | None:
+    """The footnote of a value; None where it says nothing of where it comes from."""
+    if not (cell.source or cell.quote or cell.formula):
+        return None
+    return Note(
+        source=visible(cell.source),
+        quote=cut(visible(cell.quote), _QUOTE),
+        formula=cut(visible(cell.formula), _FORMULA),
+        claim=visible(cell.claims[0]) if cell.claims else "",
+        unsure=cell.standing is Standing.UNVERIFIED,
+    )
+
+
+def weakest(cells: tuple[Cell, ...]) -> Standing:
+    """How a sentence stands that rests on these cells: as its weakest."""
+    held = {cell.standing for cell in cells}
+    order = (Standing.UNVERIFIED, Standing.CORRECTED)
+    return next((standing for standing in order if standing in held), Standing.PLAIN)
 
 
 def clean(text: str) -> str:

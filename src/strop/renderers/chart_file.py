@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from strop.errors import BadInput, StropError
-from strop.renderers.cells import checked, missing
+from strop.renderers.cells import checked, missing, visible
+from strop.renderers.glyphs import lost_letters, lost_remark
 from strop.renderers.theme import Theme, load_theme
 from strop.renderers.vega import Spec, vega_lite
 from strop.types.content import Chart, Document, Figure, Part
@@ -28,7 +29,7 @@ VEGA_LITE = "5.21"
 
 @dataclass(frozen=True, slots=True)
 class PngFile:
-    """One chart as a picture for screens and slides."""
+    """One chart as a picture for screens and slides; letters that no font here has are named in it."""
 
     theme: Theme = field(default_factory=load_theme)
 
@@ -43,7 +44,9 @@ class PngFile:
             MissingPart: vl-convert is not installed.
             BadInput: the part is not exactly one chart, or a number is not finite.
         """
-        to.write_bytes(draw_png(vega_lite(_only_chart(part), theme=self.theme)))
+        chart = _only_chart(part)
+        remark = lost_remark(lost_letters(words_of(chart)))
+        to.write_bytes(draw_png(vega_lite(chart, theme=self.theme, remark=remark)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,12 @@ class SvgFile:
             BadInput: the part is not exactly one chart, or a number is not finite.
         """
         to.write_text(draw_svg(vega_lite(_only_chart(part), theme=self.theme)), encoding="utf-8", newline="\n")
+
+
+def words_of(chart: Chart) -> tuple[str, ...]:
+    """Every text that stands in the drawing."""
+    own = (text for point in chart.points for text in (str(point.x), point.series))
+    return tuple(map(visible, (chart.title, chart.x_title, chart.y_title, *own)))
 
 
 def draw_png(spec: Spec) -> bytes:

@@ -24,13 +24,16 @@ _WORD = 22
 """Letters a word may have before it gets break points."""
 _PIECE = 11
 _LONG = re.compile(rf"\S{{{_WORD + 1},}}")
+_ENDLESS = re.compile(r"\S{46,}")
 _WIDEST = 0.5
 """Share of the page that a column may ask for before the others got theirs."""
 _PANEL_LETTER = 8.0
 _SAMPLE = 2_000
 """Rows that are measured; the rest wraps where it must."""
-_NUMBERS = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL)
+NUMBERS = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL)
 _BREAK = "\u200b"
+TOTALS = {"sum": "Total", "mean": "Mean", "median": "Median", "min": "Least", "max": "Most", "count": "Count"}
+"""How a line of totals is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Panel:
     marked: tuple[bool, ...]
     """Some cell of the column has a mark."""
     rows: tuple[tuple[Box, ...], ...]
+    foot: tuple[tuple[str, ...], ...] = ()
+    """Lines of totals below the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,11 @@ def lay_out(
     letters of at most `panel_letter` points.
     """
     width /= wider
-    heads = tuple(_breakable(visible(head.name)) for head in table.heads)
+    heads = tuple(breakable(visible(head.name)) for head in table.heads)
     columns = tuple(_column(table, number) for number in range(len(heads)))
-    wishes = tuple(_wish(name, boxes) for name, boxes in zip(heads, columns, strict=True))
-    right = tuple(head.type in _NUMBERS for head in table.heads)
+    foot = tuple(tuple(map(breakable, line)) for line in footers(table))
+    wishes = tuple(_wish((name, *(line[at] for line in foot)), columns[at]) for at, name in enumerate(heads))
+    right = tuple(head.type in NUMBERS for head in table.heads)
     everything = tuple(range(len(heads)))
 
     def panel(numbers: tuple[int, ...], letter: float, title: str) -> Panel:
@@ -88,7 +94,8 @@ def lay_out(
             widths=tuple(wider * one for one in _widths(tuple(wishes[number] for number in numbers), letter, width)),
             right=tuple(right[number] for number in numbers),
             marked=tuple(any(box.mark for box in column) for column in picked),
-            rows=tuple(zip(*picked, strict=True)) if table.rows else (),
+            rows=tuple(zip(*picked, strict=True)) if len(table.rows) else (),
+            foot=tuple(tuple(line[number] for number in numbers) for line in foot),
         )
 
     letter = _size(wishes, width, sizes)
@@ -100,6 +107,28 @@ def lay_out(
         f"Columns {group[-1 if len(group) == 1 else 1] + 1} to {group[-1] + 1} of {len(heads)}" for group in groups
     )
     return smaller, tuple(panel(group, smaller, title) for group, title in zip(groups, titles, strict=True))
+
+
+def column_texts(table: Table, number: int) -> tuple[str, ...]:
+    """The cells of a column as people read them: one number of five digits, and all of it is grouped."""
+    cells = [row[number] for row in table.rows]
+    long = any(_is_long(cell) for cell in cells)
+    return tuple(grouped(cell.value) if long else shown(cell.value) for cell in cells)
+
+
+def footers(table: Table) -> tuple[tuple[str, ...], ...]:
+    """The lines below a table, one a function, each as wide as the table; the first cell says which."""
+    names = [head.name for head in table.heads]
+    lines: list[tuple[str, ...]] = []
+    for function in dict.fromkeys(total.function for total in table.totals):
+        line = [""] * len(names)
+        for total in table.totals:
+            if total.function == function and total.head in names:
+                line[names.index(total.head)] = grouped(total.cell.value)
+        name = TOTALS.get(function, function.capitalize())
+        line[0] = f"{name} {line[0]}" if line[0] else name
+        lines.append(tuple(line))
+    return tuple(lines)
 
 
 def _size(wishes: tuple[_Wish, ...], width: float, sizes: Sizes) -> float | None:
@@ -114,9 +143,9 @@ def _size(wishes: tuple[_Wish, ...], width: float, sizes: Sizes) -> float | None
 
 
 def _column(table: Table, number: int) -> tuple[Box, ...]:
-    cells = [row[number] for row in table.rows]
-    long = any(_is_long(cell) for cell in cells)
-    return tuple(_box(cell, table.heads[number], long=long) for cell in cells)
+    texts = column_texts(table, number)
+    head = table.heads[number]
+    return tuple(_box(row[number], text, head) for row, text in zip(table.rows, texts, strict=True))
 
 
 def _is_long(cell: Cell) -> bool:
@@ -124,17 +153,21 @@ def _is_long(cell: Cell) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= 10_000
 
 
-def _box(cell: Cell, head: Head, *, long: bool) -> Box:
-    """One number of five digits in a column, and all of it is grouped: 1,704 above 61,204."""
-    text = grouped(cell.value) if long else shown(cell.value)
+def _box(cell: Cell, text: str, head: Head) -> Box:
     if cell.standing is Standing.REFUTED and cell.value is None:
         return Box("—", "", cell.standing.value)
-    text = text if head.type in _NUMBERS else _breakable(text)
+    text = text if head.type in NUMBERS else breakable(text)
     return Box(text, MARKS.get(cell.standing, ""), cell.standing.value)
 
 
-def _breakable(text: str) -> str:
+def breakable(text: str) -> str:
+    """`text` with invisible break points in words that are too long for a column."""
     return _LONG.sub(lambda found: _pieces(found.group()), text)
+
+
+def flowing(text: str) -> str:
+    """`text` with invisible break points in words that are too long for a line of a page."""
+    return _ENDLESS.sub(lambda found: _pieces(found.group()), text)
 
 
 def _pieces(word: str) -> str:
@@ -142,8 +175,8 @@ def _pieces(word: str) -> str:
     return _BREAK.join(part[start : start + _PIECE] for part in parts for start in range(0, len(part), _PIECE))
 
 
-def _wish(name: str, boxes: tuple[Box, ...]) -> _Wish:
-    texts = [name + " ", *(box.text[:4_000] + box.mark for box in boxes[:_SAMPLE])]
+def _wish(names: tuple[str, ...], boxes: tuple[Box, ...]) -> _Wish:
+    texts = [*(name + " " for name in names), *(box.text[:4_000] + box.mark for box in boxes[:_SAMPLE])]
     words = (_letters(word) for text in texts for word in re.split(rf"[\s{_BREAK}]+", text))
     lines = (_letters(line) for text in texts for line in text.split("\n"))
     return _Wish(least=max(words, default=1), natural=max(lines, default=1))

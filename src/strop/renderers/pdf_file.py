@@ -12,23 +12,37 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
 from strop.errors import BadInput, StropError
-from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, Json, cut, missing, pages, visible
-from strop.renderers.chart_file import draw_pdf
-from strop.renderers.grid import lay_out
+from strop.renderers.cells import (
+    LEGEND,
+    MARKS,
+    NO_ROWS,
+    Json,
+    Note,
+    cut,
+    missing,
+    note_of,
+    pages,
+    shown,
+    visible,
+    weakest,
+)
+from strop.renderers.chart_file import draw_pdf, words_of
+from strop.renderers.glyphs import BEYOND, all_fonts, bundled_fonts, rare
+from strop.renderers.grid import flowing, lay_out
+from strop.renderers.inline_svg import told
+from strop.renderers.language import language_of, words_in
 from strop.renderers.theme import Theme, load_theme
 from strop.renderers.vega import vega_lite
 from strop.types.content import (
     Block,
     Bullets,
     Callout,
-    Cell,
     Chart,
     Document,
     Figure,
@@ -42,22 +56,25 @@ from strop.types.content import (
 from strop.types.work import Kind
 
 if TYPE_CHECKING:
-    from typst import Fonts
-
     from strop.seams import Renderer
 
 
 _TEMPLATE = Path(__file__).with_name("document.typ")
-_QUOTE = 240
-"""Characters of a quote in a footnote."""
 _FIGURE = 470.0
 """Points: the width of the text."""
+_SHRUNK = 0.66
+"""A drawing's letters of 12 pixels become 8 points."""
+_HIGHEST = 590.0
+"""Points: the height of the text without a caption."""
+_BOX = re.compile(rb"/MediaBox\s*\[\s*0(?:\.0)?\s+0(?:\.0)?\s+([\d.]+)\s+([\d.]+)\s*\]")
+_BESIDE = 26
+"""Lines of contents that stand on the cover; more get pages of their own."""
+_CLAIMED = 1_000
+"""Rows of tables whose claims are listed at the end."""
+_NUMBERED = re.compile(r"(\d+|[IVX]+)[.)]?\s")
+"""A heading that brings its number."""
 _LIMIT = 8 * 2**20
 """Bytes of content; 1 MB of text makes about 300 pages."""
-_LETTERS = 5_000
-"""Letters that are looked up; more do not stand in one document, but for a list of all there are."""
-_BEYOND = re.compile("[\u0700-\u1dff\u2c00-\ua7ff\uaa00-\ufaff\ufe20-\ufe6f\uff00-\uffef\U00010000-\U0010ffff]")
-"""Letters that no bundled font has: there the machine's fonts are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +97,16 @@ class PdfFile:
         """
         with tempfile.TemporaryDirectory(prefix="strop-pdf-") as folder:
             root = Path(folder)
-            held = _Setting(self.theme, root).document(part)
-            letters = _rare(orjson.dumps(held).decode("utf-8"))
+            setting = _Setting(self.theme, root)
+            held = setting.document(part)
+            letters = rare(orjson.dumps(held).decode("utf-8") + "".join(setting.drawn))
             content = orjson.dumps({**held, "letters": letters})
             if len(content) > _LIMIT:
                 raise BadInput(f"{part.file}: {len(content):,} bytes are too much for a PDF; the limit is {_LIMIT:,}")
             (root / "content.json").write_bytes(content)
-            body = _compile(root, beyond=any(map(_BEYOND.match, letters)))
+            own = self.theme.fonts != load_theme().fonts
+            body = _compile(root, beyond=own or any(map(BEYOND.match, letters)))
         to.write_bytes(body)
-
-
-def _rare(text: str) -> list[str]:
-    """The letters that a font may lack: the template looks whether one has them, and says if not."""
-    return sorted({letter for letter in text if letter > "\u024f"})[:_LETTERS]
 
 
 def _compile(root: Path, *, beyond: bool) -> bytes:
@@ -100,7 +114,7 @@ def _compile(root: Path, *, beyond: bool) -> bytes:
         import typst
     except ImportError as absent:
         raise missing("typst") from absent
-    fonts = _all_fonts() if beyond else _bundled_fonts()
+    fonts = all_fonts() if beyond else bundled_fonts()
     try:
         compiler = typst.Compiler(input=_TEMPLATE.read_bytes(), root=str(root), font_paths=fonts)
         body = compiler.compile(format="pdf")
@@ -111,41 +125,35 @@ def _compile(root: Path, *, beyond: bool) -> bytes:
     return body
 
 
-@cache
-def _bundled_fonts() -> Fonts:
-    import typst
-
-    return typst.Fonts(include_system_fonts=False)
-
-
-@cache
-def _all_fonts() -> Fonts:
-    import typst
-
-    return typst.Fonts(include_system_fonts=True)
-
-
 class _Setting:
     """One document on its way into JSON: numbers its tables, figures and footnotes."""
 
     def __init__(self, theme: Theme, root: Path) -> None:
         self._theme = theme
         self._root = root
-        self._notes: dict[str, int] = {}
+        self._notes: dict[Note, int] = {}
         self._tables = 0
+        self._claims: list[str] = []
+        self.drawn: list[str] = []
+        """Words that stand in drawings."""
         self._figures = 0
 
     def document(self, part: Part) -> dict[str, Json]:
         contents = pages(part)
         first = next((one for one in contents if isinstance(one, Document)), None)
         title = visible(first.title) if first else Path(part.file).stem.replace("_", " ").capitalize()
-        blocks = [self._block(block) for block in _blocks(contents, first)]
-        headings = [block for block in blocks if block["kind"] == "heading"]
+        blocks = [self._block(block) for block in _blocks(contents, first)] + self._claimed()
+        headings = [str(block["text"]) for block in blocks if block["kind"] == "heading"]
+        language = language_of(words_in(contents, title))
         return {
-            "title": title,
-            "running": cut(title.replace("\n", " "), 90),
-            "subtitle": visible(first.subtitle) if first else "",
+            "title": flowing(title),
+            "language": language.code,
+            "direction": "rtl" if language.rtl else "ltr",
+            "numbered": not any(_NUMBERED.match(heading) for heading in headings),
+            "running": cut(title.replace("\n", " "), 62),
+            "subtitle": flowing(visible(first.subtitle)) if first else "",
             "contents": len(headings) > 1,
+            "apart": sum(1 + len(heading) // 90 for heading in headings) > _BESIDE,
             "empty": NO_ROWS,
             "theme": self._look(),
             "blocks": list(blocks),
@@ -164,37 +172,38 @@ class _Setting:
 
     def _block(self, block: Block) -> dict[str, Json]:
         if isinstance(block, Heading):
-            return {"kind": "heading", "text": visible(block.text), "level": min(max(block.level, 1), 4)}
+            return {"kind": "heading", "text": flowing(visible(block.text)), "level": min(max(block.level, 1), 4)}
         if isinstance(block, Paragraph):
-            return {"kind": "paragraph", "sentences": [self._sentence(one) for one in block.sentences]}
+            rtl = language_of(" ".join(one.text for one in block.sentences)).rtl
+            return {
+                "kind": "paragraph",
+                "direction": "rtl" if rtl else "ltr",
+                "sentences": [self._sentence(one) for one in block.sentences],
+            }
         if isinstance(block, Bullets):
             return {"kind": "bullets", "items": [self._sentence(one) for one in block.items]}
         if isinstance(block, Callout):
-            return {"kind": "callout", "text": visible(block.text), "tone": block.tone}
+            return {"kind": "callout", "text": flowing(visible(block.text)), "tone": block.tone}
         if isinstance(block, Table):
             return self._table(block)
         return self._figure(block)
 
     def _sentence(self, sentence: Sentence) -> Json:
-        standing = _weakest(sentence.cells)
-        notes = [self._note(cell) for cell in sentence.cells if cell.source or cell.quote]
+        standing = weakest(sentence.cells)
+        notes = dict.fromkeys(note for cell in sentence.cells if (note := note_of(cell)))
         return {
-            "text": visible(sentence.text),
+            "text": flowing(visible(sentence.text)),
             "mark": MARKS.get(standing, ""),
             "standing": standing.value,
-            "notes": [note for number, note in enumerate(notes) if note not in notes[:number]],
+            "notes": [self._note(note) for note in notes],
         }
 
-    def _note(self, cell: Cell) -> dict[str, Json]:
+    def _note(self, note: Note) -> dict[str, Json]:
         """A footnote, told once and then referred to."""
-        quote = f"“{cut(visible(cell.quote), _QUOTE)}”" if cell.quote else ""
-        unsure = "Not verified." if cell.standing is Standing.UNVERIFIED else ""
-        text = ". ".join(one for one in (visible(cell.source), quote) if one) + "."
-        text = f"{text} {unsure}".strip()
-        if text in self._notes:
-            return {"id": self._notes[text]}
-        self._notes[text] = len(self._notes) + 1
-        return {"id": self._notes[text], "text": text}
+        if note in self._notes:
+            return {"id": self._notes[note]}
+        self._notes[note] = len(self._notes) + 1
+        return {"id": self._notes[note], "text": flowing(note.text)}
 
     def _table(self, table: Table) -> dict[str, Json]:
         self._tables += 1
@@ -202,28 +211,58 @@ class _Setting:
         used = {cell.standing for row in table.rows for cell in row}
         legend = [_legend(standing) for standing in LEGEND if standing in used]
         caption = visible(table.caption or table.name)
+        self._claims += _claims_of(table, self._tables)
         return {
             "kind": "table",
             "number": self._tables,
-            "caption": caption,
+            "caption": flowing(caption),
             "letter": letter,
             "panels": [asdict(panel) for panel in panels],
             "legend": legend,
         }
 
+    def _claimed(self) -> list[dict[str, Json]]:
+        """The claims behind the cells of tables, which have no room for footnotes."""
+        if not self._claims:
+            return []
+        told, left = self._claims[:_CLAIMED], len(self._claims) - _CLAIMED
+        more = [f"{left:,} more rows stand in the claims table that lies beside this file."] if left > 0 else []
+        heading = self._block(Heading("Claims behind the tables"))
+        return [heading, {"kind": "small", "lines": [*told, *more]}]
+
     def _figure(self, figure: Figure) -> dict[str, Json]:
         self._figures += 1
         name = f"figure-{self._figures}.pdf"
-        (self._root / name).write_bytes(draw_pdf(vega_lite(figure.chart, theme=self._theme)))
-        title = visible(figure.chart.title)
+        drawn = draw_pdf(vega_lite(figure.chart, theme=self._theme))
+        (self._root / name).write_bytes(drawn)
+        self.drawn += words_of(figure.chart)
         return {
             "kind": "figure",
             "number": self._figures,
-            "caption": visible(figure.caption) or title,
+            "caption": flowing(visible(figure.caption or figure.chart.title)),
             "path": name,
-            "alt": title,
-            "width": _FIGURE,
+            "alt": told(figure.chart),
+            "width": _width(drawn),
         }
+
+
+def _width(drawn: bytes) -> float:
+    """Points that a drawing takes: all have letters of one size, and none is higher than a page."""
+    found = _BOX.search(drawn)
+    if found is None:
+        raise StropError("a chart was drawn without a size")
+    width, height = float(found[1]), float(found[2])
+    return round(min(_FIGURE, width * _SHRUNK, _HIGHEST * width / height), 2)
+
+
+def _claims_of(table: Table, number: int) -> list[str]:
+    lines: list[str] = []
+    for place, row in enumerate(table.rows, start=1):
+        held = [f"{head.name} {cell.claims[0]}" for head, cell in zip(table.heads, row, strict=True) if cell.claims]
+        if held:
+            name = cut(shown(row[0].value).replace("\n", " "), 40)
+            lines.append(flowing(visible(f"Table {number}, row {place} ({name}): {', '.join(held)}")))
+    return lines
 
 
 def _blocks(contents: tuple[Table | Chart | Document, ...], first: Document | None) -> Iterator[Block]:
@@ -236,12 +275,6 @@ def _blocks(contents: tuple[Table | Chart | Document, ...], first: Document | No
             yield Figure(content)
         else:
             yield content
-
-
-def _weakest(cells: tuple[Cell, ...]) -> Standing:
-    held = {cell.standing for cell in cells}
-    order = (Standing.UNVERIFIED, Standing.CORRECTED)
-    return next((standing for standing in order if standing in held), Standing.PLAIN)
 
 
 def _legend(standing: Standing) -> Json:

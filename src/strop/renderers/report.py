@@ -1,8 +1,8 @@
 """The report of a run as one HTML file: everything in it, nothing fetched, no script.
 
 Every value links to the passage it was read
-from, where its quote is marked. All text is escaped here, in one place, by `_el` and `_text`; a
-policy in the head forbids whatever would get past that.
+from, where its quote is marked. All text is escaped in one place, `elements.py`, whose policy
+in the head forbids whatever would get past that.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
-from pathlib import Path
 
-from strop.renderers.cells import grouped, visible
+from strop.renderers.cells import grouped
+from strop.renderers.elements import el as _el
+from strop.renderers.elements import escaped as _text
+from strop.renderers.elements import join as _join
+from strop.renderers.elements import own as _own
+from strop.renderers.elements import page, styled
 from strop.renderers.story import Agent, Comparison, Evidence, Figure, File, Found, Judged, Quoted, Story
-from strop.renderers.theme import Palette, Theme, load_theme
+from strop.renderers.theme import Theme, load_theme
 
-_STYLE = Path(__file__).with_name("report.css")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _WINDOW = 320
 """Characters of a source shown on both sides of a quote."""
 _WHOLE = 4_000
@@ -43,29 +44,10 @@ def report(story: Story, *, theme: Theme | None = None) -> str:
             _el("footer", _text(f"strop run {story.run}. Nothing on this page is fetched from anywhere.")),
         ]
     )
-    return "\n".join(["<!doctype html>", '<html lang="en">', _head(story, theme), _el("body", body), "</html>", ""])
+    return page(f"{story.title}: {story.outcome}", style=styled(theme, "report.css"), body=body)
 
 
-# ---------------------------------------------------------------- words into HTML
-
-
-def _text(text: str) -> str:
-    return escape(visible(text), quote=True)
-
-
-def _el(name: str, body: str = "", **attributes: str) -> str:
-    """An element; `body` is HTML already, attribute values are text."""
-    held = "".join(f' {key.rstrip("_").replace("_", "-")}="{_text(value)}"' for key, value in attributes.items())
-    return f"<{name}{held}>{body}</{name}>"
-
-
-def _join(parts: Iterable[str]) -> str:
-    return "\n".join(parts)
-
-
-def _own(text: str) -> str:
-    """Text of a person or a model: its direction is its own and does not turn what is around it."""
-    return _el("bdi", _text(text))
+# ---------------------------------------------------------------- pieces
 
 
 def _table(heads: Sequence[str], rows: Iterable[str], *, numbers: frozenset[int] = frozenset()) -> str:
@@ -91,54 +73,6 @@ class _Section:
     anchor: str
     title: str
     body: str
-
-
-def _head(story: Story, theme: Theme) -> str:
-    return _el(
-        "head",
-        _join(
-            [
-                '<meta charset="utf-8">',
-                f'<meta http-equiv="Content-Security-Policy" content="{_text(_POLICY)}">',
-                '<meta name="viewport" content="width=device-width, initial-scale=1">',
-                '<meta name="color-scheme" content="light dark">',
-                '<meta name="referrer" content="no-referrer">',
-                _el("title", _text(f"{story.title}: {story.outcome}")),
-                "<style>" + _style(theme) + "</style>",
-            ]
-        ),
-    )
-
-
-def _style(theme: Theme) -> str:
-    """Our style sheet under the theme's colours and fonts (both were checked when it was read)."""
-    light = _variables(theme.colours, theme) + "".join(f"--{name}-tint:{value};" for name, value in theme.tint)
-    fonts = theme.fonts
-    stacks = {"text": fonts.page_text, "sans": fonts.page_sans, "mono": fonts.page_mono}
-    light += "".join(f"--{name}:{_stack(stack)};" for name, stack in stacks.items())
-    dark = _variables(theme.dark, theme)
-    # On dark ground a tint is its strong colour at a fifth, so one set of colours serves both.
-    dark += "".join(f"--{name}-tint:{value}38;" for name, value in theme.standing)
-    night = f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    return f":root{{{light}}}{night}\n" + _STYLE.read_text(encoding="utf-8")
-
-
-def _variables(palette: Palette, theme: Theme) -> str:
-    named = {
-        "ink": palette.ink,
-        "muted": palette.muted,
-        "rule": palette.rule,
-        "paper": palette.paper,
-        "panel": palette.panel,
-        "accent": palette.accent,
-        "accent-soft": palette.accent_soft,
-    }
-    return "".join(f"--{name}:{value};" for name, value in [*named.items(), *theme.standing])
-
-
-def _stack(families: tuple[str, ...]) -> str:
-    generic = ("serif", "sans-serif", "monospace")
-    return ",".join(one if one in generic else f'"{one}"' for one in families)
 
 
 def _masthead(story: Story) -> str:

@@ -104,10 +104,10 @@ def _read(path: Path) -> dict[str, dict[str, object]]:
     try:
         held = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as caught:
-        raise ConfigRefused(f"theme {path.name}: {caught}") from caught
+        raise ConfigRefused(f"theme {path}: {caught}. Mend this place, or take the file away") from caught
     for name, section in held.items():
         if not isinstance(section, dict):
-            raise ConfigRefused(f"theme {path.name}: {name} is not a section. Write [{name}]")
+            raise ConfigRefused(f"theme {path}: {name} is not a section. Write [{name}]")
     return cast("dict[str, dict[str, object]]", held)
 
 
@@ -117,10 +117,10 @@ def _merged(
     for name, section in theirs.items():
         known = ours.get(name)
         if known is None:
-            raise ConfigRefused(f"theme {path.name}: no section {name}. There are: {', '.join(ours)}")
+            raise ConfigRefused(f"theme {path}: no section {name}. There are: {', '.join(ours)}")
         for key in section:
             if key not in known:
-                raise ConfigRefused(f"theme {path.name}: [{name}] has no {key}. It has: {', '.join(known)}")
+                raise ConfigRefused(f"theme {path}: [{name}] has no {key}. It has: {', '.join(known)}")
     return {name: {**section, **theirs.get(name, {})} for name, section in ours.items()}
 
 
@@ -128,15 +128,16 @@ def _theme(held: Mapping[str, Mapping[str, object]], path: Path) -> Theme:
     def colours(section: str) -> dict[str, str]:
         return {key: _colour(value, f"[{section}] {key}", path) for key, value in held[section].items()}
 
+    sections = {name: colours(name) for name in ("standing", "tint")}
     fonts, sizes = held["fonts"], held["sizes"]
     series = held["series"]["colours"]
     if not _is_list(series) or not series:
-        raise ConfigRefused(f"theme {path.name}: [series] colours is a list of at least one colour")
+        raise ConfigRefused(f"theme {path}: [series] colours is a list of at least one colour")
     return Theme(
         colours=Palette(**colours("colours")),
         dark=Palette(**colours("dark")),
-        standing=tuple((name, colours("standing")[name]) for name in _STANDINGS),
-        tint=tuple((name, colours("tint")[name]) for name in _STANDINGS),
+        standing=tuple((name, sections["standing"][name]) for name in _STANDINGS),
+        tint=tuple((name, sections["tint"][name]) for name in _STANDINGS),
         series=tuple(_colour(value, "[series] colours", path) for value in series),
         fonts=Fonts(
             text=_font(fonts["text"], "text", path),
@@ -157,23 +158,23 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
 
 def _colour(value: object, where: str, path: Path) -> str:
     if not isinstance(value, str) or not _COLOUR.fullmatch(value.lower()):
-        raise ConfigRefused(f"theme {path.name}: {where} is {value!r}. Write a colour as #1f5673")
+        raise ConfigRefused(f"theme {path}: {where} is {value!r}. Write a colour as #1f5673")
     return value.lower()
 
 
 def _font(value: object, where: str, path: Path) -> str:
     if not isinstance(value, str) or not _FONT.fullmatch(value):
-        raise ConfigRefused(f"theme {path.name}: [fonts] {where} is {value!r}. Write the name of one family")
+        raise ConfigRefused(f"theme {path}: [fonts] {where} is {value!r}. Write the name of one family")
     return value
 
 
 def _stack(value: object, where: str, path: Path) -> tuple[str, ...]:
     if not _is_list(value) or not value:
-        raise ConfigRefused(f"theme {path.name}: [fonts] {where} is a list of families")
+        raise ConfigRefused(f"theme {path}: [fonts] {where} is a list of families")
     return tuple(_font(name, where, path) for name in value)
 
 
 def _size(value: object, where: str, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 4 <= value <= _LARGEST:
-        raise ConfigRefused(f"theme {path.name}: [sizes] {where} is {value!r}. Write points from 4 to {_LARGEST:.0f}")
+        raise ConfigRefused(f"theme {path}: [sizes] {where} is {value!r}. Write points from 4 to {_LARGEST:.0f}")
     return float(value)
