@@ -170,7 +170,7 @@ def consistent(mutants: int) -> Iterator[tuple[Record, tuple[Finding, ...]]]:
 def inconsistent(mutants: int) -> Iterator[tuple[Record, tuple[Finding, ...]]]:
     """Flaws of one file beside true ones."""
     for seed in range(mutants):
-        for case in (reading(seed, rows=12), writing(seed)):
+        for case in (reading(seed, rows=12, wide=True), writing(seed)):
             one = delivered(case)
             for part in one.parts:
                 for kind, of_content in {**PARTS, **late.PARTS}.items():

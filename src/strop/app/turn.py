@@ -113,6 +113,7 @@ async def execute(
         StropError: in one of its branches; what was committed stands.
     """
     check_place(options.crew or project.config.settings.crew)
+    options = options if resume else manned(order, options)  # who goes on with a run reads its order from the record
     theme_of(project)  # one that is wrong is refused before anything is paid
     if resume:
         before = state_of(project.runs / resume)
@@ -121,7 +122,7 @@ async def execute(
                            "start anew: strop run SPEC")  # fmt: skip
         options = as_begun(options, before)
     async with AsyncExitStack() as opened:
-        chosen = await opened.enter_async_context(cast_of(project, manned(order, options)))
+        chosen = await opened.enter_async_context(cast_of(project, options))
         run_id = resume or new_run_id(time.time())
         folder = project.runs / run_id
         folder.mkdir(parents=True, exist_ok=True)

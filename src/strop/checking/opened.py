@@ -257,6 +257,7 @@ def _docx(body: bytes) -> Opened:
 
 def _markdown(body: bytes) -> Opened:
     text = body.decode("utf-8")
+    text = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)  # an escaped character is itself (CommonMark, section 2.4)
     headings = re.findall(r"^ {0,3}#{1,6}\s+(.*?)\s*#*$", text, re.MULTILINE)
     return Opened((), text, tuple(headings), blank=not text.strip())
 

@@ -55,6 +55,17 @@ COLUMNS = (
     Column("fee", ColumnType.DECIMAL, quote=True, ask="the fee in EUR a day"),
     Column("surveyed", ColumnType.DATE, quote=True, ask="the day of the last survey"),
 )
+WIDE = (
+    Output("harbours.jsonl", Kind.JSONL, COLUMNS),
+    Output("harbours.parquet", Kind.PARQUET, COLUMNS),
+    Output("harbours.json", Kind.JSON, COLUMNS),
+    Output("register.docx", Kind.DOCX, sections=("Summary", "Table", "Sources")),
+    Output("register.html", Kind.HTML, sections=("Summary", "Table", "Sources")),
+    Output("register.md", Kind.MARKDOWN, sections=("Summary", "Table", "Sources")),
+    Output("register.pptx", Kind.PPTX, slides=Count(4, None)),
+    Output("opened.png", Kind.PNG),
+)
+"""The formats that a run over units may deliver besides."""
 CHECKS = (
     'unit(tonnes, "tonnes")',
     'unit(fee, "EUR")',
@@ -138,8 +149,8 @@ def harbours(seed: int, *, count: int) -> tuple[Harbour, ...]:
 # ---------------------------------------------------------------- a run over units
 
 
-def reading(seed: int, *, rows: int = 40) -> Case:
-    """A CSV, a workbook, a report and two charts from pages that two readers read alike."""
+def reading(seed: int, *, rows: int = 40, wide: bool = False) -> Case:
+    """A CSV, a workbook, a report and two charts from pages that two readers read alike; `wide`, in every format."""
     found = harbours(seed, count=rows)
     outputs = (
         Output("harbours.csv", Kind.CSV, COLUMNS, rows=Count(rows, rows)),
@@ -149,7 +160,7 @@ def reading(seed: int, *, rows: int = 40) -> Case:
     )
     spec = Spec(
         title="The harbour register",
-        outputs=outputs,
+        outputs=(*outputs, *WIDE) if wide else outputs,
         each="pages/*.txt",
         companion="berths/{stem}.csv",
         readers=2,
