@@ -188,8 +188,8 @@ def test_one_agent_that_failed_is_told_what_is_missing(strop: Strop, project: Pa
     (project / "script.toml").write_text('[[turn]]\ntext = "no"\ntimes = 6\n' + TOWNS)
     strop("run", "spec.md", "--solo", *SCRIPTED)
     events = read_journal(project / "runs" / only_run(project) / "journal.db")
-    (more,) = [event.body for event in events if isinstance(event.body, PlanExtended)]
-    assert more.tasks[0].repairs[0].startswith("solo: expected a result, observed ")
+    first, *_ = [event.body for event in events if isinstance(event.body, PlanExtended)]
+    assert first.tasks[0].repairs[0].startswith("solo: expected a result, observed ")
 
 
 # ---------------------------------------------------------------- where a run is kept and who works

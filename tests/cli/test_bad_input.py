@@ -44,8 +44,8 @@ SPECS = {
         front("deliver: [{file: a.csv, columns: {n: text}}, {file: A.csv, columns: {n: text}}]"),
         "A.csv appears twice",
     ),
-    "no renderer": (front("deliver: [{file: page.html}]"), "line 2: page.html: files of kind 'html' are not made here"),
-    "unknown kind": (front("deliver: [{file: a.exe}]"), "files of kind 'exe' are not made here. Use one of csv, xlsx"),
+    "a count it cannot keep": (front("deliver: [{file: page.html, rows: 3}]"), "line 2: page.html: a file of kind html has no rows"),
+    "unknown kind": (front("deliver: [{file: a.exe}]"), "files of kind 'exe' are not made here. Use one of csv, jsonl"),
     "no columns": (front("deliver: [{file: a.csv}]"), "a.csv has no columns"),
     "unknown type": (front("deliver: [{file: a.csv, columns: {n: string}}]"), "unknown column type 'string'"),
     "NaN dollars": (front(DELIVER + "budget: {usd: .nan}"), "line 3: usd: '.nan' is no amount from 0 to 1,000,000"),
@@ -210,7 +210,7 @@ def test_an_endpoint_that_is_down_is_told_once_for_all_agents(strop: Strop, proj
     told = strop("run", "spec.md", "--worker", f"openai:http://127.0.0.1:{closed_port}/v1#m", "--yes")
     assert told.code == 3
     said = " ".join(told.out.split())
-    assert f"EndpointDown: 127.0.0.1:{closed_port} cannot be reached" in said
+    assert f"Unreachable: 127.0.0.1:{closed_port} cannot be reached" in said
     assert "strop run --resume" in said
 
 
