@@ -1,6 +1,6 @@
 """Tables as an independent reader sees them, line by line: nothing is held but the line at hand.
 
-CSV by `csv`, JSONL by `json`, XLSX by openpyxl, Parquet by DuckDB (which our writer of Parquet shares
+CSV by `csv`, JSONL by `json`, XLSX by calamine, Parquet by DuckDB (which our writer of Parquet shares
 no code with). Every cell comes as text, an empty one as empty text: `5.0` as `5`, truth as `true`,
 a date as `2026-01-02`. The heavy readers are imported where they are used.
 """
@@ -8,6 +8,7 @@ a date as `2026-01-02`. The heavy readers are imported where they are used.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import cast
 
@@ -144,23 +145,37 @@ _KINDS: Mapping[type[object], str] = {bool: "truth", int: "number", float: "numb
 
 @contextmanager
 def _xlsx(path: Path, wanted: Sequence[str]) -> Generator[Lines]:
+    heads: list[tuple[tuple[str, ...], Sequence[Sequence[object]]]] = []
+    for _, rows in sheets(path.read_bytes()):
+        names = tuple(map(said, rows[0])) if rows else ()
+        while names and not names[-1]:
+            names = names[:-1]
+        heads += [(names, rows)] if names else []
+    full = (each for each in heads if set(wanted) <= set(each[0]))
+    names, rows = next(full, heads[0] if heads else ((), ()))
+    if not names:
+        raise ValueError("no sheet has a header")
+    yield Lines(names, _filled(tuple(map(said, row[: len(names)])) for row in islice(rows, 1, None)))
+
+
+def sheets(body: bytes) -> tuple[tuple[str, Sequence[Sequence[object]]], ...]:
+    """(name, rows of values) of every sheet of a workbook, formulas as the file's cache shows them.
+
+    By calamine: twenty times as fast as openpyxl, and its own reader from end to end.
+
+    Raises:
+        MissingPart: it is not installed.
+        Exception: whatever it says of bytes that are no workbook.
+    """
     try:
-        from openpyxl import load_workbook
+        from python_calamine import CalamineWorkbook
     except ImportError as absent:
-        raise missing("openpyxl") from absent
-    with closing(load_workbook(path, read_only=True, data_only=True)) as book:
-        heads: list[tuple[int, tuple[str, ...]]] = []
-        for index, sheet in enumerate(book.worksheets):
-            names = next((tuple(map(said, row)) for row in sheet.iter_rows(max_row=1, values_only=True)), ())
-            while names and not names[-1]:
-                names = names[:-1]
-            heads += [(index, names)] if names else []
-        full = (each for each in heads if set(wanted) <= set(each[1]))
-        index, names = next(full, heads[0] if heads else (0, ()))
-        if not names:
-            raise ValueError("no sheet has a header")
-        rows = book.worksheets[index].iter_rows(min_row=2, max_col=len(names), values_only=True)
-        yield Lines(names, _filled(tuple(map(said, row)) for row in rows))
+        raise missing("python-calamine") from absent
+    with CalamineWorkbook.from_filelike(io.BytesIO(body)) as book:
+        return tuple(
+            (name, book.get_sheet_by_index(index).to_python(skip_empty_area=False))
+            for index, name in enumerate(book.sheet_names)
+        )
 
 
 def _filled(rows: Iterator[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """A delivered file as an independent reader sees it: tables, pages, text and headings, from the bytes.
 
-Never the code that wrote it: CSV by `csv`, XLSX by openpyxl, Parquet by DuckDB, PDF by pdfium
+Never the code that wrote it: CSV by `csv`, XLSX by calamine, Parquet by DuckDB, PDF by pdfium
 (`opened_pages`), DOCX and PPTX from their archive (`opened_office`), HTML by the standard library
 (`opened_html`), pictures by our own decoders (`opened_pictures`), code by the parser of its language
 (`opened_code`). What cannot be opened is a word about why, not an exception: that is what the contract
@@ -14,13 +14,12 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard, cast
 
-from strop.checking.lines import missing, read_lines, restored, said
+from strop.checking.lines import missing, read_lines, restored, said, sheets
 from strop.checking.opened_code import code_flaws
 from strop.checking.opened_html import Link, read_html
 from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document
@@ -119,18 +118,9 @@ def _lined(body: bytes, kind: Kind) -> Opened:
 
 
 def _xlsx(body: bytes) -> Opened:
-    try:
-        from openpyxl import load_workbook
-    except ImportError as absent:
-        raise missing("openpyxl") from absent
-    with closing(load_workbook(io.BytesIO(body), read_only=True, data_only=True)) as book:
-        sheets = tuple(_sheet(each.title, _cells(each.iter_rows(values_only=True))) for each in book.worksheets)
-    words = (cell for sheet in sheets for row in (sheet.names, *sheet.rows) for cell in row if cell)
-    return Opened(sheets, "\n".join(words))
-
-
-def _cells(rows: Iterator[tuple[object, ...]]) -> list[tuple[str, ...]]:
-    return [tuple(said(value) for value in row) for row in rows]
+    held = tuple(_sheet(name, [tuple(map(said, row)) for row in rows]) for name, rows in sheets(body))
+    words = (cell for sheet in held for row in (sheet.names, *sheet.rows) for cell in row if cell)
+    return Opened(held, "\n".join(words))
 
 
 def _sheet(name: str, lines: list[tuple[str, ...]]) -> Sheet:

@@ -23,7 +23,7 @@ from strop.types.count import counted
 from strop.version import __version__
 
 EXTRAS = {
-    "files": ("typst", "xlsxwriter", "vl_convert", "openpyxl", "pypdfium2"),
+    "files": ("typst", "xlsxwriter", "vl_convert", "openpyxl", "python_calamine", "pypdfium2"),
     "local": ("xllamacpp",),
 }
 WITHOUT = {
