@@ -12,6 +12,7 @@ words stand in the text as often as the document says them. It cannot see where 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -38,6 +39,7 @@ from strop.types.trial import Finding, Severity
 
 SHOWN = 20
 """Findings of one file that are told one by one."""
+_OTHER = re.compile(r"[^\w.,%€$£+]+|_")
 _LEAST = 12
 """Letters of the first half of a sentence that is broken over a page."""
 
@@ -166,8 +168,8 @@ def _with_signs(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """The normal form without any space: how lines are broken is no matter."""
-    return re.sub(r"[\s\-†‡]+", "", normal(text))
+    """Letters, digits and the marks that make a figure: how lines are broken and quotes are set is no matter."""
+    return _OTHER.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _told(file: str, place: str, expected: str, observed: str, *cells: Cell) -> Finding:

@@ -16,6 +16,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeGuard, cast
 
@@ -69,6 +70,10 @@ class Opened:
     """Places of the page that links may name."""
 
 
+REMEMBERED = 1_000_000
+"""Bytes of a file that is kept opened for the next check."""
+
+
 def open_file(path: Path, *, kind: Kind) -> Opened | str:
     """The file's content, or why it cannot be opened.
 
@@ -83,12 +88,21 @@ def open_file(path: Path, *, kind: Kind) -> Opened | str:
         return f"cannot be read: {error.strerror or error}"
     if not body:
         return "is empty"
+    suffix = path.suffix.lstrip(".").lower()
+    return _remembered(body, kind, suffix) if len(body) <= REMEMBERED else _opened(body, kind, suffix)
+
+
+def _opened(body: bytes, kind: Kind, suffix: str) -> Opened | str:
     try:
-        return _code(body, path.suffix.lstrip(".").lower()) if kind is Kind.CODE else _OPENERS[kind](body)
+        return _code(body, suffix) if kind is Kind.CODE else _OPENERS[kind](body)
     except MissingPart:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a reader says of broken bytes is the finding
         return f"is no {kind.value.upper()}: {type(error).__name__}: {error}"
+
+
+_remembered = lru_cache(maxsize=16)(_opened)
+"""A file meets several checks one after the other; what its bytes hold depends on nothing else."""
 
 
 # ---------------------------------------------------------------- tables
