@@ -95,6 +95,11 @@ class ModelServer:
         """How often each prompt was asked, in these lines of the log."""
         return Counter(str(line["prompt"]) for line in self._read()[since:until] if line["event"] == "asked")
 
+    def read(self, *, since: int = 0) -> Counter[str]:
+        """What the worker's model was asked: a gate's planted flaws are another run's others."""
+        found = (line for line in self._read()[since:] if line["event"] == "asked" and line["wire"] == "chat")
+        return Counter(str(line["prompt"]) for line in found)
+
     def answered(self, *, since: int = 0, until: int | None = None) -> Counter[str]:
         """How often each prompt was answered to the last byte."""
         ended = (line for line in self._read()[since:until] if line["event"] == "ended")
@@ -224,6 +229,7 @@ class Calm:
 
     files: Mapping[str, str]
     asked: Counter[str]
+    read: Counter[str]
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +238,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory, server: ModelServer, papers: 
     home, before = new_home(tmp_path_factory.mktemp("calm") / "project", server, papers), server.lines
     code, _, err = home.strop("run", "spec.md", "--yes", *home.models)
     assert code == 0, err
-    return Calm(home.files(), server.asked(since=before))
+    return Calm(home.files(), server.asked(since=before), server.read(since=before))
 
 
 def heard_until(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
@@ -296,7 +302,7 @@ def test_a_run_on_a_cluster_gives_the_same_files(
 
     assert code == 0, out + err
     assert home.files() == calm.files
-    assert server.asked(since=before) == calm.asked
+    assert server.read(since=before) == calm.read
     assert (home.run / "journal.url").read_text() == f"{without_password(url)}\n"
     assert not (home.run / "journal.db").exists()
     answers = [event for event in events_of(url, home.run.name) if isinstance(event.body, CallAnswered)]
@@ -342,7 +348,7 @@ def test_a_host_and_then_the_driver_are_killed_and_the_run_ends_with_the_same_fi
     assert whole[: len(first)] == first
     assert {event.epoch for event in whole[len(first) :]} == {2}
     asked, answers = server.asked(since=before), [e.body for e in whole if isinstance(e.body, CallAnswered)]
-    assert asked.keys() == calm.asked.keys(), "the same questions"
+    assert server.read(since=before).keys() == calm.read.keys(), "the same questions"
     assert len({answer.request for answer in answers}) == len(answers) == calm.asked.total()
     assert any(isinstance(event.body, CallLost) for event in first), "the dead host's calls are booked as lost"
     assert asked.total() - calm.asked.total() <= 2 * AGENTS, "only what was in flight at either death"
@@ -354,9 +360,9 @@ def test_a_host_and_then_the_driver_are_killed_and_the_run_ends_with_the_same_fi
         ("mysql://strop@127.0.0.1/strop", 2, "write sqlite, or postgresql://user@host/database"),
         ("postgresql://[oops/strop", 2, "cannot be read"),
         ("postgresql://strop:open-sesame-7@127.0.0.1/strop", 2, "Set PGPASSWORD"),
-        ("postgresql://postgres@127.0.0.1:{free}/strop", 70, "[Cc]onnection refused"),
-        ("postgresql://postgres@127.0.0.1:{port}/nowhere", 70, "database .nowhere. does not exist"),
-        ("postgresql://nobody@127.0.0.1:{port}/postgres", 70, "password authentication failed"),
+        ("postgresql://postgres@127.0.0.1:{free}/strop", 70, "nobody answers there"),
+        ("postgresql://postgres@127.0.0.1:{port}/nowhere", 70, "no such database"),
+        ("postgresql://nobody@127.0.0.1:{port}/postgres", 70, "the password was refused"),
     ],
 )
 def test_a_store_that_cannot_be_used_is_one_message_and_nothing_is_begun(
