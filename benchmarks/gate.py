@@ -31,7 +31,7 @@ from strop.checking.mutants.parts import PARTS, break_part
 from strop.checking.mutants.prose import PROSE, break_prose
 from strop.checking.mutants.readings import CONSISTENT, break_claims
 from strop.checking.mutants.record import Form, Record
-from strop.errors import BadInput
+from strop.errors import BadInput, StropError
 from strop.loop.deliver import inspected, parts
 from strop.loop.verify import Proofs, verify
 from strop.seams import Renderer, SourceTable
@@ -178,12 +178,21 @@ def inconsistent(mutants: int) -> Iterator[tuple[Record, tuple[Finding, ...]]]:
                 for kind, of_content in {**PARTS, **late.PARTS}.items():
                     if made := break_part(kind, of_content, part, seed=seed):
                         flawed, record = made
-                        if (body := rendered(flawed)) != one.bodies[part.file]:
+                        body = spoiled(flawed)
+                        if body is not None and body != one.bodies[part.file]:
                             yield record, looked_at(one, {**one.bodies, part.file: body}, redraw=rendered)
                 for kind, of_bytes in {**BODIES, **late.BODIES}.items():
                     if broken := break_body(kind, of_bytes, part.file, one.bodies[part.file], seed=seed):
                         body, record = broken
                         yield record, looked_at(one, {**one.bodies, part.file: body}, redraw=rendered)
+
+
+def spoiled(part: Part) -> bytes | None:
+    """The flawed file's bytes; None where the format cannot hold the flaw at all."""
+    try:
+        return rendered(part)
+    except StropError:
+        return None
 
 
 def alarms(bundles: int) -> tuple[int, list[float]]:

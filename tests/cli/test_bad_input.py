@@ -44,7 +44,10 @@ SPECS = {
         front("deliver: [{file: a.csv, columns: {n: text}}, {file: A.csv, columns: {n: text}}]"),
         "A.csv appears twice",
     ),
-    "a count it cannot keep": (front("deliver: [{file: page.html, rows: 3}]"), "line 2: page.html: a file of kind html has no rows"),
+    "a count it cannot keep": (
+        front("deliver: [{file: page.html, rows: 3}]"),
+        "line 2: page.html: a file of kind html has no rows",
+    ),
     "unknown kind": (front("deliver: [{file: a.exe}]"), "files of kind 'exe' are not made here. Use one of csv, jsonl"),
     "no columns": (front("deliver: [{file: a.csv}]"), "a.csv has no columns"),
     "unknown type": (front("deliver: [{file: a.csv, columns: {n: string}}]"), "unknown column type 'string'"),

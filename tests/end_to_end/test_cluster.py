@@ -25,6 +25,7 @@ import pytest
 from cluster import PASSWORD, PostgresServer
 from postgres_fixture import postgres_server
 
+from strop.testing.wires import CHAT
 from strop.types.events import CallAnswered, CallLost, Event
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class ModelServer:
 
     def read(self, *, since: int = 0) -> Counter[str]:
         """What the worker's model was asked: a gate's planted flaws are another run's others."""
-        found = (line for line in self._read()[since:] if line["event"] == "asked" and line["wire"] == "chat")
+        found = (line for line in self._read()[since:] if line["event"] == "asked" and line["wire"] == CHAT)
         return Counter(str(line["prompt"]) for line in found)
 
     def answered(self, *, since: int = 0, until: int | None = None) -> Counter[str]:
