@@ -43,7 +43,7 @@ from strop.loop.plan import Terrain, Think
 from strop.loop.verify import Proofs
 from strop.renderers.story import Comparison
 from strop.reporting import attempts_compared, moment, write_reports
-from strop.seams import Assignment, Chance, Clock, Crew, Journal, Model, Worker
+from strop.seams import Assignment, Chance, Clock, Crew, Journal, Model, Renderer, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
 from strop.stores.project import PaceRow, RunRow
@@ -71,7 +71,7 @@ from strop.types.memory import Constraint, ItemState
 from strop.types.money import Price
 from strop.types.schema import Json
 from strop.types.trial import Claim, Outcome, Run, Verdict
-from strop.types.work import Budget, Plan, Task
+from strop.types.work import Budget, Kind, Plan, Task
 from strop.version import __version__
 
 FILES_TOLD = 200
@@ -106,8 +106,11 @@ async def execute(
     resume: str = "",
     clock: Clock | None = None,
     chance: Chance | None = None,
+    writers: Mapping[Kind, Renderer] | None = None,
 ) -> Ended:
     """Turn the loop once, or go on with the run `resume`; everything it leaves is on disk when this returns.
+
+    `writers` write the files; left out, the renderers in the project's theme.
 
     Raises:
         StropError: in one of its branches; what was committed stands.
@@ -131,7 +134,8 @@ async def execute(
         opened.enter_context(collecting_rarely())
         world = (clock or SystemClock(), chance or SystemChance())
         try:
-            floor = _Floor(project, capped(order, options, chosen), options, chosen, journal, folder, screen, *world)
+            ordered = capped(order, options, chosen)
+            floor = _Floor(project, ordered, options, chosen, journal, folder, screen, *world, writers=writers)
             return await floor.turn(approve)
         except BadInput:
             if not worth_keeping(journal):
@@ -164,6 +168,7 @@ class _Floor:
     screen: Screen
     clock: Clock
     chance: Chance
+    writers: Mapping[Kind, Renderer] | None = None
     state: RunFold = field(init=False)
     crew: Crew = field(init=False)
     spending: Spending = field(default_factory=Spending)
@@ -351,7 +356,7 @@ class _Floor:
             think=thinker(made.planner, worker, desk, self.state, "planner") if made.planner else None,
             refute=thinker(made.verifier, worker, desk, self.state, "verifier") if made.verifier else None,
             proofs=lambda run: proofs_of(project, run, reader, rules, verifier=refuter),
-            renderers=renderers(theme_of(project)),
+            renderers=self.writers or renderers(theme_of(project)),
             tables=tables_of(project, order.spec),
             folder=self.folder,
             publish=_publish,

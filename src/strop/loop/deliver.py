@@ -7,7 +7,7 @@ together, each by one rename.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -74,12 +74,13 @@ def deliver(
     said = _distinct(spec, parts(run, verdict=verdict), findings)
     written = _written((*taken, *said), renderers, staging, findings)
     fallen = inspected(spec, staging, parts=said, verdict=verdict, tables=tables)
-    spoiled = {finding.artefact: finding for finding in reversed(fallen) if _of_bytes(finding)}
+    carried = {part.file for part in taken}
+    spoiled = {finding.artefact: finding for finding in reversed(fallen) if _of_bytes(finding, carried)}
     again = [part for part in (*taken, *said) if part.file in spoiled and part.file in written]
     if again:
         _written(again, renderers, staging, findings)
         fallen = inspected(spec, staging, parts=said, verdict=verdict, tables=tables)
-        still = {finding.artefact for finding in fallen}
+        still = {finding.artefact for finding in fallen if finding.severity is not Severity.NOTE}
         fallen = (*fallen, *(_rewritten(spoiled[part.file]) for part in again if part.file not in still))
     findings += fallen
     files: list[Deliverable] = []
@@ -121,8 +122,13 @@ def _written(
     return written
 
 
-def _of_bytes(finding: Finding) -> bool:
-    """Whether the file itself is spoiled, and writing it again may mend it: what it was to say is no matter."""
+def _of_bytes(finding: Finding, carried: Collection[str]) -> bool:
+    """Whether the file itself is spoiled, and writing it again may mend it: what it was to say is no matter.
+
+    Of `carried` files, whose rows a tool took over, any difference from the source is of that kind.
+    """
+    if finding.artefact in carried and finding.severity is Severity.FATAL:
+        return True
     return finding.kind == "unfaithful" or (finding.kind == "contract" and finding.locator == "file")
 
 
