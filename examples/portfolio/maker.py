@@ -7,13 +7,13 @@ the tool gave them, makers write from the claims they were given. Two first answ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import orjson
-from prepare import DECADES, KINDS, YEAR
+from prepare import DECADES, KINDS, REGIONS, YEAR
 
 from strop.testing.wires import Asked, Reply
 from strop.types.events import ToolCall
@@ -51,6 +51,8 @@ FACTS: dict[str, tuple[str, str]] = {
     "resting": ("integer", rf"{N} stations of \w+ are at rest\."),
 }
 """Field to (type, the sentence of a page that states it)."""
+TURNS = ("not", "no", "never", "all", "every", "always", "only", "fewer", "more than", "less than", "may")
+"""Words that turn a sentence round."""
 LINE = re.compile(r'(c\d+): rows\[\d+\]\.(\w+) = (.*?) -- (".*?") \((\S+)\)')
 MAKERS = {
     "atlas": "atlas.pdf",
@@ -88,14 +90,18 @@ class Team:
     regions: Sequence[str]
     short_by: int
     """Sections that the first atlas leaves out."""
-    told: list[str] = field(default_factory=list[str])
-    """What makers were told went wrong."""
+    slides: int
+    """Slides that the first deck has of its own; the harness adds a title, what was checked, and the sources."""
 
     def __call__(self, asked: Asked) -> Reply:
         if "You plan the work" in asked.system:
             return said(self.plan())
         if "leaves a skill behind" in asked.system:
             return said({"description": "Makes an atlas of stations. Use when pages on regions are to become files."})
+        if "You look for errors" in asked.system:
+            return said({"verdicts": list(verdicts(asked.user))})
+        if "You look for contradictions" in asked.system:
+            return said({"contradictions": []})
         if "You are one specialist" in asked.system:
             return read(asked)
         return said(self.made(asked))
@@ -128,16 +134,18 @@ class Team:
         match goal[1]:
             case "atlas.pdf":
                 sections = atlas(regions)
-                kept = [s for s in sections if s["heading"] != "Method"][: -self.short_by] if first else sections
-                kept = kept if not first else [*kept, sections[-1]]
-                return {"atlas.pdf": {"sections": kept, "charts": charts(regions)}}
+                left_out = slice(len(sections) - 1 - self.short_by, -1)
+                if first:
+                    del sections[left_out]
+                return {"atlas.pdf": {"sections": sections, "charts": charts(regions)}}
             case "atlas.docx":
                 return {"atlas.docx": {"sections": short(regions)}}
             case "charts/*.png":
                 return {"charts.png": {"charts": charts(regions)}}
             case "deck.pptx":
-                slides, drawn = deck(regions)
-                return {"deck.pptx": {"slides": slides[:-1] if first else slides, "charts": drawn}}
+                missed = re.search(r"slides: expected (\d+), observed (\d+)", notes)
+                more = int(missed[1]) - int(missed[2]) if missed else 0
+                return {"deck.pptx": deck(regions, self.slides + more)}
             case "site/*.html":
                 return {"site.html": {"sections": pages(regions)}}
             case _:
@@ -163,6 +171,20 @@ def read(asked: Asked) -> Reply:
         value = found[1] if kind == "text" else int(bare) if kind == "integer" else float(bare)
         row[name] = {"value": value, "source": path[1], "quote": found[0]}
     return said({"rows": [row]})
+
+
+def verdicts(user: str) -> Iterator[dict[str, object]]:
+    """The refuting model: a claim stands when its figures, names and turns of speech are those of the passage."""
+    for name, claim, passage in re.findall(r"id (\w+): (.*?)\n<passage>\n(.*?)\n</passage>", user, re.DOTALL):
+        told = claim.partition(" is ")[2]
+        wanted = set(re.findall(r"S-\d+|\d[\d,]*(?:\.\d+)?", told)) | {each for each in REGIONS if each in told}
+        bare = passage.replace(",", "")
+        missing = [each for each in wanted if each.replace(",", "") not in bare]
+        turned = [each for each in TURNS if re.search(rf"\b{each}\b", told) and not re.search(rf"\b{each}\b", passage)]
+        lines = [line for line in passage.splitlines() if line.strip(" .…")]
+        hits = [line for line in lines if any(each in line for each in wanted)]
+        word = "refuted" if missing or turned else "supported"
+        yield {"id": name, "verdict": word, "quote": (hits or lines or [passage])[0].strip(" …")}
 
 
 def claims(user: str) -> list[Region]:
@@ -331,8 +353,18 @@ def atlas(regions: Sequence[Region]) -> list[dict[str, object]]:
     ]
     for number, region in enumerate(regions):
         shown = rest[number::len(regions)]
-        made.append({**section(str(region["region"]), *of_region(region)), "charts": shown})
+        made.append({**section(str(region["region"]), *of_region(region), bullets=years_of(region)), "charts": shown})
     return [*made, {**method(regions), "charts": []}]
+
+
+def years_of(region: Region) -> list[Leaf]:
+    """The share of each decade in a region's stations."""
+    made: list[Leaf] = []
+    for decade in DECADES:
+        part, whole = region[f"in_{decade}s"], region["stations"]
+        percent = rounded(part.number / whole.number * 100)
+        made.append(follow(f"Opened in the {decade}s: {part} of {whole}, {percent} %.", f"{part.name} / {whole.name}"))
+    return made
 
 
 def method(regions: Sequence[Region]) -> dict[str, object]:
@@ -431,10 +463,9 @@ def charts(regions: Sequence[Region]) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def deck(regions: Sequence[Region]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Nine slides, six with a chart; the harness adds three."""
+def deck(regions: Sequence[Region], number: int) -> dict[str, object]:
+    """The first of nine slides, six of them with a chart."""
     drawn = {str(each["name"]): each for each in charts(regions)}
-    shown = ["stations", "mean", "waters", "decades", "height-mean", "highest"]
     warm, first = ordered(regions, "mean"), summary(regions)
     young, top = ordered(regions, "since_2000")[0], ordered(regions, "top")
     plan: list[tuple[str, list[Leaf], str | None]] = [
@@ -452,6 +483,6 @@ def deck(regions: Sequence[Region]) -> tuple[list[dict[str, object]], list[dict[
          None),
     ]  # fmt: skip
     slides = [
-        {"title": title, "bullets": lines, "chart": name, "notes": lines[:1]} for title, lines, name in plan
-    ]  # fmt: skip
-    return slides, [drawn[name] for name in shown]
+        {"title": title, "bullets": lines, "chart": name, "notes": lines[:1]} for title, lines, name in plan[:number]
+    ]
+    return {"slides": slides, "charts": [drawn[name] for _, _, name in plan[:number] if name]}
