@@ -7,13 +7,13 @@ the tool gave them, makers write from the claims they were given. Two first answ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import orjson
-from prepare import DECADES, KINDS, REGIONS, YEAR
+from prepare import DECADES, KINDS, YEAR
 
 from strop.testing.wires import Asked, Reply
 from strop.types.events import ToolCall
@@ -51,8 +51,6 @@ FACTS: dict[str, tuple[str, str]] = {
     "resting": ("integer", rf"{N} stations of \w+ are at rest\."),
 }
 """Field to (type, the sentence of a page that states it)."""
-TURNS = ("not", "no", "never", "all", "every", "always", "only", "fewer", "more than", "less than", "may")
-"""Words that turn a sentence round."""
 LINE = re.compile(r'(c\d+): rows\[\d+\]\.(\w+) = (.*?) -- (".*?") \((\S+)\)')
 MAKERS = {
     "atlas": "atlas.pdf",
@@ -98,10 +96,6 @@ class Team:
             return said(self.plan())
         if "leaves a skill behind" in asked.system:
             return said({"description": "Makes an atlas of stations. Use when pages on regions are to become files."})
-        if "You look for errors" in asked.system:
-            return said({"verdicts": list(verdicts(asked.user))})
-        if "You look for contradictions" in asked.system:
-            return said({"contradictions": []})
         if "You are one specialist" in asked.system:
             return read(asked)
         return said(self.made(asked))
@@ -171,20 +165,6 @@ def read(asked: Asked) -> Reply:
         value = found[1] if kind == "text" else int(bare) if kind == "integer" else float(bare)
         row[name] = {"value": value, "source": path[1], "quote": found[0]}
     return said({"rows": [row]})
-
-
-def verdicts(user: str) -> Iterator[dict[str, object]]:
-    """The refuting model: a claim stands when its figures, names and turns of speech are those of the passage."""
-    for name, claim, passage in re.findall(r"id (\w+): (.*?)\n<passage>\n(.*?)\n</passage>", user, re.DOTALL):
-        told = claim.partition(" is ")[2]
-        wanted = set(re.findall(r"S-\d+|\d[\d,]*(?:\.\d+)?", told)) | {each for each in REGIONS if each in told}
-        bare = passage.replace(",", "")
-        missing = [each for each in wanted if each.replace(",", "") not in bare]
-        turned = [each for each in TURNS if re.search(rf"\b{each}\b", told) and not re.search(rf"\b{each}\b", passage)]
-        lines = [line for line in passage.splitlines() if line.strip(" .…")]
-        hits = [line for line in lines if any(each in line for each in wanted)]
-        word = "refuted" if missing or turned else "supported"
-        yield {"id": name, "verdict": word, "quote": (hits or lines or [passage])[0].strip(" …")}
 
 
 def claims(user: str) -> list[Region]:
@@ -352,7 +332,7 @@ def atlas(regions: Sequence[Region]) -> list[dict[str, object]]:
         {**section("Regions compared", bullets=compared(regions)), "charts": first[2:]},
     ]
     for number, region in enumerate(regions):
-        shown = rest[number::len(regions)]
+        shown = rest[number :: len(regions)]
         made.append({**section(str(region["region"]), *of_region(region), bullets=years_of(region)), "charts": shown})
     return [*made, {**method(regions), "charts": []}]
 
@@ -374,9 +354,7 @@ def method(regions: Sequence[Region]) -> dict[str, object]:
         "Method",
         [
             follow(f"The figures come from {len(names)} pages, one a region.", folded("count", names)),
-            follow(
-                f"The smallest region has {min(each.number for each in counts):,} stations.", folded("min", counts)
-            ),
+            follow(f"The smallest region has {min(each.number for each in counts):,} stations.", folded("min", counts)),
             follow(f"The largest has {max(each.number for each in counts):,}.", folded("max", counts)),
         ],
     )

@@ -103,7 +103,7 @@ async def turn(folder: Path, locator: str) -> int:
         return "portfolio"
 
     order = Order(spec_of((folder / "spec.md").read_bytes(), name="spec.md"), "spec.md")
-    options = Options(worker=locator, planner=locator, verifier=locator)
+    options = Options(worker=locator, planner=locator, verifier="none")
     writers = meddled(renderers())
     project = open_project(folder, environment={})
     await execute(project, order, options=options, approve=approve, screen=Screen(), writers=writers)
