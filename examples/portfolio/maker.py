@@ -219,7 +219,7 @@ def total(form: str, regions: Iterable[Region], name: str) -> Leaf:
 def average(form: str, regions: Sequence[Region], name: str) -> Leaf:
     """A sentence with the mean of the regions' figures."""
     held = [region[name] for region in regions]
-    return follow(form.format(rounded(sum(each.number for each in held) / len(held), 2)), folded("mean", held))
+    return follow(form.format(rounded(sum((each.number for each in held), Decimal(0)) / len(held), 2)), folded("mean", held))
 
 
 def folded(function: str, held: Sequence[Said]) -> str:
