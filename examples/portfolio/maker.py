@@ -219,7 +219,9 @@ def total(form: str, regions: Iterable[Region], name: str) -> Leaf:
 def average(form: str, regions: Sequence[Region], name: str) -> Leaf:
     """A sentence with the mean of the regions' figures."""
     held = [region[name] for region in regions]
-    return follow(form.format(rounded(sum((each.number for each in held), Decimal(0)) / len(held), 2)), folded("mean", held))
+    return follow(
+        form.format(rounded(sum((each.number for each in held), Decimal(0)) / len(held), 2)), folded("mean", held)
+    )
 
 
 def folded(function: str, held: Sequence[Said]) -> str:
@@ -338,8 +340,14 @@ def atlas(regions: Sequence[Region]) -> list[dict[str, object]]:
 
 
 def years_of(region: Region) -> list[Leaf]:
-    """The share of each decade in a region's stations."""
+    """The share of each decade, and of each band of height, in a region's stations."""
     made: list[Leaf] = []
+    bands = {"low_band": "in the low band", "middle_band": "in the middle band", "high_band": "in the high band"}
+    kinds = {f"{kind}s": f"at {kind}s" for kind in KINDS}
+    for name, where in {**kinds, **bands}.items():
+        part, whole = region[name], region["stations"]
+        percent = rounded(part.number / whole.number * 100)
+        made.append(follow(f"Of {whole} stations {part} are {where}, {percent} %.", f"{part.name} / {whole.name}"))
     for decade in DECADES:
         part, whole = region[f"in_{decade}s"], region["stations"]
         percent = rounded(part.number / whole.number * 100)
