@@ -31,7 +31,7 @@ INSTALL = $(UV) install --quiet --python $(BIN)/python --compile-bytecode
 LOCK = $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" --exclude-newer "$(AGE)"
 
-.PHONY: help demo demo-full test check house bench fmt lock clean
+.PHONY: help demo demo-full portfolio test check house bench fmt lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ demo: $(VENV)/.base ## the first run: 8 + 8 documents, the embedded model, no ke
 demo-full: $(VENV)/.base ## the same on 40 + 40 documents, with the table that stands in README.md
 	@$(BIN)/strop model install --to $(MODELS)
 	@$(BIN)/python examples/catalogue/demo.py --full $(ARGS)
+
+portfolio: $(VENV)/.base ## tables, atlas, charts, deck, site and code at size in one run, with faults on the way
+	@$(BIN)/python examples/portfolio/run.py $(ARGS)
 
 test: $(VENV)/.dev ## the whole suite (ARGS="-k name" for a part)
 	@$(BIN)/strop model install --to $(MODELS)

@@ -56,6 +56,8 @@ class Sizes:
     pages: int = 40
     short_by: int = 1
     """Chapters that the first atlas leaves out."""
+    slides: int = 5
+    """Slides of the first deck without those that the harness adds: one short of what is ordered."""
 
 
 # ---------------------------------------------------------------- faults from outside
@@ -111,7 +113,7 @@ async def turn(folder: Path, locator: str) -> int:
 async def carried_out(project: Path, sizes: Sizes) -> tuple[float, float]:
     """(seconds, peak MB) of the run, in a process of its own beside the server."""
     names = [name.lower() for name in prepare.REGIONS[: sizes.regions]]
-    async with TestServer(Team(names, sizes.short_by)) as server:
+    async with TestServer(Team(names, sizes.short_by, sizes.slides)) as server:
         locator = f"openai:{server.chat_url}#scripted"
         (project / "strop.toml").write_text(SETTINGS.format(locator=locator, url=server.chat_url), encoding="utf-8")
         began = time.perf_counter()
@@ -240,6 +242,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=usual.rows)
     parser.add_argument("--regions", type=int, default=usual.regions, help="4 to 20")
     parser.add_argument("--pages", type=int, default=usual.pages, help="fewest pages of the atlas")
+    parser.add_argument("--short-by", type=int, default=usual.short_by, help="chapters the first atlas leaves out")
+    parser.add_argument("--slides", type=int, default=usual.slides, help="own slides of the first deck")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="folder to make anew")
     parser.add_argument("--json", action="store_true", help="tell it to programs")
     parser.add_argument("--turn", type=Path, help=argparse.SUPPRESS)
@@ -247,7 +251,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.turn:
         return asyncio.run(turn(chosen.turn, chosen.model))
-    sizes = Sizes(chosen.rows, chosen.regions, chosen.pages)
+    sizes = Sizes(chosen.rows, chosen.regions, chosen.pages, chosen.short_by, chosen.slides)
     project = prepared(chosen.out, sizes)
     seconds, peak = asyncio.run(carried_out(project, sizes))
     told = report(project, seconds, peak)

@@ -211,3 +211,15 @@ def test_a_source_is_read_where_it_may_be(tmp_path: Path) -> None:
     for path in ("../secret.csv", "inputs/link.csv", str(outside)):
         with pytest.raises(ToolFailure):
             open_table(inside, path)
+
+
+@pytest.mark.parametrize("renderer", [each for each in RENDERERS if each.kind is not Kind.JSONL], ids=kind_name)
+def test_an_emptied_file_is_a_finding_of_the_file(tmp_path: Path, renderer: Renderer) -> None:
+    """Nothing of it can be opened: that is told with its place, and is no exception."""
+    tables = project(tmp_path)
+    output, path = delivered(tmp_path, renderer)
+    path.write_bytes(b"")
+
+    found = taken_contract(output, path, tables=tables)
+    assert found[0].severity is Severity.FATAL
+    assert found[0].locator in ("file", "columns")

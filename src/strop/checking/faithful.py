@@ -41,7 +41,9 @@ SHOWN = 20
 """Findings of one file that are told one by one."""
 _OTHER = re.compile(r"[^\w.,%€$£+]+|_")
 _LEAST = 12
-"""Letters of the first half of a sentence that is broken over a page."""
+"""Letters of either half of a sentence that is broken over a page, where the second is looked for anywhere."""
+_TOP = 200
+"""Letters of a page, running head included, among which a shorter half's other part must stand."""
 
 
 def faithful(part: Part, opened: Opened) -> tuple[Finding, ...]:
@@ -135,10 +137,11 @@ def _stands(words: str, pages: list[str]) -> bool:
     if not words or any(words in page for page in pages):
         return True
     least = min(_LEAST, len(words) // 2)
+    longs = range(least, len(words) - least + 1)
     return any(
-        words[:cut] in page and words[cut:] in following
+        words[:cut] in page and words[cut:] in (following if cut in longs else following[: _TOP + len(words)])
         for page, following in pairwise(pages)
-        for cut in range(least, len(words) - least + 1)
+        for cut in range(1, len(words))
     )
 
 

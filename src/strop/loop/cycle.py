@@ -111,7 +111,7 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
         await shop.desk.record(PlanExtended(repairs, reason="findings of the gate"))
         ran = await run(shop.desk, minutes=shop.minutes)
         verdict = await _judged(ran, shop)
-        delivery = _delivered(ran, verdict, shop)
+        delivery = _with_rewritten(_delivered(ran, verdict, shop), before=delivery)
     verdict = _with_shortfall(sealed(verdict, delivery=delivery), rounds=shop.desk.state.extensions)
     outcome = _outcome(ran, verdict, shop)
     description = await _described(ran, verdict, outcome, shop)
@@ -190,6 +190,12 @@ def _delivered(ran: Run, verdict: Verdict, shop: Shop) -> Delivery:
         to=shop.folder / "files",
         publish=shop.publish,
     )
+
+
+def _with_rewritten(delivery: Delivery, *, before: Delivery) -> Delivery:
+    """Files that an earlier round had to write again stay told: a disk that spoils files is worth knowing."""
+    told = tuple(each for each in before.findings if each.kind == "rewritten" and each not in delivery.findings)
+    return replace(delivery, findings=(*told, *delivery.findings))
 
 
 def _repairs(ran: Run, verdict: Verdict, shop: Shop) -> tuple[Task, ...]:

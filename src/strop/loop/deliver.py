@@ -80,7 +80,7 @@ def deliver(
     if again:
         _written(again, renderers, staging, findings)
         fallen = inspected(spec, staging, parts=said, verdict=verdict, tables=tables)
-        still = {finding.artefact for finding in fallen if finding.severity is not Severity.NOTE}
+        still = {finding.artefact for finding in fallen if _of_bytes(finding, carried)}
         fallen = (*fallen, *(_rewritten(spoiled[part.file]) for part in again if part.file not in still))
     findings += fallen
     files: list[Deliverable] = []
