@@ -347,7 +347,7 @@ def years_of(region: Region) -> list[Leaf]:
     for name, where in {**kinds, **bands}.items():
         part, whole = region[name], region["stations"]
         percent = rounded(part.number / whole.number * 100)
-        made.append(follow(f"Of {whole} stations {part} are {where}, {percent} %.", f"{part.name} / {whole.name}"))
+        made.append(follow(f"{where.capitalize()}: {part} of {whole}, {percent} %.", f"{part.name} / {whole.name}"))
     for decade in DECADES:
         part, whole = region[f"in_{decade}s"], region["stations"]
         percent = rounded(part.number / whole.number * 100)

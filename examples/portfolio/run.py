@@ -56,7 +56,7 @@ class Sizes:
     pages: int = 40
     short_by: int = 1
     """Chapters that the first atlas leaves out."""
-    slides: int = 5
+    slides: int = 6
     """Slides of the first deck without those that the harness adds: one short of what is ordered."""
 
 
