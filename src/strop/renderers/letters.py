@@ -49,7 +49,7 @@ def _lines(part: str, size: float, room: float, bold: bool) -> list[str]:
     line, used = "", 0.0
     for piece in _PIECES.findall(part):
         long = 0.0 if piece.isspace() else width(piece, size, bold=bold)
-        if used + long > room and line.strip():
+        if used + long > room and line:
             made.append(line)
             line, used = "", 0.0
         if long > room:
