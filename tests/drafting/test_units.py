@@ -110,7 +110,7 @@ def test_a_cell_knows_its_source_and_words() -> None:
     """Where it stands, to the character, and the quote it rests on."""
     table = ordered_table("t", columns=COLUMNS, rows=ROWS, values=grid(judged(dict.fromkeys(SAID, Standing.ACCEPTED))))
 
-    first = table.rows[0][0]
+    first = next(iter(table.rows))[0]
     assert (first.source, first.quote, first.standing) == ("inputs/alder.txt:0-9", "its words", Standing.ACCEPTED)
     assert len(first.claims) == 1
 
@@ -206,4 +206,11 @@ def test_findings_as_a_table() -> None:
     """One line a finding, with its file and place."""
     table: Table = findings_table((finding("quote", "birch.name"),))
 
-    assert [cell.value for cell in table.rows[0]] == ["quote", "flaw", "inputs/x.txt birch.name", "20", "21", "a rule"]
+    assert [cell.value for cell in next(iter(table.rows))] == [
+        "quote",
+        "flaw",
+        "inputs/x.txt birch.name",
+        "20",
+        "21",
+        "a rule",
+    ]

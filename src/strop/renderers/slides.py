@@ -56,7 +56,7 @@ _PANEL = 9.0
 _SOURCES = "Sources"
 _LEGEND = 18.0
 _PAD = 8.0
-_PLACE = re.compile(r"(:\d+-\d+|#.*)$")
+_PLACE = re.compile(r"(:\d+-\d+( and \d+ more)?|#.*)$")
 _CALL = re.compile(r"\w+:[^()]*\((.+)\)")
 """A value that a tool computed names the call: `table:rows(data/a.csv)`."""
 
