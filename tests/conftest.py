@@ -25,7 +25,7 @@ LASTING = ("/dev/null", "/dev/urandom", "anon_inode:[eventfd]", "anon_inode:[eve
 wake-up handles). A leaked event loop still shows: by its socket pair, and by its warning."""
 KEEPERS = {"vl_convert", "uvloop"}
 """Libraries that open sockets and files of their own at the first call and keep them. The first test
-that ends with one loaded and descriptors left is forgiven those, once a session."""
+that ends with one loaded and descriptors left is forgiven those, once a session for each of them."""
 TURNS = 10
 """Turns of the event loop that a finishing task may take to end: closing a connection needs a few."""
 
@@ -63,8 +63,8 @@ def leaves_nothing_open(temporary_folder: Path) -> Iterator[None]:
     before = open_files() | children() | entries(temporary_folder)
     yield
     files = open_files() - before
-    if files and not KEEPERS.isdisjoint(sys.modules):
-        KEEPERS.difference_update(sys.modules)
+    if files and (loaded := KEEPERS.intersection(sys.modules)):
+        KEEPERS.remove(min(loaded))
         files = set()
     left = files | (children() | entries(temporary_folder)) - before
     if left:
