@@ -17,7 +17,7 @@ from strop.seams import SourceTable
 from strop.swarm.claims import claims_of_work
 from strop.types.content import Callout, Document, Heading, Paragraph, Sentence
 from strop.types.schema import Json, validate
-from strop.types.trial import Delivery, Result, Run, Tally, Verdict
+from strop.types.trial import Delivery, Result, Run, Severity, Tally, Verdict
 from strop.types.work import NOTHING, Count, Kind, Output, Plan, Quote, RunId, Spec, Task, TaskId, TaskKind
 
 pytestmark = pytest.mark.anyio
@@ -203,3 +203,13 @@ def test_makers_are_told_what_their_files_are() -> None:
     words = told(outputs, keys=answer_keys(outputs))
     assert ">= 14 charts, each named by the section it stands in" in words
     assert ">= 2 files of source code, named to fit tool/*.py" in words
+
+
+async def test_a_check_of_files_in_the_order_is_run(tmp_path: Path) -> None:
+    """`sections(...)` among the lines of `valid:` holds the bytes, and what it finds refuses the run."""
+    order = Output("r.md", Kind.MARKDOWN)
+    section: Json = {"heading": "Part 1", "paragraphs": [], "bullets": []}
+    made = run_of({"r.md": {"sections": [section]}}, order)
+    spec = replace(made.plan.spec, valid=('sections("r.md", "Part 1", "Part 2")',))
+    _, delivery = await delivered(replace(made, plan=replace(made.plan, spec=spec)), tmp_path)
+    assert [(f.locator, f.severity) for f in delivery.findings] == [("section Part 2", Severity.FATAL)]

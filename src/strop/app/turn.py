@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import cast
@@ -475,7 +476,8 @@ def proofs_of(
     past = project.db.heard(verifier, prompt_mark(project), but=run.id) if verifier else ()
     floor = project.config.settings.gate.floor
     dates = dates_of(run, sources)
-    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates, past=past, floor=floor)
+    today = datetime.now(UTC).date()
+    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates, past=past, floor=floor, today=today)
 
 
 def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
