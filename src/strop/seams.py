@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from strop.types.content import Part
 from strop.types.events import Body, Event, ToolCall
+from strop.types.evidence import Pair
 from strop.types.label import Label
 from strop.types.memory import Manifest
 from strop.types.money import Price, Usage
@@ -277,6 +278,22 @@ class Library(Protocol):
 
     def commit(self, manifest: Manifest, *, expected: str) -> bool:
         """Make `manifest` the head if the head's hash is still `expected`; False when somebody was faster."""
+        ...
+
+
+class Evidence(Protocol):
+    """What is known of items' worth, beside the library; append-only."""
+
+    def add(self, pairs: Sequence[Pair]) -> None:
+        """Keep them; of an (item, version, ground, incumbent, unit) that is there the first stays."""
+        ...
+
+    def pairs(self, item: str, *, version: str) -> tuple[Pair, ...]:
+        """All of one version of an item, in the order they came."""
+        ...
+
+    def trial(self, item: str, *, version: str) -> int:
+        """Which of the library's trials this one is, from 1: given once, when its first pair is to be looked at."""
         ...
 
 

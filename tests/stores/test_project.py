@@ -13,16 +13,17 @@ from strop.errors import BadInput, JournalFault
 from strop.learning.library import load_skill, put, skills
 from strop.stores.blobs import FileBlobs
 from strop.stores.project import SAMPLES, PaceRow, ProjectDb, RunRow
-from strop.types.memory import CheckKind, Constraint, Item, ItemState, Manifest
+from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Manifest
 from strop.types.money import Usage
 from strop.types.past import Like, PastRun, Sample
 
-Entry = tuple[str, str, ItemState, object]
+Entry = tuple[Item, object]
 
 
 def rule(name: str) -> Entry:
     """A rule as `put` takes it."""
-    return f"rule/{name}", "rule", ItemState.ACTIVE, Constraint(name, f"text of {name}", "", CheckKind.PROMPT)
+    made = Item(f"constraint/{name}", ItemKind.CONSTRAINT, "", ItemState.ACTIVE)
+    return made, Constraint(name, f"text of {name}", "", CheckKind.PROMPT)
 
 
 def ids(manifest: Manifest) -> list[str]:
@@ -34,8 +35,8 @@ def test_of_two_racing_commits_one_loses(tmp_path: Path) -> None:
     """Both start from one head: the first becomes the head, the second is told, and the head is the first's."""
     one, two = ProjectDb(tmp_path / "project.db"), ProjectDb(tmp_path / "project.db")
     before = one.head()
-    mine = Manifest((Item("rule/a", "rule", "00", ItemState.ACTIVE),), parent=before.hash)
-    yours = Manifest((Item("rule/b", "rule", "00", ItemState.ACTIVE),), parent=before.hash)
+    mine = Manifest((Item("constraint/a", ItemKind.CONSTRAINT, "00", ItemState.ACTIVE),), parent=before.hash)
+    yours = Manifest((Item("constraint/b", ItemKind.CONSTRAINT, "00", ItemState.ACTIVE),), parent=before.hash)
 
     assert one.commit(mine, expected=before.hash)
     assert not two.commit(yours, expected=before.hash)
@@ -73,7 +74,7 @@ def test_put_that_lost_a_race_is_rebased(tmp_path: Path) -> None:
     manifest = put(Overtaken(db, blobs, 2), blobs, [rule("ours")])
 
     assert db.head() == manifest
-    assert ids(manifest) == ["rule/other-0", "rule/other-1", "rule/ours"]
+    assert ids(manifest) == ["constraint/other-0", "constraint/other-1", "constraint/ours"]
 
 
 def test_put_gives_up_with_a_clear_word(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_put_gives_up_with_a_clear_word(tmp_path: Path) -> None:
 
     with pytest.raises(JournalFault, match="head changed 20 times"):
         put(Overtaken(db, blobs, 20), blobs, [rule("ours")])
-    assert "rule/ours" not in ids(db.head())
+    assert "constraint/ours" not in ids(db.head())
 
 
 def test_an_item_that_is_there_is_replaced_and_an_equal_one_changes_nothing(tmp_path: Path) -> None:
@@ -91,8 +92,8 @@ def test_an_item_that_is_there_is_replaced_and_an_equal_one_changes_nothing(tmp_
     first = put(db, blobs, [rule("a"), rule("b")])
 
     assert put(db, blobs, [rule("a")]) == first
-    changed = put(db, blobs, [("rule/a", "rule", ItemState.RETIRED, "another body")])
-    assert ids(changed) == ["rule/a", "rule/b"]
+    changed = put(db, blobs, [(Item("constraint/a", ItemKind.CONSTRAINT, "", ItemState.RETIRED), "another body")])
+    assert ids(changed) == ["constraint/a", "constraint/b"]
     assert changed.items[0].state is ItemState.RETIRED
     assert changed.parent == first.hash
 
@@ -104,14 +105,14 @@ from pathlib import Path
 from strop.learning.library import put
 from strop.stores.blobs import FileBlobs
 from strop.stores.project import ProjectDb
-from strop.types.memory import CheckKind, Constraint, ItemState
+from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState
 root, name = Path(sys.argv[1]), sys.argv[2]
 db, blobs = ProjectDb(root / "project.db"), FileBlobs(root / "blobs")
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(15):
     body = Constraint(f"{name}-{number}", "text", "", CheckKind.PROMPT)
-    put(db, blobs, [(f"rule/{name}-{number}", "rule", ItemState.ACTIVE, body)])
+    put(db, blobs, [(Item(f"constraint/{name}-{number}", ItemKind.CONSTRAINT, "", ItemState.ACTIVE), body)])
 """
 
 
@@ -135,7 +136,7 @@ def test_two_processes_that_learn_at_once_lose_nothing(tmp_path: Path) -> None:
         _, said = racer.communicate(timeout=60)
         assert racer.returncode == 0, said
 
-    expected = sorted(f"rule/{name}-{number}" for name in ("a", "b") for number in range(15))
+    expected = sorted(f"constraint/{name}-{number}" for name in ("a", "b") for number in range(15))
     assert ids(ProjectDb(tmp_path / "project.db").head()) == expected
 
 
@@ -152,7 +153,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_skill_is_named_with_those_there_are(tmp_path: Path) -> None:
     """Rules are no skills; the message says what is there."""
     db, blobs = ProjectDb(tmp_path / "project.db"), FileBlobs(tmp_path / "blobs")
-    put(db, blobs, [rule("a"), ("skill/survey", "skill", ItemState.CANDIDATE, "a body")])
+    put(db, blobs, [rule("a"), (Item("skill/survey", ItemKind.SKILL, "", ItemState.CANDIDATE), "a body")])
 
     assert [item.id for item in skills(db)] == ["skill/survey"]
     with pytest.raises(BadInput, match=r"no skill 'surveys'\. There are: survey"):

@@ -152,7 +152,7 @@ def skill_named(project: Project, name: str) -> Skill:
 
 def all_skills(project: Project) -> tuple[Skill, ...]:
     """Every skill of the library's head."""
-    return tuple(skill_named(project, item.id.partition("/")[2]) for item in skills(project.db))
+    return tuple(skill_named(project, item.name) for item in skills(project.db))
 
 
 def state_of(folder: Path) -> RunFold:

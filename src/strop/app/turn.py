@@ -68,7 +68,7 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Constraint, ItemState
+from strop.types.memory import Constraint, Item, ItemKind, ItemState
 from strop.types.money import Price
 from strop.types.schema import Json
 from strop.types.trial import Claim, Outcome, Run, Verdict
@@ -367,7 +367,7 @@ class _Floor:
             minutes=order.spec.budget.minutes,
             saving=order.saving,
             skill=order.skill,
-            taken=frozenset(item.id.partition("/")[2] for item in skills(project.db)),
+            taken=frozenset(item.name for item in skills(project.db)),
             teaches=self.options.chaos is None and not order.solo,
         )
 
@@ -509,14 +509,18 @@ def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:
 
 async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str) -> str:
     """Put what was learned into the library, and its projections on disk."""
-    entries: list[tuple[str, str, ItemState, object]] = []
+    entries: list[tuple[Item, object]] = []
     if turn.skill is not None:
-        entries.append((f"skill/{turn.skill.name}", "skill", turn.skill.state, turn.skill))
-    entries += [(f"rule/{rule.id}", "rule", ItemState.ACTIVE, rule) for rule in turn.rules]
+        kind = ItemKind.PLAN if turn.skill.tasks else ItemKind.SKILL
+        made = Item(f"{kind}/{turn.skill.name}", kind, "", turn.skill.state, taint=turn.skill.taint)
+        entries.append((replace(made, cites=(turn.run.id,)), turn.skill))
+    for rule in turn.rules:
+        kind = ItemKind.CHECK if rule.check else ItemKind.CONSTRAINT
+        entries.append((Item(f"{kind}/{rule.id}", kind, "", ItemState.ACTIVE, cites=(turn.run.id,)), rule))
     if not entries:
         return before
     manifest = put(project.db, project.blobs, entries)
-    await desk.record(ManifestCommitted(manifest.hash, tuple(name for name, *_ in entries)))
+    await desk.record(ManifestCommitted(manifest.hash, tuple(item.id for item, _ in entries)))
     if turn.skill is not None:
         project_skill(project, turn.skill)
     if turn.rules:

@@ -13,18 +13,18 @@ from strop.errors import BadInput, JournalFault
 from strop.seams import Blobs, Library
 from strop.types.events import revive
 from strop.types.fingerprint import canonical
-from strop.types.memory import Item, ItemState, Manifest, Skill
+from strop.types.memory import Item, ItemKind, Manifest, Skill
 
 REBASES = 20
 
 
-def put(library: Library, blobs: Blobs, entries: Sequence[tuple[str, str, ItemState, object]]) -> Manifest:
-    """Commit (id, kind, state, body) entries; an entry with a known id replaces it.
+def put(library: Library, blobs: Blobs, entries: Sequence[tuple[Item, object]]) -> Manifest:
+    """Commit (item, body) entries; the hash of the body is filled in, an entry with a known id replaces it.
 
     Raises:
         JournalFault: other processes kept winning the race for the head.
     """
-    items = {name: Item(name, kind, blobs.put(canonical(body)), state) for name, kind, state, body in entries}
+    items = {item.id: replace(item, digest=blobs.put(canonical(body))) for item, body in entries}
     for _ in range(REBASES):
         head = library.head()
         kept = [item for item in head.items if item.id not in items]
@@ -38,7 +38,7 @@ def put(library: Library, blobs: Blobs, entries: Sequence[tuple[str, str, ItemSt
 
 def skills(library: Library) -> tuple[Item, ...]:
     """All skills in the head."""
-    return tuple(item for item in library.head().items if item.kind == "skill")
+    return tuple(item for item in library.head().items if item.kind in (ItemKind.SKILL, ItemKind.PLAN))
 
 
 def load_skill(name: str, *, library: Library, blobs: Blobs) -> Skill:
@@ -48,8 +48,8 @@ def load_skill(name: str, *, library: Library, blobs: Blobs) -> Skill:
         BadInput: no such skill; the message lists what there is.
     """
     for item in skills(library):
-        if item.id == f"skill/{name}":
+        if item.name == name:
             skill = revive(Skill, blobs.get(item.digest))
             return replace(skill, state=item.state)
-    there = ", ".join(item.id.partition("/")[2] for item in skills(library)) or "none yet; a run that passes leaves one"
+    there = ", ".join(item.name for item in skills(library)) or "none yet; a run that passes leaves one"
     raise BadInput(f"no skill {name!r}. There are: {there}")

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from strop.errors import JournalFault
 from strop.stores.locks import busy, is_busy
 from strop.types.events import revive
+from strop.types.evidence import Pair
 from strop.types.fingerprint import canonical
 from strop.types.memory import Manifest
 from strop.types.money import Usage
 from strop.types.past import Heard, Like, PastRun, Sample
 
 if TYPE_CHECKING:
-    from strop.seams import Library
+    from strop.seams import Evidence, Library
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS manifest(hash TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
@@ -45,6 +46,12 @@ CREATE TABLE IF NOT EXISTS heard(
     run TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, kind TEXT NOT NULL, planted INTEGER NOT NULL,
     found INTEGER NOT NULL, tried INTEGER NOT NULL, alarms INTEGER NOT NULL,
     PRIMARY KEY (run, model, prompt, kind)) STRICT;
+CREATE TABLE IF NOT EXISTS pair(
+    seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, ground TEXT NOT NULL,
+    incumbent TEXT NOT NULL, unit TEXT NOT NULL, body BLOB NOT NULL,
+    UNIQUE (item, version, ground, incumbent, unit)) STRICT;
+CREATE TABLE IF NOT EXISTS trial(
+    number INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, UNIQUE (item, version)) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
@@ -194,6 +201,32 @@ class ProjectDb:
             ).fetchall()
         return tuple(Heard(*row) for row in rows)
 
+    def add(self, pairs: Sequence[Pair]) -> None:
+        """Keep evidence. See `seams.Evidence`."""
+        rows = [(p.item, p.version, p.ground, p.incumbent, p.unit, canonical(p)) for p in pairs]
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(
+                "INSERT OR IGNORE INTO pair(item, version, ground, incumbent, unit, body) VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            db.execute("COMMIT")
+
+    def pairs(self, item: str, *, version: str) -> tuple[Pair, ...]:
+        """See `seams.Evidence`."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT body FROM pair WHERE item = ? AND version = ? ORDER BY seq", (item, version)
+            ).fetchall()
+        return tuple(revive(Pair, row[0]) for row in rows)
+
+    def trial(self, item: str, *, version: str) -> int:
+        """See `seams.Evidence`."""
+        with self._open() as db:
+            db.execute("INSERT OR IGNORE INTO trial(item, version) VALUES (?, ?)", (item, version))
+            row = db.execute("SELECT number FROM trial WHERE item = ? AND version = ?", (item, version)).fetchone()
+        return int(row[0])
+
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
         try:
@@ -228,4 +261,7 @@ def _sample(row: Sequence[Any], likes: dict[Like, Like]) -> Sample:
 if TYPE_CHECKING:
 
     def _fits(x: ProjectDb) -> Library:
+        return x
+
+    def _fits_evidence(x: ProjectDb) -> Evidence:
         return x

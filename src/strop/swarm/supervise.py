@@ -414,7 +414,7 @@ class Supervisor:
         notes = (earlier.failure, *earlier.notes) if attempt > 1 and earlier is not None else ()
         told = (*task.repairs, *notes)
         other = task.reserve or attempt >= STRIKES
-        return Assignment(task, attempt, inputs, plan.guidance, told, reserve=other, claims=claims)
+        return Assignment(task, attempt, inputs, plan.guides(task), told, reserve=other, claims=claims)
 
     async def _let_drain(self) -> None:
         """Give calls in flight their last seconds, then cancel; what is cut off stays open on record."""

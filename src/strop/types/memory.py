@@ -1,4 +1,8 @@
-"""What a run leaves behind: skills, rules, and the manifest that names a state of the library."""
+"""What a run leaves behind: items of a library, their bodies, and the manifest that names a state of it.
+
+An item is a name, a state and the hash of a body; bodies are content-addressed, so a manifest is small and
+a rollback moves one pointer. What is known of an item's worth stands outside the manifest (types/evidence.py).
+"""
 
 from __future__ import annotations
 
@@ -10,20 +14,65 @@ from strop.types.schema import Schema
 from strop.types.work import Exemplar, RunId, Spec, Task
 
 
-class ItemState(StrEnum):
-    """Where an item stands. Part of the library's data; admission moves it."""
+class ItemKind(StrEnum):
+    """What an item is; the type of its body stands behind."""
 
+    SKILL = "skill"
+    """A `Skill`: a plan, prompts, a schema and worked examples."""
+    PLAN = "plan"
+    """A `Skill` whose tasks a planner made; how it was split is what it teaches."""
+    EXEMPLAR = "exemplar"
+    """An `Exemplar` that was proved and is not (yet) part of a skill."""
+    SCRIPT = "script"
+    """A `Script`: code that answers before a model is asked."""
+    CHECK = "check"
+    """A `Constraint` with a check or a grammar: it costs no token."""
+    CONSTRAINT = "constraint"
+    """A `Constraint` that only a prompt can hold."""
+    KNOWLEDGE = "knowledge"
+    """A `Known`: a document of the user's, cut into passages."""
+    STYLE = "style"
+    """A `Style`: what the user's best documents look and sound like."""
+
+
+class ItemState(StrEnum):
+    """Where an item stands. Part of the library's data; only admission and the user move it."""
+
+    DRAFT = "draft"
+    """Just written; nothing was looked at yet."""
+    QUARANTINE = "quarantine"
+    """Refused, or of untrusted descent: on no path that an agent reads, until a person approves it."""
     CANDIDATE = "candidate"
+    """Form, provenance and generality hold; used when named, and in experiments."""
+    PROBATION = "probation"
+    """Certified on held inputs; used by units of a wave that are still compared with others."""
     ACTIVE = "active"
+    STALE = "stale"
+    """A model, tool or schema it depends on has changed: in use and watched, its evidence begins anew."""
     RETIRED = "retired"
+
+
+USED = frozenset({ItemState.ACTIVE, ItemState.PROBATION, ItemState.STALE})
+"""States that a run may choose from by itself."""
 
 
 class Taint(StrEnum):
     """What an item descends from."""
 
     TRUSTED = "trusted"
+    """The user's own words and our own code."""
     DERIVED = "derived"
+    """A model's words over trusted input, and values that the harness endorsed."""
     UNTRUSTED = "untrusted"
+    """Free text with a page, a document, a tool's output or a foreign skill among its ancestors."""
+
+
+class Origin(StrEnum):
+    """How an item came."""
+
+    RUN = "run"
+    USER = "user"
+    IMPORTED = "imported"
 
 
 class Author(StrEnum):
@@ -98,14 +147,72 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A document that was taken in."""
+
+    path: str
+    digest: str
+    """SHA-256 of its bytes."""
+    format: str
+    passages: int
+    added: str
+    """Day, YYYY-MM-DD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where an item applies; what is empty applies everywhere."""
+
+    order: str = ""
+    """Class of a spec: hash of what it delivers, without names and counts of one run."""
+    step: str = ""
+    """Prompt of the tasks: `reader-1`, `specialist`."""
+    fields: tuple[str, ...] = ()
+    """Columns it speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """What the item's worth was measured with; when it changes, the evidence starts anew."""
+
+    kind: str
+    """`model`, `tool`, `schema` or `prompt`."""
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One entry of a manifest: what it is, its state, and the blob that holds its body."""
 
     id: str
-    kind: str
-    """`skill` or `rule`."""
+    """`KIND/NAME`; of rules the name is the id that stands in CONSTRAINTS.md."""
+    kind: ItemKind
     digest: str
     state: ItemState
+    parent: str = ""
+    """Hash of the body that this one was made from."""
+    scope: Scope = Scope()
+    tokens: int = 0
+    """What it adds to a prompt, estimated."""
+    origin: Origin = Origin.RUN
+    taint: Taint = Taint.TRUSTED
+    depends: tuple[Dependency, ...] = ()
+    cites: tuple[str, ...] = ()
+    """What it was learned from: `RUN`, `RUN:SEQ` of an event, or the hash of a document."""
+    inputs: tuple[str, ...] = ()
+    """Hashes of the inputs it was made from: no evidence may come from these."""
+    why: str = ""
+    """Why it stands in its state, in a sentence."""
+
+    @property
+    def name(self) -> str:
+        return self.id.partition("/")[2]
+
+    @property
+    def ground(self) -> str:
+        """Hash of what it depends on."""
+        return digest(self.depends)[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +225,6 @@ class Manifest:
     @property
     def hash(self) -> str:
         return digest(self)
+
+    def item(self, name: str) -> Item | None:
+        return next((item for item in self.items if item.id == name), None)

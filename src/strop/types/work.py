@@ -252,6 +252,8 @@ class Task:
     """What the gate found on the first try, told to the agent that tries again."""
     reserve: bool = False
     """Done by the reserve model from the first attempt on, where there is one: a second round of repair."""
+    variant: str = ""
+    """The plan's variant whose guidance it works under; empty is the plan's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +363,29 @@ class Exemplar:
 
 
 @dataclass(frozen=True, slots=True)
+class Script:
+    """A regular expression that reads one field of a unit before a model is asked; it runs in a child process."""
+
+    skill: str
+    field: str
+    pattern: str
+    """Its first group is the value; a unit that it does not match exactly once goes to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document that may be quoted: data with a citation, never an instruction."""
+
+    path: str
+    """Project-relative."""
+    locator: str
+    """`page 3`, `sheet Prices row 12`, `slide 4`, `00:01:30`, `lines 10-24`."""
+    text: str
+    digest: str
+    """SHA-256 of the document's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Guidance:
     """What the library gives this plan's agents; part of their shared head."""
 
@@ -370,6 +395,25 @@ class Guidance:
     """One tuple a reader, in the order they are shown."""
     rules: tuple[str, ...] = ()
     """Rules that could not be compiled to a check or a grammar."""
+    knowledge: tuple[Passage, ...] = ()
+    """What may be quoted; shown as data with its citation."""
+    style: tuple[str, ...] = ()
+    """Lines of a style skill, for those who write."""
+    scripts: tuple[Script, ...] = ()
+    """Tried on every unit before a model is."""
+    items: tuple[str, ...] = ()
+    """Ids of the library's items that all of this comes from, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Another guidance that some units of a wave work under: a challenger that is being tried."""
+
+    name: str
+    """Id of the item that is tried; a `Task.variant` names it."""
+    version: str
+    """Hash of its body."""
+    guidance: Guidance
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,10 +437,16 @@ class Plan:
     """(name, SHA-256) of every prompt file this plan uses."""
     manifest: str = ""
     """The library manifest that the plan was made with."""
+    variants: tuple[Variant, ...] = ()
+    """What is tried beside `guidance` on some tasks of this plan."""
 
     @property
     def fingerprint(self) -> str:
         return digest(self)
+
+    def guides(self, task: Task) -> Guidance:
+        """What the library gives this task."""
+        return next((each.guidance for each in self.variants if each.name == task.variant), self.guidance)
 
     def binding(self, role: str) -> Binding | None:
         return next((binding for binding in self.bindings if binding.role == role), None)
