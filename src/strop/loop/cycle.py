@@ -26,6 +26,7 @@ from strop.errors import (
     QuotaExhausted,
     RunStopped,
 )
+from strop.learning.experiments import first_outcomes, for_user, rescues
 from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
 from strop.loop.deliver import WRITTEN, deliver
@@ -36,6 +37,7 @@ from strop.loop.verify import Proofs, Refute, sealed, verify
 from strop.seams import Renderer, Tables
 from strop.swarm.supervise import Supervisor
 from strop.types.events import (
+    RESCUE,
     FileDelivered,
     PlanApproved,
     PlanExtended,
@@ -95,6 +97,8 @@ class Turn:
     outcome: Outcome
     skill: Skill | None
     rules: tuple[Constraint, ...]
+    first: Verdict | None = None
+    """Where something was tried: what the deterministic gate says of first outcomes."""
 
 
 async def cycle(spec: Spec, *, shop: Shop) -> Turn:
@@ -105,11 +109,12 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
     """
     await _planned(spec, shop)
     ran = await run(shop.desk, minutes=shop.minutes)
+    ran, first = await _rescued(ran, shop)
     verdict = await _judged(ran, shop)
     delivery = _delivered(ran, verdict, shop)
-    while repairs := _repairs(shop.desk.state.run(), sealed(verdict, delivery=delivery), shop):
+    while repairs := _repairs(for_user(shop.desk.state.run()), sealed(verdict, delivery=delivery), shop):
         await shop.desk.record(PlanExtended(repairs, reason="findings of the gate"))
-        ran = await run(shop.desk, minutes=shop.minutes)
+        ran = for_user(await run(shop.desk, minutes=shop.minutes))
         verdict = await _judged(ran, shop)
         delivery = _with_rewritten(_delivered(ran, verdict, shop), before=delivery)
     verdict = _with_shortfall(sealed(verdict, delivery=delivery), rounds=shop.desk.state.extensions)
@@ -118,8 +123,8 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
     facts = [FileDelivered(file) for file in delivery.files]
     await shop.desk.record(*facts, VerdictGiven(verdict, shop.desk.state.rounds + 1), RunClosed(outcome, shop.desk.now))
     ran = shop.desk.state.run()
-    skill, rules = _learned(ran, verdict, outcome, shop, description)
-    return Turn(ran, verdict, delivery, outcome, skill, rules)
+    skill, rules = _learned(for_user(ran), verdict, outcome, shop, description)
+    return Turn(ran, verdict, delivery, outcome, skill, rules, first)
 
 
 async def _planned(spec: Spec, shop: Shop) -> None:
@@ -153,6 +158,19 @@ async def _planned(spec: Spec, shop: Shop) -> None:
             await shop.desk.record(RunClosed(Outcome.AWAITING, shop.desk.now))
             raise
         await shop.desk.record(PlanApproved(state.plan.fingerprint, by))
+
+
+async def _rescued(ran: Run, shop: Shop) -> tuple[Run, Verdict | None]:
+    """Where something was tried: what came of it at first, and the run after what fell short was read again."""
+    if not ran.plan.variants:
+        return ran, None
+    proofs = replace(shop.proofs(ran), rules=())  # a check is never scored by itself
+    first = await verify(first_outcomes(ran), proofs=proofs)
+    if not ran.stopped and not shop.desk.state.rescued and (again := rescues(ran, first)):
+        await shop.desk.record(PlanExtended(again, reason=RESCUE))
+    if shop.desk.state.rescued and not ran.stopped:
+        ran = await run(shop.desk, minutes=shop.minutes)
+    return for_user(ran), first
 
 
 async def _judged(ran: Run, shop: Shop) -> Verdict:

@@ -19,6 +19,8 @@ from strop.drafting.answers import answer_keys, making_schema, reading_schema, t
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
 from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
+from strop.learning.experiments import Trial, variant_of
+from strop.learning.pairing import paired, stratum
 from strop.types.count import counted
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import CheckKind, Constraint
@@ -27,6 +29,7 @@ from strop.types.schema import Json, object_of
 from strop.types.work import (
     Binding,
     Guidance,
+    Passage,
     Plan,
     Spec,
     Task,
@@ -34,6 +37,7 @@ from strop.types.work import (
     TaskKind,
     Unit,
     UnitKey,
+    Variant,
 )
 
 FILES_TOLD = 500
@@ -69,6 +73,12 @@ class Terrain:
     """Those a schema can hold go into what readers may answer."""
     past: tuple[PastRun, ...] = ()
     """Newest first: what the quote is drawn from."""
+    trial: Trial | None = None
+    """What this wave is to learn about, where it has units enough."""
+    seed: str = ""
+    """The run's id: chance is drawn from it."""
+    recall: Callable[[str], tuple[Passage, ...]] = lambda goal: ()
+    """What the project's documents say to a goal; nothing where nothing is near enough."""
 
     def grounds(self, *, planned: bool) -> Grounds:
         """What a quote rests on; `planned` says that a planner splits the spec."""
@@ -92,11 +102,14 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
     """
     objections: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
     if not spec.made:
         tasks, scope = (), _scope_of_taking(spec)
     elif spec.each is not None:
-        tasks = _reading(spec, terrain)
-        scope = _scope_of_reading(spec, tasks, terrain)
+        units = units_of(spec, terrain.units)
+        variants = _variants(units, terrain)
+        tasks = _reading(spec, terrain, units, variants)
+        scope = _scope_of_reading(spec, tasks, terrain) + _scope_of_trying(variants)
     elif terrain.solo:
         tasks = _told_their_files(spec, (_alone(spec, terrain),))
         scope = f"{spec.title}: one agent does all of it."
@@ -116,6 +129,8 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
     else:
         split, scope, objections, fatal = await _decompose(spec, terrain, think)
         tasks = _told_their_files(spec, split)
+    if spec.each is None:
+        tasks = tuple(replace(task, knowledge=terrain.recall(task.goal)) for task in tasks)
     _within(spec, tasks)
     planned = bool(spec.made) and spec.each is None and not terrain.tasks and not terrain.solo
     quoted = quote(spec, tasks=tasks, grounds=terrain.grounds(planned=planned))
@@ -133,6 +148,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         fatal=fatal,
         prompts=tuple((name, digest_bytes(terrain.prompts[name].encode())) for name in used),
         manifest=terrain.manifest,
+        variants=variants,
     )
 
 
@@ -161,16 +177,25 @@ def units_of(spec: Spec, found: Sequence[str]) -> tuple[Unit, ...]:
     )
 
 
-def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
-    """A task a batch and reader; batches are as small as the cap on agents in all allows.
+def _variants(units: Sequence[Unit], terrain: Terrain) -> tuple[Variant, ...]:
+    """What is tried on some of the units, with its pairs; nothing where there are too few."""
+    trial = terrain.trial
+    if trial is None or terrain.solo:
+        return ()
+    strata = {unit.key: stratum(terrain.sizes.get(unit.source, 0), unit.source) for unit in units}
+    pairs = paired(strata, item=trial.item.id, run=terrain.seed)
+    return (variant_of(trial, pairs),) if pairs else ()
+
+
+def _reading(spec: Spec, terrain: Terrain, units: Sequence[Unit], variants: Sequence[Variant]) -> tuple[Task, ...]:
+    """A task a batch and reader; batches are as small as the cap on agents in all allows, and of one variant.
 
     One agent alone does every reader's work too, one after another: with less it could not agree with itself, and
     would be a baseline that the gate refuses.
     """
-    units = units_of(spec, terrain.units)
     budget, readers = spec.budget, spec.readers
     reads = len(units) * readers
-    room = 1 if terrain.solo else max(1, budget.agents_total // readers)
+    room = 1 if terrain.solo else max(1, budget.agents_total // readers - len(variants))
     batch = math.ceil(len(units) / room)
     if reads > budget.steps:
         raise PlanRefused(
@@ -182,10 +207,12 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
     columns = spec.table
     held = [parse_check(rule.check) for rule in terrain.rules if rule.kind is CheckKind.GRAMMAR]
     schema = bounded(reading_schema(columns), held)
+    tried = {key: variant.name for variant in variants for key, _ in variant.pairs}
+    arms = [[unit for unit in units if tried.get(unit.key, "") == name] for name in ("", *sorted({*tried.values()}))]
+    chunks = [arm[start : start + batch] for arm in arms for start in range(0, len(arm), batch)]
     tasks: list[Task] = []
     for reader in range(1, readers + 1):
-        for start in range(0, len(units), batch):
-            chunk = list(units[start : start + batch])
+        for chunk in chunks:
             more = f"+{len(chunk) - 1}" if len(chunk) > 1 else ""
             tasks.append(
                 Task(
@@ -200,6 +227,7 @@ def _reading(spec: Spec, terrain: Terrain) -> tuple[Task, ...]:
                     steps=2 * len(chunk),
                     makes=makes,
                     reader=reader,
+                    variant=tried.get(chunk[0].key, ""),
                 )
             )
     return tuple(tasks)
@@ -229,6 +257,15 @@ def _goal(spec: Spec) -> str:
 def _scope_of_taking(spec: Spec) -> str:
     files = ", ".join(f"{output.file} from {output.taken}" for output in spec.outputs)
     return f"{spec.title}: {files}, row by row, by a tool. No agent works, no model is called, it costs nothing."
+
+
+def _scope_of_trying(variants: Sequence[Variant]) -> str:
+    """What the person who approves should know of an experiment."""
+    return "".join(
+        f" On {counted(len(each.pairs), 'unit')} {each.name} is {'left out' if each.without else 'tried'}, to learn "
+        "what it is worth; where that loses a value, the unit is read again as the others are."
+        for each in variants
+    )
 
 
 def _scope_of_reading(spec: Spec, tasks: Sequence[Task], terrain: Terrain) -> str:

@@ -13,6 +13,7 @@ from strop.swarm.figures import Trace
 from strop.swarm.ledger import Ledger
 from strop.swarm.schedule import Schedule
 from strop.types.events import (
+    RESCUE,
     Answered,
     Asked,
     AttemptEnded,
@@ -60,6 +61,8 @@ class RunFold:
     extended: list[TaskId] = field(default_factory=list[TaskId])
     extensions: int = 0
     """Rounds of repair begun so far."""
+    rescued: bool = False
+    """Units on which something was tried, and that fell short, are read again."""
     verdict: Verdict | None = None
     rounds: int = 0
     """Verdicts given so far."""
@@ -147,10 +150,11 @@ class RunFold:
                 self.tasks.update((task.id, task) for task in plan.tasks)
             case PlanApproved():
                 self.approved = True
-            case PlanExtended(tasks):
+            case PlanExtended(tasks, reason):
                 self.tasks.update((task.id, task) for task in tasks)
                 self.extended.extend(task.id for task in tasks)
-                self.extensions += 1
+                self.extensions += reason != RESCUE
+                self.rescued |= reason == RESCUE
             case CallIntended() | CallAnswered() | CallFailed() | CallLost() | ToolEnded():
                 if self.live and body.task in self.tasks:
                     return

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
+RESCUE = "tried and fell short"
+"""Why a plan is extended: units on which an item was tried are read again as the others were."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunOpened:
     run: str
@@ -54,10 +58,11 @@ class PlanApproved:
 
 @dataclass(frozen=True, slots=True)
 class PlanExtended:
-    """Repairs and nothing else so far; only adds."""
+    """More tasks, for what was found or for units on which something was tried; only adds."""
 
     tasks: tuple[Task, ...]
     reason: str
+    """`RESCUE`, or what the tasks repair."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,19 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document that may be quoted: data with a citation, never an instruction."""
+
+    path: str
+    """Project-relative."""
+    locator: str
+    """`page 3`, `sheet Prices row 12`, `slide 4`, `00:01:30`, `lines 10-24`."""
+    text: str
+    digest: str
+    """SHA-256 of the document's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One agent's whole assignment: it sees this and nothing else of the plan."""
 
@@ -252,6 +265,8 @@ class Task:
     """What the gate found on the first try, told to the agent that tries again."""
     reserve: bool = False
     """Done by the reserve model from the first attempt on, where there is one: a second round of repair."""
+    knowledge: tuple[Passage, ...] = ()
+    """What the user's documents say to its goal; shown as data with its citation."""
     variant: str = ""
     """The plan's variant whose guidance it works under; empty is the plan's own."""
 
@@ -373,19 +388,6 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece of a document that may be quoted: data with a citation, never an instruction."""
-
-    path: str
-    """Project-relative."""
-    locator: str
-    """`page 3`, `sheet Prices row 12`, `slide 4`, `00:01:30`, `lines 10-24`."""
-    text: str
-    digest: str
-    """SHA-256 of the document's bytes."""
-
-
-@dataclass(frozen=True, slots=True)
 class Guidance:
     """What the library gives this plan's agents; part of their shared head."""
 
@@ -395,8 +397,6 @@ class Guidance:
     """One tuple a reader, in the order they are shown."""
     rules: tuple[str, ...] = ()
     """Rules that could not be compiled to a check or a grammar."""
-    knowledge: tuple[Passage, ...] = ()
-    """What may be quoted; shown as data with its citation."""
     style: tuple[str, ...] = ()
     """Lines of a style skill, for those who write."""
     scripts: tuple[Script, ...] = ()
@@ -407,13 +407,22 @@ class Guidance:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Another guidance that some units of a wave work under: a challenger that is being tried."""
+    """Another guidance that some units of a wave work under, to learn what an item is worth."""
 
     name: str
-    """Id of the item that is tried; a `Task.variant` names it."""
+    """Id of the item; a `Task.variant` names it."""
     version: str
     """Hash of its body."""
     guidance: Guidance
+    """What those units work under: with the item where it is a candidate, without it where it is in use."""
+    ground: str = ""
+    """Hash of what the item depends on."""
+    incumbent: str = ""
+    """Hash of what the arm without the item reads."""
+    without: bool = False
+    """The item is in use, and these units do without it."""
+    pairs: tuple[tuple[UnitKey, UnitKey], ...] = ()
+    """(a unit that works under this, its partner that does not): drawn before anything is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,206 @@
+"""Experiments inside the wave: some units work under another guidance, and the user's files never pay for it.
+
+At most `SHARE` of a wave's like units are tried on. Each is paired beforehand with a unit of its stratum
+that is not, and which of the two it is was drawn by a hash (pairing.py). What counts is the first outcome
+of both, by the deterministic layers of the gate, whatever became of them later; a unit on which the item
+fell short is read again as all others were, for the files alone. A re-run that counted would drop every
+good item: it gives the worse arm a second chance.
+
+Pure. `arranged` is for planning, `rescues` and `for_user` for the loop, `evidence` for what comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from strop.types.content import Standing
+from strop.types.evidence import Pair, Source
+from strop.types.memory import Item
+from strop.types.trial import Result, Run, Value, Verdict
+from strop.types.work import Column, Guidance, Plan, Task, TaskId, TaskKind, UnitKey, Variant
+
+RESCUED = "rescue-"
+"""How tasks begin that read such units again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a wave is to learn about: one item, and the guidance of the units that differ."""
+
+    item: Item
+    guidance: Guidance
+    incumbent: str
+    """Hash of what the arm without the item reads."""
+    without: bool = False
+
+
+def variant_of(trial: Trial, pairs: Sequence[tuple[UnitKey, UnitKey]]) -> Variant:
+    """The trial as a part of a plan."""
+    item = trial.item
+    return Variant(
+        item.id, item.digest, trial.guidance, item.ground, trial.incumbent, trial.without, pairs=tuple(pairs)
+    )
+
+
+def tried_on(plan: Plan) -> Mapping[UnitKey, Variant]:
+    """The units that work under a variant."""
+    return {unit: variant for variant in plan.variants for unit, _ in variant.pairs}
+
+
+# ---------------------------------------------------------------- for the loop
+
+
+def scores(verdict: Verdict, *, columns: Sequence[Column]) -> Mapping[UnitKey, float]:
+    """Share of a unit's fields that were accepted as read, by unit. The verdict has to be the deterministic one."""
+    fields = [column.name for column in columns if column.read]
+    right: dict[UnitKey, int] = {}
+    for value in verdict.values:
+        if value.field in fields:
+            right[value.row] = right.get(value.row, 0) + (value.standing is Standing.ACCEPTED)
+    return {row: count / len(fields) for row, count in right.items()}
+
+
+def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
+    """What reads a unit again on which something was tried, where a value was lost on the way."""
+    tried = tried_on(run.plan)
+    lost = {value.row for value in verdict.values if value.row in tried and _lost(value)}
+    lost |= {key for result in run.results for key, _ in result.unread if key in tried}
+    lost |= {unit.key for task in run.plan.tasks if task.id in run.missing for unit in task.units if task.variant}
+    return tuple(
+        replace(
+            task,
+            id=TaskId(f"{RESCUED}{task.reader}/{unit.key}"),
+            units=(unit,),
+            steps=2,
+            variant="",
+        )
+        for task in run.plan.tasks
+        if task.kind is TaskKind.READ and task.variant
+        for unit in task.units
+        if unit.key in lost
+    )
+
+
+def _lost(value: Value) -> bool:
+    return value.standing is Standing.REFUTED
+
+
+def first_outcomes(run: Run) -> Run:
+    """The run as it was before anything was read again or repaired."""
+    planned = {task.id for task in run.plan.tasks}
+    return replace(
+        run,
+        results=tuple(result for result in run.results if result.task in planned),
+        missing=tuple(task for task in run.missing if task in planned),
+        extended=(),
+    )
+
+
+def for_user(run: Run) -> Run:
+    """The run without the first outcomes of units that were read again: files are made of this."""
+    again = {
+        UnitKey(result.task.partition("/")[2])
+        for result in run.results
+        if result.task.startswith(RESCUED) and result.landed
+    }
+    if not again:
+        return run
+    tried = {task.id: task for task in run.plan.tasks if task.variant}
+    results = (_but(result, again) if result.task in tried else result for result in run.results)
+    missing = tuple(
+        task for task in run.missing if task not in tried or {unit.key for unit in tried[task].units} - again
+    )
+    return replace(run, results=tuple(results), missing=missing)
+
+
+def _but(result: Result, rows: set[UnitKey]) -> Result:
+    return replace(
+        result,
+        claims=tuple(claim for claim in result.claims if claim.row not in rows),
+        unread=tuple((key, why) for key, why in result.unread if key not in rows),
+    )
+
+
+# ---------------------------------------------------------------- what it taught
+
+
+def evidence(
+    run: Run, *, first: Mapping[UnitKey, float], inputs: Mapping[UnitKey, str], costs: Mapping[UnitKey, int], day: str
+) -> tuple[Pair, ...]:
+    """The pairs of a run; a unit that left no value scored nothing.
+
+    `first` are the scores of first outcomes, `inputs` the hash of each unit's text.
+    """
+    return tuple(
+        _pair(variant, tried, other, run=run.id, first=first, inputs=inputs, costs=costs, day=day)
+        for variant in run.plan.variants
+        for tried, other in variant.pairs
+        if tried in inputs and other in inputs
+    )
+
+
+def _pair(
+    variant: Variant,
+    tried: UnitKey,
+    other: UnitKey,
+    *,
+    run: str,
+    first: Mapping[UnitKey, float],
+    inputs: Mapping[UnitKey, str],
+    costs: Mapping[UnitKey, int],
+    day: str,
+) -> Pair:
+    challenger, baseline = (other, tried) if variant.without else (tried, other)
+    return Pair(
+        item=variant.name,
+        version=variant.version,
+        ground=variant.ground,
+        incumbent=variant.incumbent,
+        unit=inputs[challenger],
+        run=run,
+        source=Source.WAVE,
+        challenger=first.get(challenger, 0.0),
+        baseline=first.get(baseline, 0.0),
+        challenger_cost=costs.get(challenger, 0),
+        baseline_cost=costs.get(baseline, 0),
+        day=day,
+    )
+
+
+def compared(
+    item: Item,
+    *,
+    run: str,
+    incumbent: str,
+    challenger: Mapping[UnitKey, float],
+    baseline: Mapping[UnitKey, float],
+    inputs: Mapping[UnitKey, str],
+    costs: tuple[Mapping[UnitKey, int], Mapping[UnitKey, int]],
+    same: frozenset[UnitKey] = frozenset(),
+    day: str = "",
+) -> tuple[Pair, ...]:
+    """The pairs of a paired replay: every unit that both arms were given, whether it landed or not."""
+    return tuple(
+        Pair(
+            item=item.id,
+            version=item.digest,
+            ground=item.ground,
+            incumbent=incumbent,
+            unit=inputs[unit],
+            run=run,
+            source=Source.REPLAY,
+            challenger=challenger.get(unit, 0.0),
+            baseline=baseline.get(unit, 0.0),
+            challenger_cost=costs[0].get(unit, 0),
+            baseline_cost=costs[1].get(unit, 0),
+            same=unit in same,
+            day=day,
+        )
+        for unit in _in_order(inputs)
+    )
+
+
+def _in_order(inputs: Mapping[UnitKey, str]) -> Iterator[UnitKey]:
+    """By the hash of the input: an order that nobody chose."""
+    yield from sorted(inputs, key=lambda unit: inputs[unit])
