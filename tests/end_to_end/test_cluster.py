@@ -13,12 +13,13 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
 
 import orjson
 import pytest
@@ -38,6 +39,15 @@ pytest.importorskip("ray", reason="ray is not installed (extra `cluster`; it has
 HERE = Path(__file__).parent
 AGENTS = 6
 HOSTS = 2
+BEFORE_THE_KILL = 12
+"""Requests that are answered first: some readers have landed, none of the comparisons."""
+PATIENT = """
+[limits]
+hang_floor = 600
+hang_first = 600
+hedge = 0
+"""
+"""No call is given up for its silence, nor asked a second time: the server holds them on purpose."""
 RAY = f"""
 import sys
 from strop.crews.ray_crew import start_ray, stop_ray
@@ -76,6 +86,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 class ModelServer:
     """A test server in a process of its own, and its log."""
 
+    url: str
     chat: str
     messages: str
     log: Path
@@ -106,6 +117,12 @@ class ModelServer:
         ended = (line for line in self._read()[since:until] if line["event"] == "ended")
         return Counter(str(line["prompt"]) for line in ended if line["status"] == 200 and line["delivered"])
 
+    def steer(self, what: str) -> None:
+        """See `strop.testing.server`; returns when it is so."""
+        method = "GET" if what.startswith("held") else "POST"
+        with urlopen(Request(f"{self.url}/{what}", method=method), timeout=90) as response:
+            assert response.status == 204
+
     def _read(self) -> list[Mapping[str, object]]:
         return [orjson.loads(line) for line in self.log.read_bytes().splitlines()] if self.log.exists() else []
 
@@ -116,7 +133,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     log = tmp_path_factory.mktemp("server") / "asked.jsonl"
     with child("-m", "strop.testing.server", "--script", "conftest:unhurried", "--log", str(log)) as process:
         urls = orjson.loads(first_line(process))
-        yield ModelServer(urls["chat"], urls["messages"], log)
+        yield ModelServer(urls["url"], urls["chat"], urls["messages"], log)
         process.terminate()
 
 
@@ -214,7 +231,7 @@ def new_home(folder: Path, server: ModelServer, papers: Papers) -> Home:
     for name, text in papers.notes.items():
         (folder / "inputs" / name).write_text(text)
     (folder / "spec.md").write_text(papers.spec.replace("agents: 20", f"agents: {AGENTS}"))
-    (folder / "strop.toml").write_text(papers.settings(chat=server.chat, messages=server.messages))
+    (folder / "strop.toml").write_text(papers.settings(chat=server.chat, messages=server.messages) + PATIENT)
     return Home(folder, server)
 
 
@@ -242,15 +259,6 @@ def calm(tmp_path_factory: pytest.TempPathFactory, server: ModelServer, papers: 
     return Calm(home.files(), server.asked(since=before), server.read(since=before))
 
 
-def heard_until(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
-    """Read what the driver says, line by line, until something stands on record."""
-    assert process.stderr is not None
-    for _ in process.stderr:
-        if happened():
-            return
-    raise AssertionError("it ended before that stood on record")
-
-
 def heard(process: subprocess.Popen[str], words: str) -> None:
     """Wait until the driver says so."""
     assert process.stderr is not None
@@ -274,12 +282,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def expire(url: str) -> None:
-    """As if the dead driver's term were over."""
+def end_of_term(url: str, *, hours: int) -> None:
+    """As if the dead driver's term ended so many hours from now."""
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as db:
-        db.execute("UPDATE strop.lease SET expires = clock_timestamp() - interval '1 second'")
+        db.execute("UPDATE strop.lease SET expires = clock_timestamp() + make_interval(hours => %s)", (hours,))
 
 
 def events_of(url: str, run: str) -> tuple[Event, ...]:
@@ -317,23 +325,27 @@ def test_a_host_and_then_the_driver_are_killed_and_the_run_ends_with_the_same_fi
     """SIGKILL on a host, later on the driver: resumed from the run's folder alone, nothing answered is bought again."""
     url, before = postgres_server.new_database(), server.lines
     store = without_password(url)
+    server.steer(f"hold?after={BEFORE_THE_KILL}")
     driver = home.start(
         "run", "spec.md", "--yes", *home.models, "--crew", f"ray:{ray.address}", "--store", store
     )  # fmt: skip
     try:
-        heard(driver, "^3/")
+        # No host has more than its share of the agents, so with one call more than that each host has one open.
+        server.steer(f"held?calls={AGENTS // HOSTS + 1}")
         hosts = ray.hosts()
         os.kill(hosts[0], signal.SIGKILL)
-        heard_until(driver, lambda: any(isinstance(event.body, CallLost) for event in events_of(url, home.run.name)))
+        heard(driver, "HostDied")
     finally:
         driver.kill()
         driver.communicate()
+        server.steer("release")
+    end_of_term(url, hours=1)
     run = home.run.name
     first = events_of(url, run)
 
     held = home.strop("run", "--resume", run)
     listed, shown = home.strop("runs"), home.strop("show", run, "--json")
-    expire(url)
+    end_of_term(url, hours=-1)
     code, out, err = home.strop("run", "--resume", run, "--crew", f"ray:{ray.address}")
 
     assert len(hosts) == HOSTS
@@ -351,7 +363,9 @@ def test_a_host_and_then_the_driver_are_killed_and_the_run_ends_with_the_same_fi
     asked, answers = server.asked(since=before), [e.body for e in whole if isinstance(e.body, CallAnswered)]
     assert server.read(since=before).keys() == calm.read.keys(), "the same questions"
     assert len({answer.request for answer in answers}) == len(answers) == calm.asked.total()
-    assert any(isinstance(event.body, CallLost) for event in first), "the dead host's calls are booked as lost"
+    lost = [event.body for event in first if isinstance(event.body, CallLost)]
+    assert lost, "the dead host's calls are booked as lost"
+    assert all(call.failure.startswith("HostDied") for call in lost)
     assert asked.total() - calm.asked.total() <= 2 * AGENTS, "only what was in flight at either death"
 
 

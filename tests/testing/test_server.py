@@ -254,6 +254,24 @@ async def test_a_client_that_goes_away_is_an_answer_not_delivered() -> None:
     assert server.bill.in_flight == 0
 
 
+async def test_held_requests_wait_until_they_are_released() -> None:
+    """One goes through, three wait at once; released, all are answered."""
+    async with TestServer(lambda asked: Reply("ok")) as server:
+        steering = Endpoint(server.url, allow=frozenset({server.host}))
+        async with steering.post("/hold?after=1", headers={}, body=b"") as response:
+            assert response.status == 204
+        assert b"ok" in await post(server, "the one that goes through")
+        async with asyncio.TaskGroup() as group:
+            calls = [group.create_task(post(server, str(number))) for number in range(3)]
+            await server.gate.held(3)
+            assert server.bill.in_flight == 3
+            assert len(server.bill.entries) == 1
+            async with steering.post("/release", headers={}, body=b"") as response:
+                assert response.status == 204
+        await steering.close()
+        assert all(b"ok" in call.result() for call in calls)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"model":"m"}'])
 async def test_a_body_that_is_no_request_is_a_400(body: bytes) -> None:
     """In the wire's own error form, unbilled."""

@@ -8,7 +8,9 @@ Or as a process of its own, whose log outlives the client that is killed:
 
     python -m strop.testing.server --port 0 --script echo --log asked.jsonl
 
-prints one line of JSON with its URLs; `GET /stats` gives the bill, SIGTERM ends it.
+prints one line of JSON with its URLs; `GET /stats` gives the bill, SIGTERM ends it. For a kill that must find
+calls under way, `POST /hold?after=N` lets N more requests through, `GET /held?calls=N` answers once N wait at
+once, and `POST /release` lets them go on; in one process these are `hold`, `held` and `release` of `server.gate`.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ import orjson
 from aiohttp import web
 
 from strop.testing.bill import Bill, Entry, Prefixes, tokens
+from strop.testing.gate import Gate
 from strop.testing.wires import (
     CHAT,
     MESSAGES,
@@ -101,6 +104,7 @@ class TestServer:
         self._count = 0
         self.port = port
         self.bill = Bill(price or Price())
+        self.gate = Gate()
 
     @property
     def url(self) -> str:
@@ -144,11 +148,9 @@ class TestServer:
     # ------------------------------------------------------------ one request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method == "GET" and request.path == "/stats":
-            return web.Response(body=orjson.dumps(self.bill.stats()), content_type="application/json")
         wire = _PATHS.get(request.path)
         if wire is None or request.method != "POST":
-            return web.Response(status=404, text="only /v1/chat/completions, /v1/messages and /stats are here\n")
+            return await self._steer(request)
         raw = await request.content.read()  # request.read() stops at 1 MiB
         try:
             body = cast("Json", orjson.loads(raw))
@@ -157,6 +159,21 @@ class TestServer:
         if not isinstance(body, dict) or not body.get("messages"):
             return _json(400, error_body(wire, "invalid_request_error", "the body is no JSON object with messages"))
         return await self._serve(request, wire, body)
+
+    async def _steer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """What a test asks of a server in another process."""
+        match request.method, request.path:
+            case "GET", "/stats":
+                return web.Response(body=orjson.dumps(self.bill.stats()), content_type="application/json")
+            case "POST", "/hold":
+                self.gate.hold(after=int(request.query["after"]))
+            case "GET", "/held":
+                await self.gate.held(int(request.query["calls"]))
+            case "POST", "/release":
+                await self.gate.release()
+            case _:
+                return web.Response(status=404, text=f"nothing is here; ask one of {', '.join(_PATHS)}\n")
+        return web.Response(status=204)
 
     async def _serve(self, request: web.BaseRequest, wire: str, body: dict[str, Json]) -> web.StreamResponse:
         started = time.monotonic()
@@ -173,6 +190,7 @@ class TestServer:
         self.bill.high_water = max(self.bill.high_water, self.bill.in_flight)
         self._write_log({"event": "asked", "n": asked.n, "nth": asked.nth, "prompt": name, "wire": wire})
         try:
+            await self.gate.enter()
             scripted = self._script(asked)
             call.reply = await scripted if inspect.isawaitable(scripted) else scripted
             if call.reply.latency:
