@@ -19,7 +19,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from strop.checking.opened import Opened, Sheet
-from strop.checking.quotes import as_number, normal, numbers
+from strop.checking.quotes import as_number, normal, said_numbers
 from strop.types.content import (
     Block,
     Bullets,
@@ -93,7 +93,7 @@ def _sheet(opened: Opened, heads: list[str]) -> Sheet | None:
 
 
 def _says(text: str, value: Scalar) -> bool:
-    if text == (said := _plain(value)):
+    if text == value or text == (said := _plain(value)):
         return True
     figure = as_number(value)
     return (figure is not None and figure == as_number(text)) or normal(text) == normal(said)
@@ -158,7 +158,7 @@ def _printed(file: str, tables: list[Table], opened: Opened) -> Iterator[Finding
                     cells[figure] = (f"table {table.name}, row {number}, {head.name}", cell)
     if not wanted:
         return
-    found = Counter(figure for figure, _, _ in numbers(_with_signs(opened.text)))
+    found = Counter(said_numbers(_with_signs(opened.text)))
     for figure, count in wanted.items():
         if found[figure] < count:
             place, cell = cells[figure]
@@ -167,7 +167,7 @@ def _printed(file: str, tables: list[Table], opened: Opened) -> Iterator[Finding
 
 def _with_signs(text: str) -> str:
     """Marks of standing behind a figure are no letters of it."""
-    return re.sub("[†‡]", " ", text)
+    return text.replace("†", " ").replace("‡", " ")
 
 
 def _letters(text: str) -> str:

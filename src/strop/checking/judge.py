@@ -114,11 +114,13 @@ def judge(
     values: list[Value] = []
     findings: list[Finding] = []
     for row in rows:
+        readings = tuple(read.get(row, ()))
         for column in columns:
             if column.formula is not None:  # it follows from what is judged here
                 continue
             claims = tuple(held.get((row, column.name), ()))
-            cell = _Cell(row, column, claims, tuple(read.get(row, ())), evidence, conflict)
+            said = sorted((one for one in claims if one.reader and one.value is not None), key=lambda one: one.reader)
+            cell = _Cell(row, column, claims, tuple(said), readings, evidence, conflict)
             value, finding = _computed(cell) if column.compute is not None else _read(cell)
             values.append(value)
             findings.extend([finding] if finding is not None else [])
@@ -129,6 +131,8 @@ def same(one: Scalar, other: Scalar) -> bool:
     """Whether two values are equal for the gate: numbers by size, text in its normal form."""
     if isinstance(one, bool) or isinstance(other, bool) or one is None or other is None:
         return one is other
+    if type(one) is type(other) and one == other:
+        return True
     first, second = as_number(one), as_number(other)
     if first is not None or second is not None:
         return first == second
@@ -150,7 +154,10 @@ def stands(claim: Claim, *, column: Column, sources: Mapping[str, str]) -> bool:
     if source is None or claim.span is None:
         return False
     start, end = claim.span
-    if not 0 <= start < end <= len(source) or normal(source[start:end]) != normal(claim.quote):
+    if not 0 <= start < end <= len(source):
+        return False
+    stood = source[start:end]
+    if stood != claim.quote and normal(stood) != normal(claim.quote):
         return False
     if isinstance(claim.value, bool):
         return True  # no text says a boolean: that its quote stands is all that can be checked
@@ -169,6 +176,8 @@ class _Cell:
     row: UnitKey
     column: Column
     claims: tuple[Claim, ...]
+    said: tuple[Claim, ...]
+    """What readers said, by reader."""
     read: tuple[Claim, ...]
     """What readers claimed of any field of the row: where its sources are."""
     evidence: Evidence
@@ -185,12 +194,6 @@ class _Cell:
     def count(self) -> Claim | None:
         """The tool's answer, where it gave one."""
         return next((claim for claim in self.counts if claim.value is not None), None)
-
-    @property
-    def said(self) -> tuple[Claim, ...]:
-        """What readers said, by reader."""
-        spoken = (claim for claim in self.claims if claim.reader and claim.value is not None)
-        return tuple(sorted(spoken, key=lambda claim: claim.reader))
 
     def standing(self) -> tuple[Claim, ...]:
         """One standing claim a reader, by reader."""
@@ -291,7 +294,8 @@ def _unrecomputed(cell: _Cell) -> _Judged:
         rule = f"{name}: every value carries a quote that stands in its source and says it"
         finding = cell.finding("quote", "a quote that stands and says it", observed, rule, Severity.FLAW)
         return cell.refuted("no quote stands and says it"), finding
-    chosen = _largest(standing) if cell.conflict is Conflict.MAJORITY else _alike(standing[0], standing)
+    alike = _alike(standing[0], standing)
+    chosen = _largest(standing) if cell.conflict is Conflict.MAJORITY else alike
     reasons = (*_quote_reason(cell), _readers_reason(cell, standing))
 
     def unverified(*more: str) -> Value:
@@ -305,7 +309,7 @@ def _unrecomputed(cell: _Cell) -> _Judged:
         return unverified("no quote asked for"), None
     if isinstance(chosen[0].value, bool):
         return unverified("no quote says a yes or no"), None
-    if _agree(standing):
+    if len(alike) == len(standing) >= 2:
         return cell.value(Standing.ACCEPTED, chosen[0].value, standing, *reasons), None
     if cell.evidence.readers < 2 and len(standing) < 2:
         return unverified("nothing recomputed"), None

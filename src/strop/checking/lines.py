@@ -81,7 +81,7 @@ def said(value: object) -> str:
 
 def restored(cell: str) -> str:
     """Without the apostrophe that keeps spreadsheets from running a text."""
-    return cell[1:] if _RUNS.match(cell) else cell
+    return cell[1:] if cell[:1] == "'" and _RUNS.match(cell) else cell
 
 
 # ---------------------------------------------------------------- readers

@@ -162,9 +162,10 @@ class _Reader:
         known: set[int] = set()
         figures = 0
         count = raw.FPDFPage_CountObjects(page.raw)
-        for one in (raw.FPDFPage_GetObject(page.raw, place) for place in range(count)):
-            self._look_at_fonts(one, number, known, 0)
-            if raw.FPDFPageObj_GetType(one) in (_IMAGE, _FORM) and (box := self._box(one, page)):
+        for place in range(count):
+            one = raw.FPDFPage_GetObject(page.raw, place)
+            kind = self._look_at_fonts(one, number, known, 0)
+            if kind in (_IMAGE, _FORM) and (box := self._box(one, page)):
                 figures += 1
                 if _blank(page, box):
                     place = f"page {number}, figure {figures}"
@@ -172,23 +173,24 @@ class _Reader:
         self.drawn.append(figures)
         self._look_at_links(page, number)
 
-    def _look_at_fonts(self, one: object, number: int, known: set[int], depth: int) -> None:
-        """Fonts of text objects, also of those within drawings; each is told once."""
+    def _look_at_fonts(self, one: object, number: int, known: set[int], depth: int) -> int:
+        """Fonts of text objects, also of those within drawings; each is told once. Returns the object's type."""
         raw = self._raw
         kind = raw.FPDFPageObj_GetType(one)
         if kind == _FORM and depth < _DEEPEST:
             for place in range(raw.FPDFFormObj_CountObjects(one)):
                 self._look_at_fonts(raw.FPDFFormObj_GetObject(one, place), number, known, depth + 1)
         if kind != _TEXT or not (font := raw.FPDFTextObj_GetFont(one)):
-            return
-        address = ctypes.addressof(font.contents)
+            return kind
+        address = ctypes.addressof(font.contents)  # told by address: asking each text for a name costs more
         if address in known:
-            return
+            return kind
         known.add(address)
         name = self._name(font)
         if raw.FPDFFont_GetIsEmbedded(font) != 1 and name not in self._fonts:
             self._fonts.add(name)
             self.flaws.append(Flaw(f"page {number}, font {name}", "in the file", "not in it", "every font is embedded"))
+        return kind
 
     def _name(self, font: object) -> str:
         buffer = ctypes.create_string_buffer(200)

@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from strop.types.content import Scalar
 
@@ -36,6 +37,8 @@ _ALIKE = str.maketrans(
 )
 _SPACES = re.compile(r"\s+")
 _JOINT = re.compile(r"(?<=[a-z])- ?(?=[a-z])")
+_SHORT = 600
+"""Characters of a text whose reading is kept: cells and quotes meet many checks, pages few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,16 @@ class _Piece:
 
 def normal(text: str) -> str:
     """The form that quotes are compared in, without white space at its ends."""
+    return _kept_normal(text) if len(text) <= _SHORT else _normal(text)
+
+
+def _normal(text: str) -> str:
     if text.isascii():  # nearly all text: the same form, thirty times as fast
         return _JOINT.sub("", _plain(text)).strip()
     return "".join(piece.text for piece in _pieces(text)).strip()
+
+
+_kept_normal = lru_cache(maxsize=4096)(_normal)
 
 
 def _plain(text: str) -> str:
@@ -104,8 +114,10 @@ def states(value: Scalar, quote: str) -> bool:
     """
     figure = as_number(value)
     if figure is not None:
-        return any(figure == found for found, _, _ in numbers(quote))
-    return isinstance(value, str) and _says_text(value, quote)
+        return figure in (_kept_said(quote) if len(quote) <= _SHORT else _said(quote))
+    if not isinstance(value, str):
+        return False
+    return _kept_says(value, quote) if len(value) + len(quote) <= _SHORT else _says_text(value, quote)
 
 
 def as_number(value: Scalar) -> Decimal | None:
@@ -115,11 +127,22 @@ def as_number(value: Scalar) -> Decimal | None:
     """
     if value is None or isinstance(value, bool):
         return None
-    text = value.strip().translate(_ALIKE) if isinstance(value, str) else repr(value)
     if isinstance(value, str):
-        if not _FIGURE.fullmatch(text) or re.match(r"-?0\d", text):
-            return None
-        text = _bare(text)
+        return _kept_spelled(value) if len(value) <= _SHORT else _spelled(value)
+    return _finite(repr(value))
+
+
+def _spelled(value: str) -> Decimal | None:
+    text = value.strip().translate(_ALIKE)
+    if not _FIGURE.fullmatch(text) or _IDENTIFIER.match(text):
+        return None
+    return _finite(_bare(text))
+
+
+_kept_spelled = lru_cache(maxsize=4096)(_spelled)
+
+
+def _finite(text: str) -> Decimal | None:
     try:
         figure = Decimal(text)
     except InvalidOperation:
@@ -217,16 +240,20 @@ def _dense(character: str) -> bool:
 
 
 _FIGURE = re.compile(r"-?(?:\d{1,3}(?:[,'\u00a0\u2009\u202f]\d{3})+|\d+)(?:\.\d+)?")
+_IDENTIFIER = re.compile(r"-?0\d")
+_SEPARATORS = re.compile("[,'\u00a0\u2009\u202f]")
+_BLANKS = re.compile("[^\\S\u00a0\u2009\u202f]+")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _UNIT = r"(?:[kMGT]i?B|[kmcµμu]?[gmlsVW]|Hz|h)\b"
 _NUMBER = re.compile(
-    rf"""(?<![\w.,])(?<!\d['\u00a0\u2009\u202f])(?:(?<=\d[x×])|(?<!\w))
+    rf"""(?=-?\d)(?<![\w.,])(?<!\d['\u00a0\u2009\u202f])(?:(?<=\d[x×])|(?<!\w))
     {_FIGURE.pattern}                    # in `1-3` the dash follows a word: no sign
     (?!\d|[.,']\d)                       # not the head of a longer number
     (?=%|[x×]\d|{_UNIT}|(?!\w))          # nor of a word, but `32x8` and `2kg` say 32, 8 and 2""",
     re.VERBOSE,
 )
 # `32x8`: the second figure follows a letter, so it has a pattern of its own.
-_TIMES = re.compile(r"(?<=\d[x×])\d+(?![\w]|[.,']\d)")
+_TIMES = re.compile(r"\d(?<=\d[x×]\d)\d*(?![\w]|[.,']\d)")
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
@@ -243,7 +270,11 @@ _WORDS: dict[str, int] = {
     },
 }
 _WORD = re.compile(
-    rf"(?<![\w-])(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))}|an?(?=\s+hundred))(?![\w-])", re.IGNORECASE
+    rf"""(?=[aefnostz])(?<![\w-])(?:
+    (?:{"|".join(_TENS)})(?:[- ](?:{"|".join(_UNITS[1:10])}))?
+    |{"|".join(sorted(_UNITS, key=len, reverse=True))}
+    |an?(?=\s+hundred))(?![\w-])""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _LARGE = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
 _MULTIPLIER = re.compile(rf"[\s-]+({'|'.join(_LARGE)})\b", re.IGNORECASE)
@@ -254,30 +285,47 @@ def figures(text: str) -> tuple[Decimal, ...]:
     return tuple(figure for figure, _, _ in _figures(_even(text)))
 
 
+def said_numbers(text: str) -> Iterator[Decimal]:
+    """Every number that the text says, in digits or words."""
+    return (figure for figure, _, _ in _spans(_even(text)))
+
+
 def numbers(quote: str) -> Iterator[tuple[Decimal, str, str]]:
-    """Every number that the quote says, in digits or words, with what is before it and what is behind it."""
+    """The same, with what is before each number and what is behind it."""
     text = _even(quote)
-    yield from _figures(text)
-    for found in _WORD.finditer(text):
-        factor, end = _multiplier(text, found.end())
-        yield Decimal(_WORDS.get(found.group().lower(), 1)) * factor, text[: found.start()], text[end:]
+    return ((figure, text[:start], text[end:]) for figure, start, end in _spans(text))
+
+
+def _said(quote: str) -> frozenset[Decimal]:
+    return frozenset(said_numbers(quote))
+
+
+_kept_said = lru_cache(maxsize=4096)(_said)
 
 
 def _even(text: str) -> str:
-    return re.sub(r"[^\S\u00a0\u2009\u202f]+", " ", _digits(text)).translate(_ALIKE)
+    return _BLANKS.sub(" ", _digits(text)).translate(_ALIKE)
 
 
-def _figures(text: str) -> Iterator[tuple[Decimal, str, str]]:
-    """Numbers in digits, with what is before and behind them."""
+def _spans(text: str) -> Iterator[tuple[Decimal, int, int]]:
+    """Numbers in digits and in words, with where they begin and end."""
+    yield from _figures(text)
+    for found in _WORD.finditer(text):
+        factor, end = _multiplier(text, found.end())
+        yield Decimal(_WORDS.get(found.group().lower(), 1)) * factor, found.start(), end
+
+
+def _figures(text: str) -> Iterator[tuple[Decimal, int, int]]:
+    """Numbers in digits, with where they begin and end."""
     for pattern in (_NUMBER, _TIMES):
         for found in pattern.finditer(text):
             factor, end = _multiplier(text, found.end())
-            yield Decimal(_bare(found.group())) * factor, text[: found.start()], text[end:]
+            yield Decimal(_bare(found.group())) * factor, found.start(), end
 
 
 def _digits(text: str) -> str:
     """Other digits (full width, Arabic) as ASCII ones; superscripts are no digits of a number."""
-    return "".join(str(unicodedata.decimal(character)) if character.isdecimal() else character for character in text)
+    return text if text.isascii() else _OTHER_DIGIT.sub(lambda found: str(unicodedata.decimal(found.group())), text)
 
 
 def _multiplier(text: str, end: int) -> tuple[int, int]:
@@ -291,7 +339,7 @@ def _multiplier(text: str, end: int) -> tuple[int, int]:
 
 def _bare(figure: str) -> str:
     """A figure without its thousands separators."""
-    return re.sub(r"[,'\u00a0\u2009\u202f]", "", figure)
+    return figure if figure.isdigit() else _SEPARATORS.sub("", figure)
 
 
 def _says_text(value: str, quote: str) -> bool:
@@ -305,6 +353,9 @@ def _says_text(value: str, quote: str) -> bool:
             return True
         at = form.find(wanted, at + 1)
     return False
+
+
+_kept_says = lru_cache(maxsize=4096)(_says_text)
 
 
 def _spaced(text: str) -> str:
