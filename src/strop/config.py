@@ -165,6 +165,18 @@ class GateSettings(BaseModel):
     """Least share of planted flaws that it has to find."""
 
 
+class LearningSettings(BaseModel):
+    """How what runs leave is tried; see `learning.experiments` and `learning.admission`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    share: float = Field(default=0.2, ge=0, le=0.2, allow_inf_nan=False)
+    """Most of a wave's like units that something may be tried on; 0 tries nothing."""
+    alpha: float = Field(default=0.05, gt=0, lt=1, allow_inf_nan=False)
+    """Chance that the library ever takes in something that does not help; spent over its trials."""
+    usd: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """Cap of one `strop learn` or `strop skills test`, apart from the budgets of runs."""
+
+
 class Settings(BaseModel):
     """strop.toml as it may be written; every part is optional."""
 
@@ -174,6 +186,7 @@ class Settings(BaseModel):
     """Catalogue entries to add, or fields of known ones to override."""
     limits: LimitSettings = LimitSettings()
     gate: GateSettings = GateSettings()
+    learning: LearningSettings = LearningSettings()
     weights: str = ""
     """Path of a GGUF file for the embedded model."""
     threads: int = Field(default=2, ge=1, le=256)

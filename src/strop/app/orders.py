@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
+from strop.app.ratchet import Guided, guided
 from strop.drafting.forecast import RUNS
 from strop.drafting.quoting import Pace
 from strop.errors import BadInput, SpecRefused
@@ -21,7 +22,7 @@ from strop.swarm.supervise import Supervisor
 from strop.tools.inside import Inside
 from strop.types.count import counted
 from strop.types.events import Event
-from strop.types.memory import CheckKind
+from strop.types.memory import CheckKind, Manifest
 from strop.types.trial import Outcome
 from strop.types.work import Binding, Budget, Guidance, Plan, Sources, Spec, Task
 
@@ -64,6 +65,8 @@ class Order:
     """One agent does it all: the baseline of every claim about the swarm."""
     again: str = ""
     """The run that this one is a new attempt at."""
+    bare: bool = False
+    """Nothing of the library is used: the baseline of what was learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,11 @@ async def cast_of(project: Project, options: Options) -> AsyncGenerator[Cast, No
         yield Cast(worker, *roles)
 
 
-def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: str) -> Terrain:
-    """What planning may know of the project."""
+def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest, run: str = "") -> Terrain:
+    """What planning may know of the project. Chance is drawn from `run`, its id; a preview has none and tries nothing.
+
+    Of an order that names its skill, its examples or none, nothing is chosen.
+    """
     inside, material = inside_of(project, order.spec)
     files = inside.files()
     pattern = order.spec.each
@@ -136,6 +142,12 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: str) -> 
             order.spec.items or Inside(project.folder.absolute(), Sources((pattern,), order.spec.sources.deny)).files()
         )
     rules = tuple(rule.text for rule in project.rules() if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
+    base = replace(order.guidance, rules=rules)
+    worker = next((each for each in cast.bindings if each.role == "worker"), None)
+    named = bool(order.guidance.skill or order.guidance.exemplars or order.tasks or order.bare or order.solo)
+    chosen = (
+        Guided(base) if named else guided(project, order.spec, manifest=manifest, base=base, worker=worker, units=units)
+    )
     return Terrain(
         units=units,
         sizes={
@@ -148,12 +160,16 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: str) -> 
         prompts=project.prompts(),
         tools=tuple(tools(inside, material)) if cast.worker.card.tools else (),
         pace=pace_of(project, cast.worker.card),
-        guidance=replace(order.guidance, rules=rules),
-        manifest=manifest,
+        guidance=chosen.guidance,
+        manifest=manifest.hash,
         tasks=order.tasks,
         solo=order.solo,
         rules=project.rules(),
         past=project.db.past({binding.model for binding in cast.bindings}, most=RUNS),
+        trial=chosen.trial if run and project.config.settings.learning.share else None,
+        barred=chosen.barred,
+        share=project.config.settings.learning.share,
+        seed=run,
     )
 
 
@@ -199,7 +215,7 @@ async def make_plan(project: Project, order: Order, options: Options) -> Plan:
     """
     async with cast_of(project, manned(order, options)) as cast:
         order = capped(order, options, cast)
-        return await plan(order.spec, terrain=terrain_of(project, order, cast, manifest=project.db.head().hash))
+        return await plan(order.spec, terrain=terrain_of(project, order, cast, manifest=project.db.head()))
 
 
 def capped(order: Order, options: Options, cast: Cast) -> Order:

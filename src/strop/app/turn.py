@@ -38,6 +38,7 @@ from strop.checking.calibration import heard
 from strop.checking.conflicts import Dated, dated, keys_of
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
+from strop.learning.making import rule_item, skill_item
 from strop.learning.rules import add_rules
 from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain, Think
@@ -68,7 +69,7 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Constraint, Item, ItemKind, ItemState
+from strop.types.memory import Constraint, Item
 from strop.types.money import Price
 from strop.types.schema import Json
 from strop.types.trial import Claim, Outcome, Run, Verdict
@@ -193,8 +194,9 @@ class _Floor:
     async def turn(self, approve: Callable[[Plan], Awaitable[str]]) -> Ended:
         """From what is on record to files, and to what they leave behind."""
         project, order, state = self.project, self.order, self.state
-        head = project.db.head().hash
-        terrain = terrain_of(project, order, self.cast, manifest=head)
+        manifest = project.db.head()
+        head = manifest.hash
+        terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name)
         reader = Cached(inside_of(project, order.spec)[1].read_text)
         worker = self._worker(terrain, reader)
         minder = self._minder()
@@ -511,12 +513,9 @@ async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str) -> 
     """Put what was learned into the library, and its projections on disk."""
     entries: list[tuple[Item, object]] = []
     if turn.skill is not None:
-        kind = ItemKind.PLAN if turn.skill.tasks else ItemKind.SKILL
-        made = Item(f"{kind}/{turn.skill.name}", kind, "", turn.skill.state, taint=turn.skill.taint)
-        entries.append((replace(made, cites=(turn.run.id,)), turn.skill))
-    for rule in turn.rules:
-        kind = ItemKind.CHECK if rule.check else ItemKind.CONSTRAINT
-        entries.append((Item(f"{kind}/{rule.id}", kind, "", ItemState.ACTIVE, cites=(turn.run.id,)), rule))
+        inputs = tuple(sorted({read.digest for read in turn.run.sources}))
+        entries.append((skill_item(turn.skill, run=turn.run, inputs=inputs), turn.skill))
+    entries += [(rule_item(rule, run=turn.run), rule) for rule in turn.rules]
     if not entries:
         return before
     manifest = put(project.db, project.blobs, entries)

@@ -75,6 +75,10 @@ class Terrain:
     """Newest first: what the quote is drawn from."""
     trial: Trial | None = None
     """What this wave is to learn about, where it has units enough."""
+    barred: frozenset[str] = frozenset()
+    """Units that it may not be tried on: it was made from them."""
+    share: float = 0.2
+    """Most of the like units that it may be tried on."""
     seed: str = ""
     """The run's id: chance is drawn from it."""
     recall: Callable[[str], tuple[Passage, ...]] = lambda goal: ()
@@ -183,7 +187,8 @@ def _variants(units: Sequence[Unit], terrain: Terrain) -> tuple[Variant, ...]:
     if trial is None or terrain.solo:
         return ()
     strata = {unit.key: stratum(terrain.sizes.get(unit.source, 0), unit.source) for unit in units}
-    pairs = paired(strata, item=trial.item.id, run=terrain.seed)
+    strata = {unit.key: strata[unit.key] for unit in units if unit.source not in terrain.barred}
+    pairs = paired(strata, item=trial.item.id, run=terrain.seed, share=terrain.share)
     return (variant_of(trial, pairs),) if pairs else ()
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from strop.errors import BadInput
+from strop.learning.making import by_reader
 from strop.learning.slots import filled
 from strop.types.count import counted
 from strop.types.memory import Skill
 from strop.types.money import dollars
-from strop.types.work import Count, Exemplar, Guidance, Sources, Spec, Task
+from strop.types.work import Count, Guidance, Sources, Spec, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def replay(skill: Skill, *, inputs: str, found: Sequence[str], exemplars: int | 
         spec = replace(spec, each=pattern, outputs=outputs)
     allow = tuple(dict.fromkeys((f"{inputs.rstrip('/')}/**", *spec.sources.allow)))
     spec = replace(spec, sources=Sources(allow, spec.sources.deny))
-    guidance = Guidance(skill=skill.name, exemplars=_by_reader(shown, spec.readers))
+    guidance = Guidance(skill=skill.name, exemplars=by_reader(shown, spec.readers))
     tasks = filled(skill.tasks, slots=len(skill.inputs), found=found, folder=inputs.rstrip("/"))
     return Replay(spec, guidance, tasks, _saving(skill, len(found)))
 
@@ -57,13 +58,6 @@ def _without(inputs: Sequence[str], sources: Sources) -> Sources:
         glob for glob in sources.allow if not any(path.startswith(re.split(r"[*?]", glob)[0]) for path in inputs)
     )
     return Sources(kept, sources.deny)
-
-
-def _by_reader(exemplars: Sequence[Exemplar], readers: int) -> tuple[tuple[Exemplar, ...], ...]:
-    """Every reader sees them in an order of its own, so that readers stay different."""
-    if not exemplars:
-        return ()
-    return tuple(tuple(exemplars[turn:]) + tuple(exemplars[:turn]) for turn in range(min(readers, len(exemplars))))
 
 
 def _scaled(rows: Count | None, before: int, now: int) -> Count | None:
