@@ -1,0 +1,153 @@
+"""Something is tried on a part of the wave: who works under it, what counts, and what the user gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from bells import BELLS, PATHS, Bend, Loop
+
+from strop.errors import EndpointDown, ModelFailure
+from strop.learning.experiments import Trial, evidence, scores
+from strop.loop.cycle import Shop
+from strop.types.content import Standing
+from strop.types.fingerprint import digest_bytes
+from strop.types.memory import Item, ItemKind, ItemState
+from strop.types.schema import Json
+from strop.types.trial import Outcome
+from strop.types.work import Exemplar, Guidance, UnitKey, Variant
+
+CANDIDATE = Item("skill/bells", ItemKind.SKILL, "b0d1", ItemState.CANDIDATE)
+SHOWN = Guidance(exemplars=((Exemplar(UnitKey("yew"), "[1] This is yew.", "{}"),),), items=(CANDIDATE.id,))
+HASHES = {UnitKey(key): digest_bytes(PATHS[f"inputs/{key}.txt"].encode()) for key in BELLS}
+
+
+def trying(shop: Shop, *, without: bool = False, share: float = 0.2, barred: frozenset[str] = frozenset()) -> Shop:
+    """The shop with an item to try; where it is in use, the plan's own guidance holds it."""
+    tried = Guidance() if without else SHOWN
+    terrain = replace(
+        shop.terrain,
+        guidance=SHOWN if without else Guidance(),
+        trial=Trial(CANDIDATE, tried, "incumbent", without),
+        seed="01RUN",
+        share=share,
+        barred=barred,
+    )
+    return replace(shop, terrain=terrain)
+
+
+def loop_of(folder: Path, bend: Bend = lambda key, prompt: None, change: Callable[[Shop], Shop] = trying) -> Loop:
+    return Loop(folder, bend, change=change)
+
+
+def only(loop: Loop) -> tuple[Variant, UnitKey, UnitKey]:
+    """The one variant of the plan, its unit and that unit's partner."""
+    plan = loop.state.plan
+    assert plan is not None
+    (variant,) = plan.variants
+    ((tried, other),) = variant.pairs
+    return variant, tried, other
+
+
+def tried_by(folder: Path) -> UnitKey:
+    """The unit that this seed draws."""
+    loop = loop_of(folder)
+    loop.turn()
+    return only(loop)[1]
+
+
+def test_one_unit_in_five_works_under_what_is_tried_and_its_partner_does_not(tmp_path: Path) -> None:
+    """Six units: one is shown the candidate's example by both readers, the five others are not."""
+    loop = loop_of(tmp_path)
+
+    turn = loop.turn()
+
+    _, tried, other = only(loop)
+    shown = [request for request in loop.asked if any("This is yew" in m.text for m in request.messages)]
+    assert len(loop.asked) == 2 * len(BELLS)
+    assert [f"This is {tried}." in request.messages[-1].text for request in shown] == [True, True]
+    assert tried != other
+    assert turn.outcome is Outcome.PASSED
+    assert f"On 1 unit {CANDIDATE.id} is tried" in turn.run.plan.scope
+
+
+def test_what_fell_short_is_read_again_for_the_files_and_counts_as_it_was(tmp_path: Path) -> None:
+    """The candidate makes readers invent a number: the file has the right one, the evidence the wrong one."""
+    unit = tried_by(tmp_path / "dry")
+    calls: list[str] = []
+
+    def misled(key: str, prompt: str) -> dict[str, Json] | None:
+        calls.append(key)
+        return {"bells": 99} if key == unit and calls.count(key) <= 2 else None
+
+    loop = loop_of(tmp_path, misled)
+    turn = loop.turn()
+
+    _, tried, other = only(loop)
+    assert tried == unit
+    assert turn.run.extended == (f"rescue-1/{unit}", f"rescue-2/{unit}")
+    assert loop.state.extensions == 0, "a rescue is no round of repair"
+    assert f"{unit},{BELLS[unit]}" in (tmp_path / "files" / "bells.csv").read_text()
+    (value,) = [value for value in turn.verdict.values if (value.row, value.field) == (unit, "bells")]
+    assert value.standing is Standing.ACCEPTED
+    assert {claim.task.partition("-")[0] for claim in value.claims} == {"rescue"}
+    assert turn.first is not None
+    first = scores(turn.first, columns=turn.run.plan.spec.table)
+    (pair,) = evidence(turn.run, first=first, inputs=HASHES, costs={}, day="2026-11-22")
+    assert (pair.challenger, pair.baseline) == (0.5, 1.0)
+    assert (pair.lost, pair.unit) == (True, HASHES[tried])
+    assert other in first
+
+
+def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -> None:
+    """Intention to treat: no answer is an outcome."""
+    unit = tried_by(tmp_path / "dry")
+    calls: list[str] = []
+
+    def down(key: str, prompt: str) -> ModelFailure | None:
+        calls.append(key)
+        return EndpointDown("gone", billed=False) if key == unit and calls.count(key) <= 6 else None
+
+    loop = loop_of(tmp_path, down)
+    turn = loop.turn()
+
+    assert turn.first is not None
+    first = scores(turn.first, columns=turn.run.plan.spec.table)
+    (pair,) = evidence(turn.run, first=first, inputs=HASHES, costs={}, day="2026-11-22")
+    assert (pair.challenger, pair.baseline) == (0.0, 1.0)
+    assert f"{unit},{BELLS[unit]}" in (tmp_path / "files" / "bells.csv").read_text()
+
+
+def test_an_item_in_use_is_watched_by_a_unit_that_does_without_it(tmp_path: Path) -> None:
+    """The roles are changed: the pair still says what the item is worth."""
+    loop = loop_of(tmp_path, change=partial(trying, without=True))
+
+    turn = loop.turn()
+
+    variant, tried, other = only(loop)
+    bare = [r for r in loop.asked if not any("This is yew" in message.text for message in r.messages)]
+    assert variant.without
+    assert [f"This is {tried}." in request.messages[-1].text for request in bare] == [True, True]
+    assert turn.first is not None
+    first = {**scores(turn.first, columns=turn.run.plan.spec.table), tried: 0.25}
+    (pair,) = evidence(turn.run, first=first, inputs=HASHES, costs={}, day="2026-11-22")
+    assert (pair.challenger, pair.baseline, pair.unit) == (1.0, 0.25, HASHES[other])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [partial(trying, share=0.0), partial(trying, barred=frozenset(list(PATHS)[:3]))],
+    ids=["nothing-may-be-tried", "made-from-most-of-them"],
+)
+def test_nothing_is_tried_where_too_few_units_are_left(tmp_path: Path, change: Callable[[Shop], Shop]) -> None:
+    """All units work alike, and the plan has no variant."""
+    loop = loop_of(tmp_path, change=change)
+
+    turn = loop.turn()
+
+    assert turn.run.plan.variants == ()
+    assert turn.first is None
+    assert len(loop.asked) == 2 * len(BELLS)
