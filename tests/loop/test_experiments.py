@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bells import BELLS, PATHS, Bend, Loop
 
-from strop.errors import EndpointDown, ModelFailure
+from strop.errors import ModelFailure, RequestRefused
 from strop.learning.experiments import Trial, evidence, scores
 from strop.loop.cycle import Shop
 from strop.types.content import Standing
@@ -109,7 +109,7 @@ def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -
 
     def down(key: str, prompt: str) -> ModelFailure | None:
         calls.append(key)
-        return EndpointDown("gone", billed=False) if key == unit and calls.count(key) <= 6 else None
+        return RequestRefused("not this", billed=False) if key == unit and calls.count(key) <= 6 else None
 
     loop = loop_of(tmp_path, down)
     turn = loop.turn()
@@ -117,7 +117,7 @@ def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -
     assert turn.first is not None
     first = scores(turn.first, columns=turn.run.plan.spec.table)
     (pair,) = evidence(turn.run, first=first, inputs=HASHES, costs={}, day="2026-11-22")
-    assert (pair.challenger, pair.baseline) == (0.0, 1.0)
+    assert (pair.challenger, pair.baseline) == (0.0, 1.0), (calls.count(unit), turn.outcome, turn.run.stopped)
     assert f"{unit},{BELLS[unit]}" in (tmp_path / "files" / "bells.csv").read_text()
 
 
