@@ -95,7 +95,7 @@ def test_what_fell_short_is_read_again_for_the_files_and_counts_as_it_was(tmp_pa
     assert value.standing is Standing.ACCEPTED
     assert {claim.task.partition("-")[0] for claim in value.claims} == {"rescue"}
     assert turn.first is not None
-    first = scores(turn.first, columns=turn.run.plan.spec.table)
+    first = scores(turn.run, turn.first)
     (pair,) = evidence(turn.run, first=first, inputs=HASHES, costs={}, day="2026-11-22")
     assert (pair.challenger, pair.baseline) == (0.5, 1.0)
     assert (pair.lost, pair.unit) == (True, HASHES[tried])
@@ -115,7 +115,7 @@ def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -
     turn = loop.turn()
 
     assert turn.first is not None
-    first = scores(turn.first, columns=turn.run.plan.spec.table)
+    first = scores(turn.run, turn.first)
     (pair,) = evidence(turn.run, first=first, inputs=HASHES, costs={}, day="2026-11-22")
     assert (pair.challenger, pair.baseline) == (0.0, 1.0), (calls.count(unit), turn.outcome, turn.run.stopped)
     assert f"{unit},{BELLS[unit]}" in (tmp_path / "files" / "bells.csv").read_text()
@@ -132,7 +132,7 @@ def test_an_item_in_use_is_watched_by_a_unit_that_does_without_it(tmp_path: Path
     assert variant.without
     assert [f"This is {tried}." in request.messages[-1].text for request in bare] == [True, True]
     assert turn.first is not None
-    first = {**scores(turn.first, columns=turn.run.plan.spec.table), tried: 0.25}
+    first = {**scores(turn.run, turn.first), tried: 0.25}
     (pair,) = evidence(turn.run, first=first, inputs=HASHES, costs={}, day="2026-11-22")
     assert (pair.challenger, pair.baseline, pair.unit) == (1.0, 0.25, HASHES[other])
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from strop.checking.judge import same
 from strop.types.content import Standing
 from strop.types.evidence import Pair, Source
 from strop.types.memory import Item
 from strop.types.trial import Result, Run, Value, Verdict
-from strop.types.work import Column, Guidance, Plan, Task, TaskId, TaskKind, UnitKey, Variant
+from strop.types.work import Guidance, Plan, Task, TaskId, TaskKind, UnitKey, Variant
 
 RESCUED = "rescue-"
 """How tasks begin that read such units again."""
@@ -51,14 +52,32 @@ def tried_on(plan: Plan) -> Mapping[UnitKey, Variant]:
 # ---------------------------------------------------------------- for the loop
 
 
-def scores(verdict: Verdict, *, columns: Sequence[Column]) -> Mapping[UnitKey, float]:
-    """Share of a unit's fields that were accepted as read, by unit. The verdict has to be the deterministic one."""
-    fields = [column.name for column in columns if column.read]
-    right: dict[UnitKey, int] = {}
-    for value in verdict.values:
-        if value.field in fields:
-            right[value.row] = right.get(value.row, 0) + (value.standing is Standing.ACCEPTED)
-    return {row: count / len(fields) for row, count in right.items()}
+PROVED = (Standing.ACCEPTED, Standing.CORRECTED)
+
+
+def scores(run: Run, verdict: Verdict) -> Mapping[UnitKey, float]:
+    """Share of a unit's first readings that say what the gate proved, by unit; what was not proved is not right.
+
+    The verdict has to be the deterministic one, of `first_outcomes(run)`, under no learned rule.
+    """
+    spec = run.plan.spec
+    fields = {column.name for column in spec.table if column.read}
+    proved = {(v.row, v.field): v.value for v in verdict.values if v.field in fields and v.standing in PROVED}
+    said = {(c.row, c.field, c.reader): c for c in first_outcomes(run).claims if c.reader and c.field in fields}
+    right = dict.fromkeys((unit.key for task in run.plan.tasks for unit in task.units), 0)
+    for (row, field, _), claim in said.items():
+        if (row, field) in proved and row in right:
+            right[row] += same(claim.value, proved[row, field])
+    return {row: count / (len(fields) * spec.readers) for row, count in right.items()}
+
+
+def unit_costs(tasks: Sequence[Task], spent: Mapping[TaskId, int]) -> Mapping[UnitKey, int]:
+    """What each unit cost as it was planned, all readers together; a batch shares its cost evenly."""
+    costs: dict[UnitKey, int] = {}
+    for task in tasks:
+        for unit in task.units:
+            costs[unit.key] = costs.get(unit.key, 0) + round(spent.get(task.id, 0) / len(task.units))
+    return costs
 
 
 def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:

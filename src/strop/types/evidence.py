@@ -38,7 +38,7 @@ class Pair:
     """Score in [0, 1] by a fixed scorer: gold, or the deterministic layers of the gate; never a model's word."""
     baseline: float
     challenger_cost: int = 0
-    """Nano-dollars; of a model without a price, tokens of work (types/money.py says how they are weighed)."""
+    """Nano-dollars; of a model without a price `Usage.work`."""
     baseline_cost: int = 0
     stratum: str = ""
     same: bool = False
