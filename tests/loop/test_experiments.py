@@ -109,7 +109,7 @@ def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -
 
     def down(key: str, prompt: str) -> ModelFailure | None:
         calls.append(key)
-        return RequestRefused("not this", billed=False) if key == unit and calls.count(key) <= 6 else None
+        return RequestRefused("not this") if key == unit and calls.count(key) <= 6 else None
 
     loop = loop_of(tmp_path, down)
     turn = loop.turn()
