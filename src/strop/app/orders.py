@@ -67,6 +67,8 @@ class Order:
     """The run that this one is a new attempt at."""
     bare: bool = False
     """Nothing of the library is used: the baseline of what was learned."""
+    trial: bool = False
+    """One arm of a trial: it teaches nothing itself."""
 
 
 @dataclass(frozen=True, slots=True)

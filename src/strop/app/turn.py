@@ -370,7 +370,7 @@ class _Floor:
             saving=order.saving,
             skill=order.skill,
             taken=frozenset(item.name for item in skills(project.db)),
-            teaches=self.options.chaos is None and not order.solo,
+            teaches=self.options.chaos is None and not order.solo and not order.trial,
         )
 
     @asynccontextmanager
