@@ -1,37 +1,200 @@
-"""Pairs of like units inside one wave, drawn before anything is read. Pure."""
+"""Experiments inside a wave: which units try a challenger, which they are compared with, and what came of it.
+
+Pairs are made before a unit has run: two units of one stratum (kind and size), next to each other in size; a hash of
+(run, pair, item) decides which of them works with the challenger. At most `MOST` of the like units of a wave do.
+
+Why pairs of unlike units are valid evidence. Say the challenger changes nothing, and take the two units as they
+are, however different: with the arms one way round the pair is won, the other way round it is lost. The hash is a
+fair coin that knows nothing of outcomes, so given that the pair is discordant a win has the chance 1/2, whatever the
+units, the earlier pairs and the other items did: the null of `evalues.Duel`. That the units differ makes more pairs
+discordant by their own difficulty, and each win says less: it costs power, never validity (benchmarks/admission.py
+measures how much). What would break it is left out: first outcomes only; who drew the challenger stays in its arm
+whatever happened (intention to treat, A. Bradford Hill 1961), and a unit that failed scores 0, so a challenger cannot
+shed its failures; a unit re-run for the user's files is no evidence. A pair with a unit that never began is dropped,
+which the arms cannot bring about as long as they are scheduled alike.
+
+Pure: chance is a hash, so the same run draws the same arms when it is resumed.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
+from strop.learning.evalues import interval
+from strop.types.evidence import Pair, Source
 from strop.types.fingerprint import digest
 from strop.types.work import UnitKey
 
-SHARE = 0.2
+MOST = 0.2
+"""Largest share of the like units of a wave that may work with a challenger."""
 
 
-def stratum(size: int, source: str) -> str:
-    """Units of one kind and of about one size: a factor of two."""
-    return f"{PurePosixPath(source).suffix}/{max(size, 1).bit_length()}"
+class Arm(StrEnum):
+    CHALLENGER = "challenger"
+    INCUMBENT = "incumbent"
 
 
-def paired(
-    strata: Mapping[UnitKey, str], *, item: str, run: str, share: float = SHARE
-) -> tuple[tuple[UnitKey, UnitKey], ...]:
-    """(tried, partner) of at most `share` of the units; none where there are fewer than five."""
-    most = math.floor(len(strata) * share)
-    order = sorted(strata, key=lambda unit: digest([run, item, unit, "order"]))
-    waiting: dict[str, UnitKey] = {}
-    pairs: list[tuple[UnitKey, UnitKey]] = []
-    for unit in order:
-        if len(pairs) == most:
+@dataclass(frozen=True, slots=True)
+class Like:
+    """One of the like units of a wave."""
+
+    key: UnitKey
+    input: str
+    """Hash of its input."""
+    size: int
+    """Bytes, or whatever its difficulty grows with."""
+    kind: str = ""
+    """Units of different kinds are never paired: form of the input, step of the plan."""
+
+    @property
+    def stratum(self) -> str:
+        """Kind, and size within a factor of two."""
+        return f"{self.kind}/{max(self.size, 0).bit_length()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """An item that is to be tried, and what its pairs count for."""
+
+    item: str
+    version: str
+    ground: str
+    incumbent: str
+    inputs: tuple[str, ...] = ()
+    """Inputs it was made from: their units never try it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Two units of one stratum that were drawn together before they ran."""
+
+    challenger: Challenger
+    tries: Like
+    """The unit that works with the challenger."""
+    against: Like
+    """The unit that works with the incumbent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Who tries what in one run; fixed before the first unit begins."""
+
+    run: str
+    pairs: tuple[Drawn, ...] = ()
+
+    def arm(self, unit: UnitKey) -> tuple[Arm, str]:
+        """The unit's arm and, where it tries a challenger, the item's id."""
+        item = next((drawn.challenger.item for drawn in self.pairs if drawn.tries.key == unit), "")
+        return (Arm.CHALLENGER if item else Arm.INCUMBENT), item
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a unit ended at its first attempt under the arm it was given."""
+
+    score: float | None
+    """In [0, 1] by the fixed scorer; None for a unit that began and failed, stalled or was stopped."""
+    cost: int = 0
+    """Nano-dollars."""
+    output: str = ""
+    """Hash of what it gave."""
+
+
+def draw(units: Iterable[Like], *, run: str, challengers: Sequence[Challenger]) -> Experiment:
+    """Pair the units and draw the arms; the challengers take turns, in the order given.
+
+    Strata take part by their size, and which of a stratum's pairs are used is drawn by hash too.
+    """
+    like = sorted(units, key=lambda unit: unit.key)
+    if not challengers:
+        return Experiment(run)
+    made = sorted(_couples(like), key=lambda couple: digest([run, couple[0].key, couple[1].key]))
+    drawn: list[Drawn] = []
+    for couple in made:
+        if len(drawn) + 1 > MOST * len(like):
             break
-        other = waiting.pop(strata[unit], None)
-        if other is None:
-            waiting[strata[unit]] = unit
-        else:
-            first = int(digest([run, item, unit, other])[0], 16) % 2
-            pairs.append((unit, other) if first else (other, unit))
-    return tuple(pairs)
+        challenger = challengers[len(drawn) % len(challengers)]
+        if not {unit.input for unit in couple} & set(challenger.inputs):
+            drawn.append(_toss(couple, run, challenger))
+    return Experiment(run, tuple(drawn))
+
+
+def _couples(units: Sequence[Like]) -> Iterator[tuple[Like, Like]]:
+    """Neighbours in size within each stratum; an odd one is left to the incumbent."""
+    strata: defaultdict[str, list[Like]] = defaultdict(list)
+    for unit in units:
+        strata[unit.stratum].append(unit)
+    for stratum in strata.values():
+        stratum.sort(key=lambda unit: (unit.size, unit.key))
+        yield from zip(stratum[::2], stratum[1::2], strict=False)
+
+
+def _toss(couple: tuple[Like, Like], run: str, challenger: Challenger) -> Drawn:
+    one, other = couple
+    heads = int(digest([run, one.key, other.key, challenger.item, challenger.version])[:8], 16) % 2
+    return Drawn(challenger, *((one, other) if heads else (other, one)))
+
+
+def observed(experiment: Experiment, *, outcomes: Mapping[UnitKey, Outcome], day: str) -> tuple[Pair, ...]:
+    """The pairs of a run, of first outcomes; a unit that is not in `outcomes` never began."""
+    return tuple(
+        _pair(drawn, outcomes[drawn.tries.key], outcomes[drawn.against.key], experiment.run, day)
+        for drawn in experiment.pairs
+        if drawn.tries.key in outcomes and drawn.against.key in outcomes
+    )
+
+
+def _pair(drawn: Drawn, tried: Outcome, against: Outcome, run: str, day: str) -> Pair:
+    challenger = drawn.challenger
+    return Pair(
+        item=challenger.item,
+        version=challenger.version,
+        ground=challenger.ground,
+        incumbent=challenger.incumbent,
+        unit=drawn.tries.input,
+        run=run,
+        source=Source.WAVE,
+        challenger=tried.score or 0.0,
+        baseline=against.score or 0.0,
+        challenger_cost=tried.cost,
+        baseline_cost=against.cost,
+        stratum=drawn.tries.stratum,
+        day=day,
+    )
+
+
+# ---------------------------------------------------------------- the empty library
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A unit that worked with the empty library, at its first attempt."""
+
+    run: str
+    model: str
+    day: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """What the empty library does with one model, over runs."""
+
+    units: int
+    runs: int
+    mean: float
+    low: float
+    """95 %, at any time (`evalues.interval`)."""
+    high: float
+
+
+def pooled(controls: Iterable[Control], *, model: str, since: str, until: str) -> Pooled:
+    """Control units of one model from day to day, both included, in the order they came."""
+    held = [each for each in controls if each.model == model and since <= each.day <= until]
+    scores = [each.score for each in held]
+    low, high = interval(scores, low=0.0, high=1.0)
+    mean = sum(scores) / len(scores) if scores else 0.0
+    return Pooled(len(scores), len({each.run for each in held}), mean, low, high)
