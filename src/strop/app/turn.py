@@ -15,6 +15,7 @@ from typing import cast
 
 import orjson
 
+from strop.app.drift import settle
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
 from strop.app.minding import Minder, minded
@@ -32,13 +33,12 @@ from strop.app.orders import (
     terrain_of,
 )
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
-from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
+from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
 from strop.app.running import collecting_rarely
 from strop.checking.calibration import heard
 from strop.checking.conflicts import Dated, dated, keys_of
 from strop.errors import BadInput, BadStream, StropError
 from strop.learning.library import put, skills
-from strop.learning.rules import add_rules
 from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain, Think
 from strop.loop.verify import Proofs
@@ -68,7 +68,7 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Constraint, Item, ItemKind, ItemState
+from strop.types.memory import Constraint, Item, ItemKind, ItemState, Taint
 from strop.types.money import Price
 from strop.types.schema import Json
 from strop.types.trial import Claim, Outcome, Run, Verdict
@@ -512,21 +512,16 @@ async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str) -> 
     entries: list[tuple[Item, object]] = []
     if turn.skill is not None:
         kind = ItemKind.PLAN if turn.skill.tasks else ItemKind.SKILL
-        made = Item(f"{kind}/{turn.skill.name}", kind, "", turn.skill.state, taint=turn.skill.taint)
+        made = Item(f"{kind}/{turn.skill.name}", kind, "", ItemState.CANDIDATE, taint=Taint.DERIVED)
         entries.append((replace(made, cites=(turn.run.id,)), turn.skill))
     for rule in turn.rules:
         kind = ItemKind.CHECK if rule.check else ItemKind.CONSTRAINT
         entries.append((Item(f"{kind}/{rule.id}", kind, "", ItemState.ACTIVE, cites=(turn.run.id,)), rule))
     if not entries:
         return before
-    manifest = put(project.db, project.blobs, entries)
+    manifest = put(project.db, project.blobs, entries, base=project.db.manifest(before), by=turn.run.id)
     await desk.record(ManifestCommitted(manifest.hash, tuple(item.id for item, _ in entries)))
-    if turn.skill is not None:
-        project_skill(project, turn.skill)
-    if turn.rules:
-        path = project.folder / "CONSTRAINTS.md"
-        text = path.read_bytes().decode() if path.is_file() else ""  # with the line ends that the user's editor wrote
-        write_whole(path, add_rules(text, turn.rules).encode())
+    settle(project)
     return manifest.hash
 
 
