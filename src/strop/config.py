@@ -169,10 +169,10 @@ class LearningSettings(BaseModel):
     """How what runs leave is tried; see `learning.experiments` and `learning.admission`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    share: float = Field(default=0.2, ge=0, le=0.2, allow_inf_nan=False)
-    """Most of a wave's like units that something may be tried on; 0 tries nothing."""
-    alpha: float = Field(default=0.05, gt=0, lt=1, allow_inf_nan=False)
-    """Chance that the library ever takes in something that does not help; spent over its trials."""
+    experiments: bool = True
+    """Whether candidates are tried, and what is in use looked at again, on a fifth of a wave's units at the most."""
+    pairs: int = Field(default=120, ge=10, le=10_000)
+    """Pairs that a trial is planned for: it is looked at after 60, 80 and 100 % of them."""
     usd: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """Cap of one `strop learn` or `strop skills test`, apart from the budgets of runs."""
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from strop.drafting.answers import reading_schema
 from strop.learning.skillmd import projection, slug
 from strop.types.events import revive
-from strop.types.memory import Author, Cost, Skill
+from strop.types.memory import Author, Cost, Item, ItemKind, ItemState, Skill, Taint
 from strop.types.schema import parse_schema
 from strop.types.work import Column, ColumnType, Exemplar, Kind, Output, RunId, Spec, UnitKey
 
+ITEM = Item("skill/bell-survey", ItemKind.SKILL, "", ItemState.CANDIDATE, taint=Taint.DERIVED)
 FIELDS = {"name", "description", "license", "compatibility", "metadata", "allowed-tools"}
 COLUMNS = (Column("first", ColumnType.TEXT, quote=True, ask="its first word"), Column("rows", ColumnType.INTEGER))
 PROMPTS = (("reader-1", "Read.\n{{fields}}\n"), ("unit", "{{text}}\n"))
@@ -82,7 +83,7 @@ def flaws(folder: str, files: dict[str, bytes]) -> list[str]:
 )
 def test_the_validator_finds_what_is_wrong(old: bytes, new: bytes) -> None:
     """Each rule of the specification that we check is broken once, and seen."""
-    files = projection(skill())
+    files = projection(skill(), item=ITEM)
     assert old in files["SKILL.md"]
     files["SKILL.md"] = files["SKILL.md"].replace(old, new)
 
@@ -91,7 +92,7 @@ def test_the_validator_finds_what_is_wrong(old: bytes, new: bytes) -> None:
 
 def test_a_projection_is_a_valid_skill() -> None:
     """Six standard fields at most, ours under metadata as text, every file that it names is there."""
-    assert flaws("bell-survey", projection(skill())) == []
+    assert flaws("bell-survey", projection(skill(), item=ITEM)) == []
 
 
 @given(
@@ -102,7 +103,7 @@ def test_any_description_and_title_give_a_valid_skill(description: str, title: s
     """Colons, quotes, control characters, line breaks: what was described is what a YAML reader reads."""
     named = skill(slug(title), description)
 
-    files = projection(named)
+    files = projection(named, item=ITEM)
 
     assert flaws(named.name, files) == []
     front = yaml.safe_load(files["SKILL.md"].decode().split("\n---\n")[0].removeprefix("---\n"))
@@ -112,15 +113,42 @@ def test_any_description_and_title_give_a_valid_skill(description: str, title: s
 @pytest.mark.parametrize("author", Author)
 def test_the_metadata_says_who_described_the_skill(author: Author) -> None:
     """`strop-described` is `model` or `spec`."""
-    text = projection(replace(skill(), described=author))["SKILL.md"].decode()
+    text = projection(replace(skill(), described=author), item=ITEM)["SKILL.md"].decode()
 
     front = yaml.safe_load(text.split("\n---\n")[0].removeprefix("---\n"))
     assert front["metadata"]["strop-described"] == str(author)
 
 
+@pytest.mark.parametrize("state", ItemState)
+def test_the_metadata_says_how_the_entry_stands(state: ItemState) -> None:
+    """State and taint are the entry's, told as metadata and in words; the skill itself is the same in every state."""
+    files = projection(skill(), item=replace(ITEM, state=state, taint=Taint.UNTRUSTED))
+
+    front = yaml.safe_load(files["SKILL.md"].decode().split("\n---\n")[0].removeprefix("---\n"))
+    assert (front["metadata"]["strop-state"], front["metadata"]["strop-taint"]) == (str(state), "untrusted")
+    article = {
+        ItemState.QUARANTINE: "in ",
+        ItemState.PROBATION: "on ",
+        ItemState.DRAFT: "a ",
+        ItemState.CANDIDATE: "a ",
+    }
+    assert f"It is {article.get(state, '')}{state}".encode() in files["SKILL.md"]
+    assert files["references/skill.json"] == projection(skill(), item=ITEM)["references/skill.json"]
+
+
+def test_a_skill_kept_with_a_state_inside_is_still_a_skill() -> None:
+    """State and taint once stood in the body; there they say nothing any more."""
+    held = orjson.loads(projection(skill(), item=ITEM)["references/skill.json"]) | {
+        "state": "active",
+        "taint": "trusted",
+    }
+
+    assert revive(Skill, orjson.dumps(held)) == skill()
+
+
 def test_a_skill_kept_before_descriptions_had_authors_was_described_by_its_spec() -> None:
     """Its JSON has no such field, and is still a skill."""
-    held = orjson.loads(projection(skill())["references/skill.json"])
+    held = orjson.loads(projection(skill(), item=ITEM)["references/skill.json"])
     del held["described"]
 
     assert revive(Skill, orjson.dumps(held)) == replace(skill(), described=Author.SPEC)
@@ -129,7 +157,7 @@ def test_a_skill_kept_before_descriptions_had_authors_was_described_by_its_spec(
 def test_the_makers_validator_agrees(tmp_path: Path) -> None:
     """The reference validator of the format finds nothing in a projection, and finds a field of our own making."""
     oracle = pytest.importorskip("skills_ref", reason="skills-ref, the format's reference validator, is not installed")
-    for name, body in projection(skill()).items():
+    for name, body in projection(skill(), item=ITEM).items():
         path = tmp_path / "bell-survey" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
@@ -143,7 +171,7 @@ def test_the_makers_validator_agrees(tmp_path: Path) -> None:
 
 def test_the_whole_skill_is_in_its_folder() -> None:
     """`references/skill.json` is the skill itself, `schema.json` the schema in JSON Schema; prompts lie beside it."""
-    files = projection(skill())
+    files = projection(skill(), item=ITEM)
 
     assert revive(Skill, files["references/skill.json"]) == skill()
     assert parse_schema(orjson.loads(files["references/schema.json"])) == skill().schema
@@ -152,14 +180,14 @@ def test_the_whole_skill_is_in_its_folder() -> None:
 
 def test_a_worked_example_cannot_close_its_fence() -> None:
     """Text of a document stays inside its block, whatever marks it holds."""
-    text = projection(skill())["references/exemplars.md"].decode()
+    text = projection(skill(), item=ITEM)["references/exemplars.md"].decode()
 
     assert re.findall(r"^```.*$", text, re.MULTILINE) == ["```text", "```", "```json", "```"]
 
 
 def test_a_skill_without_examples_says_so() -> None:
     """Nothing is shown as proved that was not."""
-    files = projection(replace(skill(), exemplars=()))
+    files = projection(replace(skill(), exemplars=()), item=ITEM)
 
     assert b"left no unit whose every value was proved" in files["references/exemplars.md"]
     assert flaws("bell-survey", files) == []

@@ -25,7 +25,7 @@ SHOWN = Guidance(exemplars=((Exemplar(UnitKey("yew"), "[1] This is yew.", "{}"),
 HASHES = {UnitKey(key): digest_bytes(PATHS[f"inputs/{key}.txt"].encode()) for key in BELLS}
 
 
-def trying(shop: Shop, *, without: bool = False, share: float = 0.2, barred: frozenset[str] = frozenset()) -> Shop:
+def trying(shop: Shop, *, without: bool = False, barred: frozenset[str] = frozenset()) -> Shop:
     """The shop with an item to try; where it is in use, the plan's own guidance holds it."""
     tried = Guidance() if without else SHOWN
     terrain = replace(
@@ -33,7 +33,6 @@ def trying(shop: Shop, *, without: bool = False, share: float = 0.2, barred: fro
         guidance=SHOWN if without else Guidance(),
         trial=Trial(CANDIDATE, tried, "incumbent", without),
         seed="01RUN",
-        share=share,
         barred=barred,
     )
     return replace(shop, terrain=terrain)
@@ -139,8 +138,8 @@ def test_an_item_in_use_is_watched_by_a_unit_that_does_without_it(tmp_path: Path
 
 @pytest.mark.parametrize(
     "change",
-    [partial(trying, share=0.0), partial(trying, barred=frozenset(list(PATHS)[:3]))],
-    ids=["nothing-may-be-tried", "made-from-most-of-them"],
+    [lambda shop: shop, partial(trying, barred=frozenset(list(PATHS)[:3]))],
+    ids=["nothing-to-try", "made-from-most-of-them"],
 )
 def test_nothing_is_tried_where_too_few_units_are_left(tmp_path: Path, change: Callable[[Shop], Shop]) -> None:
     """All units work alike, and the plan has no variant."""

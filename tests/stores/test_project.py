@@ -15,6 +15,7 @@ from strop.stores.blobs import FileBlobs
 from strop.stores.project import SAMPLES, PaceRow, ProjectDb, RunRow
 from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Manifest
 from strop.types.money import Usage
+from strop.types.moves import AUTO
 from strop.types.past import Like, PastRun, Sample
 
 Entry = tuple[Item, object]
@@ -60,11 +61,14 @@ class Overtaken:
     def head(self) -> Manifest:
         return self._db.head()
 
-    def commit(self, manifest: Manifest, *, expected: str) -> bool:
+    def commit(self, manifest: Manifest, *, expected: str, by: str = AUTO, why: str = "") -> bool:
         if self._times:
             self._times -= 1
             put(self._db, self._blobs, [rule(f"other-{self._times}")])
-        return self._db.commit(manifest, expected=expected)
+        return self._db.commit(manifest, expected=expected, by=by, why=why)
+
+    def manifest(self, name: str) -> Manifest:
+        return self._db.manifest(name)
 
 
 def test_put_that_lost_a_race_is_rebased(tmp_path: Path) -> None:

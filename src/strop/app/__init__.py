@@ -4,13 +4,16 @@
 """
 
 from strop.app.again import draft_of, verdicts_compared, verify_again
+from strop.app.drift import Settled, settle
 from strop.app.foreign import Examined, examine_files
+from strop.app.library import approve, history, version_of
 from strop.app.lookup import Found, lookup
 from strop.app.orders import Options, Order, Screen, again_order, make_plan, replay_order
 from strop.app.parts import build_model, renderers, theme_of, theme_path, weights_of
 from strop.app.project import (
     Project,
     all_skills,
+    held_skill,
     open_project,
     resumable,
     runs_of,
@@ -32,12 +35,16 @@ __all__ = [
     "Project",
     "Rehearing",
     "Screen",
+    "Settled",
     "again_order",
     "all_skills",
+    "approve",
     "build_model",
     "draft_of",
     "examine_files",
     "execute",
+    "held_skill",
+    "history",
     "lookup",
     "loop_name",
     "make_plan",
@@ -48,6 +55,7 @@ __all__ = [
     "resumable",
     "run",
     "runs_of",
+    "settle",
     "skill_named",
     "spec_of",
     "state_of",
@@ -55,5 +63,6 @@ __all__ = [
     "theme_path",
     "verdicts_compared",
     "verify_again",
+    "version_of",
     "weights_of",
 ]

@@ -168,9 +168,8 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest
         solo=order.solo,
         rules=project.rules(),
         past=project.db.past({binding.model for binding in cast.bindings}, most=RUNS),
-        trial=chosen.trial if run and project.config.settings.learning.share else None,
+        trial=chosen.trial if run and project.config.settings.learning.experiments else None,
         barred=chosen.barred,
-        share=project.config.settings.learning.share,
         seed=run,
     )
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from strop.app.journals import events_of, has_journal
 from strop.config import Config, load
 from strop.errors import BadInput, ConfigRefused, StropError
-from strop.learning.library import load_skill, skills
+from strop.learning.library import Held, load_skill, skill_of, skills
+from strop.learning.lifecycle import SHELVED
 from strop.learning.rules import read_rules, struck_out
-from strop.learning.skillmd import projection
 from strop.loop.specify import specify
-from strop.stores.blobs import FileBlobs, write_whole
+from strop.stores.blobs import FileBlobs
 from strop.stores.project import ProjectDb, RunRow
 from strop.swarm.fold import RunFold, fold
 from strop.tools.tables import parse_ask
@@ -142,7 +142,21 @@ def new_run_id(moment: float) -> str:
 
 
 def skill_named(project: Project, name: str) -> Skill:
-    """A skill of the library.
+    """A skill of the library, to be used.
+
+    Raises:
+        BadInput: there is none of that name, or it is in quarantine or retired.
+    """
+    held = held_skill(project, name)
+    if held.item.state in SHELVED:
+        why = f" ({held.item.why})" if held.item.why else ""
+        raise BadInput(f"skill {name!r} is in state {held.item.state}{why} and is not used; to take it from there: "
+                       f"strop skills approve {name}")  # fmt: skip
+    return held.skill
+
+
+def held_skill(project: Project, name: str) -> Held:
+    """A skill of the library with its entry, in whatever state, to be looked at.
 
     Raises:
         BadInput: there is none of that name.
@@ -150,9 +164,9 @@ def skill_named(project: Project, name: str) -> Skill:
     return load_skill(name, library=project.db, blobs=project.blobs)
 
 
-def all_skills(project: Project) -> tuple[Skill, ...]:
-    """Every skill of the library's head."""
-    return tuple(skill_named(project, item.name) for item in skills(project.db))
+def all_skills(project: Project) -> tuple[Held, ...]:
+    """Every skill of the library's head, in whatever state."""
+    return tuple(Held(item, skill_of(item, project.blobs)) for item in skills(project.db))
 
 
 def state_of(folder: Path) -> RunFold:
@@ -204,11 +218,3 @@ def resumable(project: Project, spec: Spec) -> str:
         if state.opened is not None and state.opened.spec == order_mark(spec) and state.outcome is None:
             return folder.name
     return ""
-
-
-def project_skill(project: Project, skill: Skill) -> Path:
-    """Write a skill's folder under `.agents/skills`."""
-    folder = project.folder / ".agents" / "skills" / skill.name
-    for name, body in projection(skill).items():
-        write_whole(folder / name, body)
-    return folder

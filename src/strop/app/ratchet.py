@@ -6,19 +6,29 @@ to learn about; `learned` puts what a run left into the library, adds its eviden
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from strop.app.project import Project
 from strop.errors import StropError
+from strop.learning.admission import Measured, counted, decide, decide_cheaper
+from strop.learning.alpha import Terms, Word, terms
 from strop.learning.experiments import Trial
+from strop.learning.library import admit, mark_stale, move
+from strop.learning.lifecycle import SHELVED
 from strop.learning.making import Body, arm, assembled, grounds_of
 from strop.learning.scopes import covers, order_class
 from strop.learning.selection import Option, select
+from strop.learning.watching import watch
+from strop.swarm.spending import Spending
 from strop.types.events import revive
+from strop.types.evidence import Certificate, Pair
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import USED, Constraint, Dependency, Item, ItemKind, ItemState, Manifest, Skill, Taint
-from strop.types.work import Binding, Guidance, Script, Spec
+from strop.types.money import Price, cost
+from strop.types.trial import Run
+from strop.types.work import Binding, Guidance, Plan, Script, Spec, TaskId, UnitKey
 
 BODIES: Mapping[ItemKind, type[Body]] = {
     ItemKind.SKILL: Skill,
@@ -26,6 +36,7 @@ BODIES: Mapping[ItemKind, type[Body]] = {
     ItemKind.SCRIPT: Script,
 }
 """Kinds that guide readers of units. Checks run in the gate; plans are replayed by name."""
+SCORER = "share of first readings that say what the deterministic gate proved"
 TRIED = frozenset({ItemState.CANDIDATE, ItemState.PROBATION})
 
 
@@ -143,3 +154,110 @@ def _hash(project: Project, path: str) -> str:
         return digest_bytes((project.folder / path).read_text("utf-8").encode())
     except (OSError, UnicodeDecodeError, StropError):
         return ""
+
+
+# ---------------------------------------------------------------- what a run says
+
+
+def input_hashes(run: Run, read: Callable[[str], str]) -> Mapping[UnitKey, str]:
+    """The hash of each unit's text; a unit without a file is its own text, one that cannot be read is left out."""
+    hashes: dict[UnitKey, str] = {}
+    for unit in {unit.key: unit for task in run.plan.tasks for unit in task.units}.values():
+        try:
+            text = read(unit.source) if unit.source else unit.key
+        except StropError:
+            continue  # in both arms alike: it is gone
+        hashes[unit.key] = digest_bytes(text.encode())
+    return hashes
+
+
+def spent_by(spending: Spending, plan: Plan) -> Mapping[TaskId, int]:
+    """What each task cost: nano-dollars, or of a worker without a price `Usage.work`."""
+    worker = plan.binding("worker")
+    price = worker.price if worker is not None else Price()
+    return {task: each.usage.work if price.free else cost(each.usage, price) for task, each in spending.by_task.items()}
+
+
+def remember_grounds(project: Project, bindings: Sequence[Binding]) -> None:
+    """Mark what was measured with another model or prompt than those that are there now."""
+    present = {("model", each.role): each.model for each in bindings if each.role == "worker"}
+    present |= {("prompt", name): digest_bytes(text.encode())[:16] for name, text in project.prompts().items()}
+    mark_stale(project.db, present)
+
+
+# ---------------------------------------------------------------- what evidence decides
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What became of an item when its evidence was looked at."""
+
+    item: Item
+    """As it stands now."""
+    before: ItemState
+    certificate: Certificate
+    why: str
+
+
+def weigh(project: Project, name: str, *, incumbent: str, model: str, by: str) -> Weighed | None:
+    """Look at all evidence of an item and move it where it has to be; None where the item or its pairs are not there.
+
+    Raises:
+        BadInput: somebody changed the item meanwhile.
+        JournalFault: the library cannot be written.
+    """
+    item = project.db.head().item(name)
+    if item is None or item.state in SHELVED:
+        return None
+    pairs = counted(project.db.pairs(item.id, version=item.digest), item=item, incumbent=incumbent)
+    if not pairs:
+        return None
+    measured = Measured(model, SCORER, datetime.now(UTC).date().isoformat())
+    if item.state in (ItemState.PROBATION, ItemState.ACTIVE):
+        return _watched(project, item, pairs, by=by)
+    decision = decide(pairs, item=item, incumbent=incumbent, terms=_terms(project, item), measured=measured)
+    if decision.word is Word.UNDECIDED and decision.certificate.cost is not None and decision.certificate.cost < 1:
+        cheap = decide_cheaper(pairs, item=item, incumbent=incumbent, terms=_terms(project, item), measured=measured)
+        decision = cheap if cheap.word in (Word.ADMIT, Word.QUARANTINE) else decision
+    to = decision.state
+    if decision.word is Word.ADMIT and item.state is ItemState.STALE:
+        to = ItemState.ACTIVE
+    if to is not item.state:
+        project.db.certify(decision.certificate)
+        move(project.db, item.id, to=to, why=decision.why, by=by)
+        _succeed(project, item, by=by, to=to)
+    return Weighed(_now(project, item), item.state, decision.certificate, decision.why)
+
+
+def _terms(project: Project, item: Item) -> Terms:
+    number = project.db.trial(item.id, version=item.digest)
+    head = project.db.head()
+    earlier = {name: version for at, name, version in project.db.trials() if at < number}
+    admitted = sum(each.state in USED and earlier.get(each.id) == each.digest for each in head.items)
+    return terms(number, admitted=admitted, planned=project.config.settings.learning.pairs)
+
+
+def _watched(project: Project, item: Item, pairs: Sequence[Pair], *, by: str) -> Weighed | None:
+    certificate = project.db.certificates().get(item.id)
+    if certificate is None or certificate.version != item.digest:
+        return None  # in use by a person's word: nothing was promised of it
+    found = watch(pairs[certificate.cases :], state=item.state)
+    if found.state is not item.state:
+        if found.state is ItemState.ACTIVE:
+            admit(project.db, item.id, certificates=project.db.certificates(), why=found.why, by=by)
+        else:
+            move(project.db, item.id, to=found.state, why=found.why, by=by)
+    return Weighed(_now(project, item), item.state, certificate, found.why)
+
+
+def _succeed(project: Project, item: Item, *, by: str, to: ItemState) -> None:
+    """A version that beat the one it was made from takes its place."""
+    if to is not ItemState.PROBATION or not item.parent:
+        return
+    for each in project.db.head().items:
+        if each.digest == item.parent and each.id != item.id and each.state in USED:
+            move(project.db, each.id, to=ItemState.RETIRED, why=f"{item.id} won the duel", by=by)
+
+
+def _now(project: Project, item: Item) -> Item:
+    return project.db.head().item(item.id) or item

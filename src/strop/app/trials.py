@@ -15,17 +15,17 @@ from strop.app.journals import events_of
 from strop.app.orders import Options, Screen, replay_order
 from strop.app.parts import inside_of
 from strop.app.project import Project
+from strop.app.ratchet import input_hashes, spent_by
 from strop.app.turn import execute, proofs_of
-from strop.errors import BadInput, StropError
+from strop.errors import BadInput
 from strop.learning.experiments import PROVED, compared, first_outcomes, scores, unit_costs
 from strop.learning.making import arm
 from strop.loop.verify import verify
 from strop.swarm.fold import fold
 from strop.swarm.spending import Spending
 from strop.types.evidence import Pair
-from strop.types.fingerprint import digest, digest_bytes
+from strop.types.fingerprint import digest
 from strop.types.memory import Item
-from strop.types.money import Price, cost
 from strop.types.trial import Outcome, Run, Verdict
 from strop.types.work import Guidance, Plan, UnitKey
 
@@ -121,10 +121,7 @@ async def arm_of(project: Project, folder: Path) -> Arm:
     first = first_outcomes(run)
     read = recorded(project, run)
     verdict = await verify(first, proofs=proofs_of(project, first, read, (), verifier=""))
-    price = next((binding.price for binding in run.plan.bindings if binding.role == "worker"), Price())
-    spent = {
-        task: each.usage.work if price.free else cost(each.usage, price) for task, each in spending.by_task.items()
-    }
+    spent = spent_by(spending, run.plan)
     reads = arm(run.plan.guidance)
     if run.plan.spec.each is None:
         return _whole(run, verdict, sum(spent.values()), reads)
@@ -159,15 +156,3 @@ def recorded(project: Project, run: Run) -> Callable[[str], str]:
         return project.blobs.get(digests[path]).decode() if path in digests else inside.read_text(path)
 
     return read
-
-
-def input_hashes(run: Run, read: Callable[[str], str]) -> Mapping[UnitKey, str]:
-    """The hash of each unit's text; a unit without a file is its own text, one that cannot be read is left out."""
-    hashes: dict[UnitKey, str] = {}
-    for unit in {unit.key: unit for task in run.plan.tasks for unit in task.units}.values():
-        try:
-            text = read(unit.source) if unit.source else unit.key
-        except StropError:
-            continue  # in both arms alike: it is gone
-        hashes[unit.key] = digest_bytes(text.encode())
-    return hashes

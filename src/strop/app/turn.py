@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import cast
 
 import orjson
 
+from strop.app.drift import settle
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
 from strop.app.minding import Minder, minded
@@ -32,14 +33,15 @@ from strop.app.orders import (
     terrain_of,
 )
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
-from strop.app.project import Project, new_run_id, order_mark, project_skill, spec_of, state_of
+from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
+from strop.app.ratchet import input_hashes, remember_grounds, spent_by, weigh
 from strop.app.running import collecting_rarely
 from strop.checking.calibration import heard
 from strop.checking.conflicts import Dated, dated, keys_of
 from strop.errors import BadInput, BadStream, StropError
+from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.library import put, skills
 from strop.learning.making import rule_item, skill_item
-from strop.learning.rules import add_rules
 from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain, Think
 from strop.loop.verify import Proofs
@@ -68,6 +70,7 @@ from strop.types.events import (
     RunOpened,
     RunReopened,
 )
+from strop.types.evidence import Pair
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Constraint, Item
 from strop.types.money import Price
@@ -194,6 +197,9 @@ class _Floor:
     async def turn(self, approve: Callable[[Plan], Awaitable[str]]) -> Ended:
         """From what is on record to files, and to what they leave behind."""
         project, order, state = self.project, self.order, self.state
+        for said in settle(project).notes:
+            self.screen.warn(said)
+        remember_grounds(project, self.cast.bindings)
         manifest = project.db.head()
         head = manifest.hash
         terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name)
@@ -211,7 +217,7 @@ class _Floor:
                 turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve))
         finally:
             await self.crew.close()
-        after = await _keep(project, turn, desk, head)
+        after = await _keep(project, turn, desk, head, pairs=self._pairs(turn, reader))
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
@@ -232,6 +238,18 @@ class _Floor:
         )
         minder.close(awaiting=turn.outcome is Outcome.AWAITING)
         return ended
+
+    def _pairs(self, turn: Turn, read: Callable[[str], str]) -> tuple[Pair, ...]:
+        """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
+        if turn.first is None or turn.run.stopped:
+            return ()
+        return evidence(
+            turn.run,
+            first=scores(turn.run, turn.first),
+            inputs=input_hashes(turn.run, read),
+            costs=unit_costs(turn.run.plan.tasks, spent_by(self.spending, turn.run.plan)),
+            day=datetime.now(UTC).date().isoformat(),
+        )
 
     def _more(self, compared: Comparison | None) -> dict[str, object]:
         made = self.cast
@@ -509,23 +527,25 @@ def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:
         return replace(claim, value=None)
 
 
-async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str) -> str:
-    """Put what was learned into the library, and its projections on disk."""
+async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, pairs: Sequence[Pair] = ()) -> str:
+    """Put what was learned into the library, let evidence move what was tried, and write the projections."""
     entries: list[tuple[Item, object]] = []
     if turn.skill is not None:
         inputs = tuple(sorted({read.digest for read in turn.run.sources}))
         entries.append((skill_item(turn.skill, run=turn.run, inputs=inputs), turn.skill))
     entries += [(rule_item(rule, run=turn.run), rule) for rule in turn.rules]
-    if not entries:
+    if entries:
+        put(project.db, project.blobs, entries, base=project.db.manifest(before), by=turn.run.id)
+    project.db.add(pairs)
+    worker = turn.run.plan.binding("worker")
+    for tried in turn.run.plan.variants:
+        weigh(project, tried.name, incumbent=tried.incumbent, model=worker.model if worker else "", by=turn.run.id)
+    manifest = project.db.head()
+    if manifest.hash == before:
         return before
-    manifest = put(project.db, project.blobs, entries)
-    await desk.record(ManifestCommitted(manifest.hash, tuple(item.id for item, _ in entries)))
-    if turn.skill is not None:
-        project_skill(project, turn.skill)
-    if turn.rules:
-        path = project.folder / "CONSTRAINTS.md"
-        text = path.read_bytes().decode() if path.is_file() else ""  # with the line ends that the user's editor wrote
-        write_whole(path, add_rules(text, turn.rules).encode())
+    changed = tuple(each.name for each in turn.run.plan.variants) + tuple(item.id for item, _ in entries)
+    await desk.record(ManifestCommitted(manifest.hash, changed))
+    settle(project)
     return manifest.hash
 
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from strop.app import Settled
+from strop.app.library import Step
 from strop.cli.show import show_figures, show_hedges, show_plan, show_refuter
 from strop.errors import BadInput
+from strop.learning.library import Held
 from strop.stores.project import RunRow
 from strop.swarm.fold import RunFold
 from strop.types.count import counted
-from strop.types.memory import Constraint, Skill
+from strop.types.memory import Constraint
 from strop.types.money import dollars
+from strop.types.moves import Change
 from strop.types.trial import Value, Verdict
 
 MOST = 200
 """Values of a run that are listed; all of them stand in its files."""
+CHANGES = 8
+"""Items of one move of the library that are listed."""
 FIGURES = ("units", "calls", "dollars", "seconds")
 
 
@@ -116,16 +123,53 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", (0, 0, 0, 2)), highlight=False)
 
 
-def show_skills(console: Console, held: Sequence[Skill]) -> None:
-    """Name, state, and what it is for."""
-    for skill in held:
-        console.print(f"[bold]{escape(skill.name)}[/bold]", highlight=False)
+def show_skills(console: Console, held: Sequence[Held]) -> None:
+    """Name, state and why, and what it is for."""
+    for each in held:
+        item, skill = each.item, each.skill
+        console.print(f"[bold]{escape(item.name)}[/bold]", highlight=False)
+        why = f" ({escape(item.why)})" if item.why else ""
+        examples = counted(len(skill.exemplars), "example")
         console.print(
-            f"  {skill.state}, {counted(len(skill.exemplars), 'example')}, from run {skill.born_from}", highlight=False
+            Padding(f"{item.state}{why}, {examples}, from run {skill.born_from}", (0, 0, 0, 2)), highlight=False
         )
         console.print(Padding(escape(skill.description), (0, 0, 0, 2)), highlight=False)
     if not held:
         console.print("no skills yet; a run that passes the gate leaves one")
+
+
+def show_log(console: Console, steps: Sequence[Step], *, head: str) -> None:
+    """One line a move, and under it what changed; the library that counts now bears a star."""
+    if not steps:
+        console.print("the library is empty; a run that passes the gate leaves something in it")
+    for step in steps:
+        moved = step.moved
+        star = "*" if moved.manifest == head else " "
+        when = datetime.fromtimestamp(moved.at, UTC).strftime("%Y-%m-%d %H:%M") if moved.at else "earlier         "
+        console.print(f"{star} {moved.manifest[:10]}  {when}  {moved.by}", highlight=False, markup=False)
+        console.print(Padding(escape(moved.why), (0, 0, 0, 4)), highlight=False)
+        for change in step.changes[:CHANGES]:
+            console.print(Padding(escape(change_line(change)), (0, 0, 0, 6)), highlight=False)
+        if len(step.changes) > CHANGES:
+            console.print(f"      and {len(step.changes) - CHANGES:,} more", highlight=False)
+
+
+def change_line(change: Change) -> str:
+    """`check/c-1: candidate -> active, rewritten`."""
+    before, after = change.before, change.after
+    if before is None:
+        return f"{change.id}: new, {after.state}" if after is not None else change.id
+    if after is None:
+        return f"{change.id}: not there any more"
+    moved = f"{before.state} -> {after.state}" if before.state is not after.state else str(after.state)
+    return f"{change.id}: {moved}{', rewritten' if change.rewritten else ''}"
+
+
+def settled_lines(settled: Settled) -> tuple[str, ...]:
+    """What a person's edits on disk came to; nothing where there was none."""
+    lines = [f"taken in from disk: {', '.join(settled.taken)}"] if settled.taken else []
+    lines += [f"retired, since it is gone from disk: {', '.join(settled.retired)}"] if settled.retired else []
+    return (*lines, *settled.notes)
 
 
 def show_rules(console: Console, held: Sequence[Constraint]) -> None:

@@ -15,6 +15,8 @@ import typer
 
 from strop.cli.guard import guarded
 from strop.cli.inbox import inbox_app, runs_app
+from strop.cli.rules import rules_app
+from strop.cli.skills import skills_app
 from strop.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done and passed, 1 refused by the gate, 2 bad input, 3 budget or time ran out, "
     "4 a person is awaited, 70 a fault of ours, 130 interrupted.",
 )
-skills_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What runs have learned to do.")
-rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What runs must never do again.")
 model_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded model.")
 app.add_typer(runs_app, name="runs")
 app.add_typer(inbox_app, name="inbox")
@@ -382,70 +382,6 @@ def verify(
 
     gate = Gate(tuple(targets), spec, sources, max_age, verifier=verifier, yes=yes, project=project_folder)
     raise typer.Exit(verified(gate, as_json=as_json))
-
-
-# ---------------------------------------------------------------- the library
-
-
-@skills_app.command("list")
-def skills_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List the skills of this project.
-
-    \b
-    Example:
-      strop skills list
-    """
-    from strop.app import all_skills, open_project
-    from strop.cli.console import out, print_json
-    from strop.cli.look import show_skills
-
-    held = all_skills(open_project(project_folder))
-    if as_json:
-        print_json({"skills": held})
-    else:
-        show_skills(out, held)
-
-
-@skills_app.command("show")
-def skills_show(
-    name: Annotated[str, typer.Argument(metavar="SKILL", help="Name of a skill.")],
-    project_folder: Home = Path(),
-    as_json: AsJson = False,
-) -> None:
-    """Show one skill as its SKILL.md.
-
-    \b
-    Example:
-      strop skills show audit-licences
-    """
-    from strop.app import open_project, skill_named
-    from strop.cli.console import print_json
-    from strop.learning.skillmd import projection
-
-    skill = skill_named(open_project(project_folder), name)
-    if as_json:
-        print_json(skill)
-    else:
-        sys.stdout.write(projection(skill)["SKILL.md"].decode())
-
-
-@rules_app.command("list")
-def rules_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List the rules of CONSTRAINTS.md, learned and written by hand.
-
-    \b
-    Example:
-      strop rules list
-    """
-    from strop.app import open_project
-    from strop.cli.console import out, print_json
-    from strop.cli.look import show_rules
-
-    held = open_project(project_folder).rules()
-    if as_json:
-        print_json({"rules": held})
-    else:
-        show_rules(out, held)
 
 
 # ---------------------------------------------------------------- model and doctor

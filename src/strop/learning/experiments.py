@@ -1,6 +1,6 @@
 """Experiments inside the wave: some units work under another guidance, and the user's files never pay for it.
 
-At most `SHARE` of a wave's like units are tried on. Each is paired beforehand with a unit of its stratum
+At most a fifth of a wave's like units are tried on. Each is paired beforehand with a unit of its stratum
 that is not, and which of the two it is was drawn by a hash (pairing.py). What counts is the first outcome
 of both, by the deterministic layers of the gate, whatever became of them later; a unit on which the item
 fell short is read again as all others were, for the files alone. A re-run that counted would drop every
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from strop.checking.judge import same
+from strop.learning.pairing import Challenger
 from strop.types.content import Standing
 from strop.types.evidence import Pair, Source
 from strop.types.memory import Item
@@ -42,6 +43,12 @@ def variant_of(trial: Trial, pairs: Sequence[tuple[UnitKey, UnitKey]]) -> Varian
     return Variant(
         item.id, item.digest, trial.guidance, item.ground, trial.incumbent, trial.without, pairs=tuple(pairs)
     )
+
+
+def challenger_of(trial: Trial) -> Challenger:
+    """The trial as pairing.py draws for it."""
+    item = trial.item
+    return Challenger(item.id, item.digest, item.ground, trial.incumbent)
 
 
 def tried_on(plan: Plan) -> Mapping[UnitKey, Variant]:

@@ -11,7 +11,7 @@ import re
 
 from strop.types.count import agreeing, counted
 from strop.types.fingerprint import canonical
-from strop.types.memory import Skill
+from strop.types.memory import Item, ItemState, Skill
 from strop.types.schema import to_json_schema
 from strop.types.work import waves
 
@@ -31,10 +31,21 @@ def slug(text: str, *, most: int = 64) -> str:
     return name or "skill"
 
 
-def projection(skill: Skill) -> dict[str, bytes]:
-    """The skill's folder, by path relative to `.agents/skills/NAME/`."""
+_STANDS = {
+    ItemState.DRAFT: "It is a draft: nothing was looked at yet.",
+    ItemState.QUARANTINE: "It is in quarantine: no agent reads it before a person has approved it.",
+    ItemState.CANDIDATE: "It is a candidate: used when named, not chosen by itself.",
+    ItemState.PROBATION: "It is on probation: in use, and still compared with what it would replace.",
+    ItemState.ACTIVE: "It is active: runs choose it by themselves.",
+    ItemState.STALE: "It is stale: in use and watched, since what it was measured with has changed.",
+    ItemState.RETIRED: "It is retired: kept, and not used.",
+}
+
+
+def projection(skill: Skill, *, item: Item) -> dict[str, bytes]:
+    """The skill's folder, by path relative to `.agents/skills/NAME/`; `item` is its entry in the library."""
     files = {
-        "SKILL.md": _skill_md(skill).encode(),
+        "SKILL.md": _skill_md(skill, item).encode(),
         "references/skill.json": canonical(skill) + b"\n",
         "references/schema.json": (json.dumps(to_json_schema(skill.schema), indent=2) + "\n").encode(),
         "references/exemplars.md": _exemplars(skill).encode(),
@@ -43,7 +54,7 @@ def projection(skill: Skill) -> dict[str, bytes]:
     return files
 
 
-def _skill_md(skill: Skill) -> str:
+def _skill_md(skill: Skill, item: Item) -> str:
     deliverables = "\n".join(f"- `{output.file}`" for output in skill.spec.outputs)
     fields = "\n".join(
         f"- `{column.name}` ({column.type}){': ' + column.ask if column.ask else ''}" for column in skill.spec.table
@@ -54,8 +65,8 @@ def _skill_md(skill: Skill) -> str:
         f"description: {_quoted(skill.description)}\n"
         "compatibility: Replayed by strop; readable by any agent that knows the Agent Skills format.\n"
         "metadata:\n"
-        f'  strop-state: "{skill.state}"\n'
-        f'  strop-taint: "{skill.taint}"\n'
+        f'  strop-state: "{item.state}"\n'
+        f'  strop-taint: "{item.taint}"\n'
         f'  strop-born-from: "{skill.born_from}"\n'
         f'  strop-exemplars: "{len(skill.exemplars)}"\n'
         f'  strop-described: "{skill.described}"\n'
@@ -76,7 +87,7 @@ def _skill_md(skill: Skill) -> str:
         f"Born from a run over {counted(skill.cost.units, 'unit')}: {counted(skill.cost.calls, 'call')}, "
         f"{skill.cost.input_tokens + skill.cost.cached_tokens:,} input and {skill.cost.output_tokens:,} output "
         "tokens.\n"
-        "It is a candidate: used when named, not chosen by itself.\n"
+        f"{_STANDS[item.state]}\n"
     )
 
 

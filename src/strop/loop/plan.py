@@ -19,8 +19,8 @@ from strop.drafting.answers import answer_keys, making_schema, reading_schema, t
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
 from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
-from strop.learning.experiments import Trial, variant_of
-from strop.learning.pairing import paired, stratum
+from strop.learning.experiments import Trial, challenger_of, variant_of
+from strop.learning.pairing import Like, draw
 from strop.types.count import counted
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import CheckKind, Constraint
@@ -77,8 +77,6 @@ class Terrain:
     """What this wave is to learn about, where it has units enough."""
     barred: frozenset[str] = frozenset()
     """Units that it may not be tried on: it was made from them."""
-    share: float = 0.2
-    """Most of the like units that it may be tried on."""
     seed: str = ""
     """The run's id: chance is drawn from it."""
     recall: Callable[[str], tuple[Passage, ...]] = lambda goal: ()
@@ -186,9 +184,13 @@ def _variants(units: Sequence[Unit], terrain: Terrain) -> tuple[Variant, ...]:
     trial = terrain.trial
     if trial is None or terrain.solo:
         return ()
-    strata = {unit.key: stratum(terrain.sizes.get(unit.source, 0), unit.source) for unit in units}
-    strata = {unit.key: strata[unit.key] for unit in units if unit.source not in terrain.barred}
-    pairs = paired(strata, item=trial.item.id, run=terrain.seed, share=terrain.share)
+    like = [
+        Like(unit.key, unit.source, terrain.sizes.get(unit.source, 0), PurePosixPath(unit.source).suffix)
+        for unit in units
+        if unit.source not in terrain.barred
+    ]
+    drawn = draw(like, run=terrain.seed, challengers=[challenger_of(trial)])
+    pairs = [(each.tries.key, each.against.key) for each in drawn.pairs]
     return (variant_of(trial, pairs),) if pairs else ()
 
 

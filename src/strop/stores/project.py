@@ -1,4 +1,4 @@
-"""The project's own database: the library's head, the index of runs, and how fast models were here.
+"""The project's own database: the library's head and its history, the index of runs, and how fast models were here.
 
 `project.db` is small and shared by processes; every change is one transaction. Journals stay the truth
 about a run; a row here can be made again from them.
@@ -6,20 +6,23 @@ about a run; a row here can be made again from them.
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Collection, Generator, Sequence
+import time
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strop.errors import JournalFault
+from strop.errors import BadInput, JournalFault
 from strop.stores.locks import busy, is_busy
 from strop.types.events import revive
-from strop.types.evidence import Pair
+from strop.types.evidence import Certificate, Pair
 from strop.types.fingerprint import canonical
 from strop.types.memory import Manifest
 from strop.types.money import Usage
+from strop.types.moves import AUTO, Moved
 from strop.types.past import Heard, Like, PastRun, Sample
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS manifest(hash TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS head(only INTEGER PRIMARY KEY CHECK (only = 1), hash TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS moved(
+    seq INTEGER PRIMARY KEY, manifest TEXT NOT NULL, at REAL NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS projected(
+    path TEXT NOT NULL, digest TEXT NOT NULL, own INTEGER NOT NULL, PRIMARY KEY (path, digest)) STRICT;
 CREATE TABLE IF NOT EXISTS run(
     id TEXT PRIMARY KEY, spec TEXT NOT NULL, path TEXT NOT NULL, skill TEXT NOT NULL,
     outcome TEXT NOT NULL, units INTEGER NOT NULL, calls INTEGER NOT NULL, nanos INTEGER NOT NULL,
@@ -52,6 +59,8 @@ CREATE TABLE IF NOT EXISTS pair(
     UNIQUE (item, version, ground, incumbent, unit)) STRICT;
 CREATE TABLE IF NOT EXISTS trial(
     number INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, UNIQUE (item, version)) STRICT;
+CREATE TABLE IF NOT EXISTS certificate(
+    seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
@@ -91,34 +100,92 @@ class PaceRow:
 class ProjectDb:
     """Opens a connection a transaction, so that processes never wait for each other long."""
 
-    def __init__(self, path: Path) -> None:
-        """Make the database where it is missing.
+    def __init__(self, path: Path, *, wall: Callable[[], float] = time.time) -> None:
+        """Make the database where it is missing. `wall` gives seconds since 1970, for the library's log.
 
         Raises:
             JournalFault: the folder cannot be written, or the file is no database.
         """
-        self._path = path
+        self._path, self._wall = path, wall
         with self._open() as db:
             db.executescript(_SCHEMA)
 
     def head(self) -> Manifest:
         """The library's state. See `seams.Library`."""
         with self._open() as db:
-            row = db.execute("SELECT body FROM manifest JOIN head USING (hash)").fetchone()
-        return revive(Manifest, row[0]) if row else Manifest()
+            return _head(db)[1]
 
-    def commit(self, manifest: Manifest, *, expected: str) -> bool:
-        """Compare and set. See `seams.Library`."""
+    def commit(self, manifest: Manifest, *, expected: str, by: str = AUTO, why: str = "") -> bool:
+        """Compare and set, with a line in the log. See `seams.Library`.
+
+        `by` is a run's id, `user` or `auto`.
+        """
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
-            row = db.execute("SELECT hash FROM head").fetchone()
-            if (row[0] if row else Manifest().hash) != expected:
+            name, head = _head(db)
+            if head.hash != expected:
                 db.execute("ROLLBACK")
                 return False
-            db.execute("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (manifest.hash, canonical(manifest)))
+            if name and not db.execute("SELECT 1 FROM moved LIMIT 1").fetchone():
+                _log(db, head.hash, 0.0, AUTO, "learned before a log was kept")
+            for each in (head, manifest) if name else (manifest,):  # an old head is kept in its new form too
+                db.execute("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (each.hash, canonical(each)))
             db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (manifest.hash,))
+            _log(db, manifest.hash, self._wall(), by, why)
             db.execute("COMMIT")
             return True
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of this hash, or of this unique beginning of one.
+
+        Raises:
+            BadInput: none, or several.
+        """
+        if not name or set(name) - set("0123456789abcdef"):
+            raise BadInput(f"{name!r} is no hash of a library. See them with: strop skills log")
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT body FROM manifest WHERE hash >= ? AND hash < ? LIMIT 2", (name, f"{name}g")
+            ).fetchall()
+            head = _head(db)[1]
+        # The empty library has no row, and an old head none under its new name.
+        found = {each.hash: each for each in (Manifest(), head) if each.hash.startswith(name)}
+        found |= {each.hash: each for each in (_manifest(row[0]) for row in rows)}
+        if len(found) != 1:
+            what = "several libraries begin" if found else "no library begins"
+            raise BadInput(f"{what} with {name}. See them with: strop skills log")
+        return next(iter(found.values()))
+
+    def moves(self) -> tuple[Moved, ...]:
+        """Every time that the library's head was set, oldest first."""
+        with self._open() as db:
+            return tuple(Moved(*row) for row in db.execute("SELECT seq, manifest, at, by, why FROM moved ORDER BY seq"))
+
+    def copy_to(self, path: Path) -> None:
+        """A copy of everything here, at a path where nothing is yet.
+
+        Raises:
+            JournalFault: it cannot be written.
+        """
+        with self._open() as db, ProjectDb(path)._open() as other:
+            db.backup(other)
+
+    def projected(self) -> tuple[tuple[str, str, bool], ...]:
+        """(path, SHA-256, whether it is a person's own) of what was written from the library, or seen beside it."""
+        with self._open() as db:
+            rows = db.execute("SELECT path, digest, own FROM projected ORDER BY path, digest").fetchall()
+        return tuple((path, digest, bool(own)) for path, digest, own in rows)
+
+    def note_projected(
+        self, rows: Sequence[tuple[str, str, bool]], *, forget: Collection[str] = (), more: bool = False
+    ) -> None:
+        """Remember digests by path, in place of the path's earlier ones, or beside them (`more`)."""
+        gone = {*forget} if more else {*forget, *(path for path, *_ in rows)}
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("DELETE FROM projected WHERE path = ?", [(path,) for path in gone])
+            db.executemany("INSERT OR REPLACE INTO projected VALUES (?, ?, ?)", rows)
+            db.execute("COMMIT")
 
     def note_run(self, row: RunRow) -> None:
         """Put a run into the index, or bring its row up to date."""
@@ -227,6 +294,25 @@ class ProjectDb:
             row = db.execute("SELECT number FROM trial WHERE item = ? AND version = ?", (item, version)).fetchone()
         return int(row[0])
 
+    def trials(self) -> tuple[tuple[int, str, str], ...]:
+        """(number, item, version) of every trial of the library, in their order."""
+        with self._open() as db:
+            return tuple(db.execute("SELECT number, item, version FROM trial ORDER BY number"))
+
+    def certify(self, certificate: Certificate) -> None:
+        """Keep what was measured; the newest of an item counts."""
+        with self._open() as db:
+            db.execute(
+                "INSERT INTO certificate(item, version, body) VALUES (?, ?, ?)",
+                (certificate.item, certificate.version, canonical(certificate)),
+            )
+
+    def certificates(self) -> dict[str, Certificate]:
+        """The newest certificate of every item that has one."""
+        with self._open() as db:
+            rows = db.execute("SELECT body FROM certificate ORDER BY seq").fetchall()
+        return {held.item: held for held in (revive(Certificate, row[0]) for row in rows)}
+
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
         try:
@@ -240,6 +326,31 @@ class ProjectDb:
             raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
         finally:
             db.close()
+
+
+def _head(db: sqlite3.Connection) -> tuple[str, Manifest]:
+    """(the name it is kept under, the library's state); an empty name before the first commit."""
+    row = db.execute("SELECT hash, body FROM manifest JOIN head USING (hash)").fetchone()
+    return (row[0], _manifest(row[1])) if row else ("", Manifest())
+
+
+def _manifest(body: bytes) -> Manifest:
+    """A manifest as it was kept, brought up to how items are named now.
+
+    Once every rule was an item of the kind `rule`; all that runs left were checks.
+    """
+    if b'"kind":"rule"' not in body:
+        return revive(Manifest, body)
+    body = re.sub(rb'"id":"rule/([^"]*)","kind":"rule"', rb'"id":"check/\1","kind":"check"', body)
+    return _sorted(revive(Manifest, body))
+
+
+def _sorted(manifest: Manifest) -> Manifest:
+    return replace(manifest, items=tuple(sorted(manifest.items, key=lambda item: item.id)))
+
+
+def _log(db: sqlite3.Connection, manifest: str, at: float, by: str, why: str) -> None:
+    db.execute("INSERT INTO moved(manifest, at, by, why) VALUES (?, ?, ?, ?)", (manifest, at, by, why))
 
 
 def _sample_row(run: str, sample: Sample) -> tuple[str | int | float, ...]:

@@ -113,8 +113,6 @@ class Skill:
     exemplars: tuple[Exemplar, ...]
     born_from: RunId
     cost: Cost
-    state: ItemState = ItemState.CANDIDATE
-    taint: Taint = Taint.DERIVED
     inputs: tuple[str, ...] = ()
     """The files that the slots in `tasks` stood for, in the slots' order."""
     described: Author = Author.SPEC

@@ -1,0 +1,107 @@
+"""`strop rules`: what runs must never do again, as it stands in CONSTRAINTS.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from strop.cli.inbox import AsJson, Home, alone
+
+rules_app = typer.Typer(rich_markup_mode=None)
+
+
+@rules_app.callback(invoke_without_command=True)
+def rules(context: typer.Context, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the rules of CONSTRAINTS.md, add one, or take one out of use.
+
+    \b
+    Examples:
+      strop rules
+      strop rules add "Amounts are in euros" --check "enum(currency, EUR)"
+      strop rules retire c-1a2b3c4d
+    """
+    if alone(context, as_json=as_json, project_folder=project_folder):
+        _list(project_folder, as_json=as_json)
+
+
+@rules_app.command("list")
+def rules_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the rules of CONSTRAINTS.md, learned and written by hand.
+
+    \b
+    Example:
+      strop rules list
+    """
+    _list(project_folder, as_json=as_json)
+
+
+def _list(project_folder: Path, *, as_json: bool) -> None:
+    from strop.app import open_project
+    from strop.cli.console import out, print_json
+    from strop.cli.look import show_rules
+
+    held = open_project(project_folder).rules()
+    if as_json:
+        print_json({"rules": held})
+    else:
+        show_rules(out, held)
+
+
+@rules_app.command("add")
+def rules_add(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The rule, in a sentence.")],
+    check: Annotated[
+        str,
+        typer.Option(metavar="CHECK", help="What decides it without a model: range(rows, 1, 9). See docs/checks.md."),
+    ] = "",
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Add a rule of your own. With a check it costs no tokens; without one it is a line for the model.
+
+    \b
+    Examples:
+      strop rules add "Count no row twice"
+      strop rules add "Amounts are in euros" --check "enum(currency, EUR)"
+    """
+    from strop.app import open_project, settle
+    from strop.app.library import add_rule
+    from strop.cli.console import out, print_json
+    from strop.cli.look import show_rules
+
+    project = open_project(project_folder)
+    rule = add_rule(project, text, check=check)
+    settled = settle(project)
+    if as_json:
+        print_json({"rule": rule, "manifest": settled.manifest.hash})
+    else:
+        show_rules(out, (rule,))
+
+
+@rules_app.command("retire")
+def rules_retire(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Id of a rule; see: strop rules list.")],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Strike a rule out of CONSTRAINTS.md. It is not learned again.
+
+    \b
+    Example:
+      strop rules retire c-1a2b3c4d
+    """
+    from strop.app import open_project, settle
+    from strop.app.library import strike_rule
+    from strop.cli.console import out, print_json
+
+    project = open_project(project_folder)
+    settle(project)
+    strike_rule(project, name)
+    settled = settle(project)
+    if as_json:
+        print_json({"rule": name, "retired": settled.retired, "manifest": settled.manifest.hash})
+    else:
+        said = f"{name} is struck out. Take it back by removing the ~~ in CONSTRAINTS.md"
+        out.print(said, highlight=False, markup=False, soft_wrap=True)
