@@ -14,11 +14,11 @@ MOST = 2
 
 def main() -> None:
     """Say `ready`, then [spans of the whole match, spans of the first group] for each expression."""
-    asked = json.loads(sys.stdin.buffer.read())
+    asked: dict[str, str | list[str]] = json.loads(sys.stdin.buffer.read())
     print(json.dumps("ready"), flush=True)
     for pattern in asked["patterns"]:
-        spans = []
-        for found in re.finditer(pattern, asked["text"]):
+        spans: list[list[int]] = []
+        for found in re.finditer(pattern, str(asked["text"])):
             spans.append([*found.span(), *found.span(1)])
             if len(spans) == MOST:
                 break

@@ -281,7 +281,9 @@ def _anchors(contexts: Sequence[tuple[str, ...]], united: _United) -> tuple[str,
     made: dict[str, None] = {"": None}
     for depth in DEPTHS:
         counts = Counter(context[:depth] for context in contexts if len(context) >= depth)
-        common = [context for context, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])) if count > 1]
+        common = [
+            context for context, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])) if count > 1
+        ]
         for width in WIDTHS:
             if common:
                 made.setdefault(united(common[:width]))

@@ -24,6 +24,7 @@ from strop.checking.sentences import numbered, sentences
 from strop.drafting.answers import answer_keys, told
 from strop.errors import GateClosed
 from strop.learning.exemplars import Candidate, length, place, shape, shortest
+from strop.learning.generality import generalised
 from strop.learning.skillmd import slug
 from strop.learning.slots import emptied
 from strop.types.content import Scalar, Standing
@@ -82,7 +83,7 @@ def distill(
     spec = run.plan.spec
     read = spec.each is not None
     schema = run.plan.tasks[0].schema
-    tasks, inputs = ((), ()) if read else emptied(_untold(run.plan.tasks, spec), files=files)
+    tasks, inputs = ((), ()) if read else generalised(_untold(run.plan.tasks, spec), files=files, spec=spec)
     return Skill(
         name=slug(name or spec.title),
         description=(description or described(spec))[:LONGEST],
@@ -254,8 +255,8 @@ def candidates(
         exemplar = _exemplar(row, held, sources)
         if exemplar is not None:
             corrected = sum(value.standing is Standing.CORRECTED for value in held)
-            features = _features(exemplar, fields) | ({f"in {strata[row]}"} if row in strata else set())
-            found.append(Candidate(exemplar, corrected, features))
+            features = {*_features(exemplar, fields), f"in {strata.get(row, 'no stratum')}"}
+            found.append(Candidate(exemplar, corrected, frozenset(features)))
     return tuple(found)
 
 
