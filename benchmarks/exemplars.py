@@ -34,7 +34,9 @@ TOKENS = 900
 """What four exemplars of the shortest choice take, rounded up: coverage gets no more room."""
 
 
-async def right(model: Model, batch: pages.Batch, shown: Sequence[Exemplar], prompts: Mapping[str, str]) -> list[list[bool]]:
+async def right(
+    model: Model, batch: pages.Batch, shown: Sequence[Exemplar], prompts: Mapping[str, str]
+) -> list[list[bool]]:
     """For each page and field, whether the first reader says what the page documents."""
     columns = tuple(column for column in pages.spec().table if column.read)
     schema = reading_schema(columns)
@@ -79,7 +81,11 @@ async def measured(out: Path, items: int) -> list[tuple[str, list[list[bool]], i
     print(f"{len(found)} proved pages to choose from", file=sys.stderr)
     try:
         return [
-            (name, await right(model, held, shown, project.prompts()), sum(len(e.source + e.answer) for e in shown) // 4)
+            (
+                name,
+                await right(model, held, shown, project.prompts()),
+                sum(len(e.source + e.answer) for e in shown) // 4,
+            )
             for name, shown in arms.items()
         ]
     finally:
@@ -104,9 +110,15 @@ def main() -> int:
         print(f"{name:10} {total}/{len(marks) * 5}  {by_field}  ({tokens} tokens shown)")
     (_, one, _), (_, other, _) = arms
     mean, low, high = interval([(sum(b) - sum(a)) / 5 for a, b in zip(one, other, strict=True)])
-    print(f"coverage against shortest, page by page: {mean:+.3f} (95 % {low:+.3f} to {high:+.3f}), n = {len(one)} pages")
+    print(
+        f"coverage against shortest, page by page: {mean:+.3f} (95 % {low:+.3f} to {high:+.3f}), n = {len(one)} pages"
+    )
     if options.json:
-        print(json.dumps([{"name": "coverage minus shortest", "figure": mean, "unit": "share right", "goal": "", "met": None}]))
+        print(
+            json.dumps(
+                [{"name": "coverage minus shortest", "figure": mean, "unit": "share right", "goal": "", "met": None}]
+            )
+        )
     return 0
 
 

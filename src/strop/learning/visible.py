@@ -31,7 +31,7 @@ def shown(text: str) -> str:
 
 
 def _kind(character: str) -> str:
-    if character in _ALLOWED or character.isascii() and character.isprintable():
+    if character in _ALLOWED or (character.isascii() and character.isprintable()):
         return ""
     code = ord(character)
     for name, ranges in _NAMED:
