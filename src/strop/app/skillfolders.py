@@ -33,19 +33,12 @@ def import_skills(project: Project, path: Path) -> tuple[tuple[Imported, ...], t
         BadInput: no folder, or no skill in it.
     """
     head = project.db.head()
-    known = {cited for item in head.items if item.kind is ItemKind.SKILL for cited in item.cites}
+    known = frozenset(cited for item in head.items if item.kind is ItemKind.SKILL for cited in item.cites)
     taken = frozenset(item.name for item in head.items if item.kind in (ItemKind.SKILL, ItemKind.PLAN))
-    made, refused = read_all(path, taken=taken)
-    fresh = tuple(each for each in made if not known.intersection(each.item.cites))
-    again = tuple(
-        Refused(each.skill.name, "it was imported before, byte for byte") for each in made if each not in fresh
-    )
-    for each in fresh:
-        for _, body in each.bodies:
-            project.blobs.put(body)
-    if fresh:
-        put(project.db, project.blobs, [(each.item, each.skill) for each in fresh])
-    return fresh, (*refused, *again)
+    made, refused = read_all(path, taken=taken, known=known)
+    if made:
+        put(project.db, project.blobs, [(each.item, each.skill) for each in made])
+    return made, refused
 
 
 def export_skill(project: Project, name: str, *, client: str) -> Exported:

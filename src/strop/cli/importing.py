@@ -31,9 +31,10 @@ def imported(path: Path, *, project_folder: Path, as_json: bool) -> None:
             _say(f"refused {each.path}: {each.why}")
         if made:
             _say(f"{counted(len(made), 'skill')} in quarantine: no agent reads one before you approve it.")
-            _say(f"Look first: strop skills show {made[0].skill.name}. Then: strop skills approve {made[0].skill.name}")
+            name = made[0].skill.name
+            _say(f"Look first: strop skills show {name}. Then: strop skills approve {name}")
     if refused and not made:
-        raise BadInput(f"nothing was imported from {path}: {_first(refused)}")
+        raise BadInput(f"nothing was imported from {path}: {_first(*refused)}")
 
 
 def exported(name: str, *, client: str, project_folder: Path, as_json: bool) -> None:
@@ -67,9 +68,9 @@ def _show(each: Imported) -> None:
         _say("  the static scan found nothing, which proves nothing")
 
 
-def _first(refused: tuple[Refused, ...]) -> str:
-    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-    return f"{refused[0].path}: {refused[0].why}{more}"
+def _first(refused: Refused, *others: Refused) -> str:
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{refused.path}: {refused.why}{more}"
 
 
 def _say(text: str) -> None:

@@ -48,15 +48,13 @@ OURS = "references/skill.json"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One folder as it was read: the skill, its item in quarantine, what a person should see, and its other files."""
+    """One folder as it was read: the skill, its item in quarantine, and what a person should see."""
 
     item: Item
     skill: Skill
     found: tuple[Found, ...]
     warnings: tuple[str, ...]
     """What was mended or left out."""
-    bodies: tuple[tuple[str, bytes], ...]
-    """Files that are no text, to be kept as blobs: (path, bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,12 @@ class Refused:
     why: str
 
 
-def read_all(path: Path, *, taken: frozenset[str] = frozenset()) -> tuple[tuple[Imported, ...], tuple[Refused, ...]]:
+def read_all(
+    path: Path, *, taken: frozenset[str] = frozenset(), known: frozenset[str] = frozenset()
+) -> tuple[tuple[Imported, ...], tuple[Refused, ...]]:
     """Every skill under `path`; a refusal never stops the batch. Names in `taken` are numbered.
+
+    `known` are hashes of folders that were imported before (`Item.cites`): these are refused.
 
     Raises:
         BadInput: there is no folder, or no skill in it.
@@ -82,6 +84,9 @@ def read_all(path: Path, *, taken: frozenset[str] = frozenset()) -> tuple[tuple[
             each = read_folder(folder, taken=frozenset(names))
         except (StropError, OSError) as caught:
             refused.append(Refused(str(folder), _one_line(str(caught))))
+            continue
+        if known.intersection(each.item.cites):
+            refused.append(Refused(str(folder), "it was imported before, byte for byte"))
             continue
         names.add(each.skill.name)
         made.append(each)
@@ -140,10 +145,12 @@ def read_folder(folder: Path, *, taken: frozenset[str] = frozenset()) -> Importe
     files = _files(folder)
     if MAIN not in files:
         raise BadInput(f"no {MAIN}")
-    texts, bodies = _told_apart(files)
+    texts = _texts(files)
     if MAIN not in texts:
         raise BadInput(f"{MAIN} is not UTF-8 text")
     front, body, warnings = _front(files[MAIN])
+    if left := sorted(set(files) - set(texts)):
+        warnings.append(f"{counted(len(left), 'file')} left out, being no UTF-8 text: {', '.join(left)[:200]}")
     name = _name(front.get("name", ""), folder.name, taken, warnings)
     description = _cut(front.get("description", ""), "description", warnings)
     skill = _ours(texts, name, warnings) or _foreign(name, description, body, texts)
@@ -160,7 +167,7 @@ def read_folder(folder: Path, *, taken: frozenset[str] = frozenset()) -> Importe
         cites=(digest_bytes(b"".join(f"{path}\0".encode() + files[path] for path in sorted(files))),),
         why=why,
     )
-    return Imported(item, skill, found, tuple(warnings), bodies)
+    return Imported(item, skill, found, tuple(warnings))
 
 
 def findings_of(skill: Skill) -> tuple[Found, ...]:
@@ -254,20 +261,15 @@ def _read(path: Path, name: str) -> bytes:
     return body
 
 
-def _told_apart(files: Mapping[str, bytes]) -> tuple[dict[str, str], tuple[tuple[str, bytes], ...]]:
-    texts: dict[str, str] = {}
-    bodies: list[tuple[str, bytes]] = []
+def _texts(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The files that are text."""
+    made: dict[str, str] = {}
     for path, body in files.items():
         try:
-            text = body.decode()
+            made[path] = body.decode()
         except UnicodeDecodeError:
-            bodies.append((path, body))
-            continue
-        if "\0" in text:
-            bodies.append((path, body))
-        else:
-            texts[path] = text
-    return texts, tuple(bodies)
+            continue  # said in a warning by the caller
+    return {path: text for path, text in made.items() if "\0" not in text}
 
 
 # ---------------------------------------------------------------- SKILL.md
