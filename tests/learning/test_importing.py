@@ -19,15 +19,14 @@ from strop.cli.importing import exported, imported
 from strop.errors import BadInput
 from strop.learning.importing import DEPTH, FILES, findings_of, is_foreign, read_all, read_folder, restored
 from strop.learning.layouts import FOREIGN, LAYOUTS, OURS, searched
-from strop.learning.library import load_skill
 from strop.learning.scanning import LINE, MOST, scanned
-from strop.learning.skillmd import projection
+from strop.types.events import revive
 from strop.types.fingerprint import canonical
 from strop.types.memory import USED, Cost, ItemState, Origin, Skill, Taint
 from strop.types.schema import Object
 from strop.types.work import Exemplar, RunId, Sources, Spec, UnitKey
 
-MAIN = "---\nname: bell-care\ndescription: Cares for bells. Use when bells are to be cared for.\n---\n\n# Bell care\n\nOil it.\n"
+MAIN = "---\nname: bell-care\ndescription: Cares for bells. Use when bells ail.\n---\n\n# Bell care\n\nOil it.\n"
 
 
 def folder(at: Path, main: str | bytes = MAIN, **files: str | bytes) -> Path:
@@ -305,7 +304,12 @@ def test_the_scan_sees(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Oil the clapper.", "Pass the list to the next step.", "Read every page and note the judge's name.", "1. Ring it."],
+    [
+        "Oil the clapper.",
+        "Pass the list to the next step.",
+        "Read every page and note the judge's name.",
+        "1. Ring it.",
+    ],
 )
 def test_the_scan_is_silent_on_plain_advice(line: str) -> None:
     """Words that only resemble are not shown."""
@@ -363,7 +367,7 @@ def test_an_import_enters_the_library_and_no_folder_that_clients_read(tmp_path: 
 
     (item,) = project.db.head().items
     assert item == replace(made[0].item, digest=item.digest)
-    assert load_skill("bell-care", library=project.db, blobs=project.blobs).spec.title == "Bell care"
+    assert revive(Skill, project.blobs.get(item.digest)) == made[0].skill
     assert not (project.folder / OURS).exists()
     again, refused = import_skills(project, tmp_path / "skills")
     assert again == ()
@@ -431,7 +435,7 @@ def test_an_export_writes_over_nothing_of_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "client"), [("none", "claude"), ("../x", "claude"), ("bells", "emacs")])
 def test_an_export_names_what_is_wrong(tmp_path: Path, name: str, client: str) -> None:
     """No such skill, no such client."""
-    with pytest.raises(BadInput, match="no skill|no client"):
+    with pytest.raises(BadInput, match=r"no skill|no client"):
         export_skill(open_project(tmp_path), name, client=client)
 
 

@@ -19,8 +19,8 @@ from strop.types.memory import Skill
 from strop.types.schema import to_json_schema
 from strop.types.work import Script, waves
 
-LISTED, NAMED, WIDEST = 30, 6, 300
-"""Lines of a list in SKILL.md, agents named in a line, characters of a line."""
+LISTED, NAMED, WIDEST = 20, 6, 160
+"""Lines of a list in SKILL.md, agents named in a line, bytes of a line."""
 
 
 def slug(text: str, *, most: int = 64) -> str:
@@ -64,7 +64,7 @@ def _skill_md(skill: Skill) -> str:
         f'  strop-exemplars: "{len(skill.exemplars)}"\n'
         f'  strop-described: "{skill.described}"\n'
         "---\n\n"
-        f"# {_line(skill.spec.title) or skill.name}\n\n"
+        f"# {_cut(_line(skill.spec.title)) or skill.name}\n\n"
         "## When to use\n\n"
         f"{_line(skill.description)}\n\n"
         "## What it reads\n\n"
@@ -96,9 +96,13 @@ def _line(text: str) -> str:
 
 def _listed(lines: str) -> str:
     """At most `LISTED` lines of a list, each cut: a body stays under the format's 500 lines and 5,000 tokens."""
-    held = [line if len(line) <= WIDEST else f"{line[:WIDEST]} …" for line in shown(lines).splitlines() if line.strip()]
+    held = [_cut(line) for line in shown(lines).splitlines() if line.strip()]
     more = [f"- and {len(held) - LISTED} more (`references/skill.json`)"] if len(held) > LISTED else []
     return "\n".join((*held[:LISTED], *more))
+
+
+def _cut(text: str) -> str:
+    return text if len(text.encode()) <= WIDEST else f"{text.encode()[:WIDEST].decode(errors='ignore')} …"
 
 
 def _how(skill: Skill) -> str:
@@ -122,7 +126,7 @@ def _how(skill: Skill) -> str:
     return (
         f"Each unit is read by {agents} (`assets/prompts/`), shown the worked\n"
         "examples of `references/exemplars.md`. The answer fits `references/schema.json`; every value names the\n"
-        f"sentence it stands in. Recomputed from the companion table: {_line(proofs)[:WIDEST]}."
+        f"sentence it stands in. Recomputed from the companion table: {_cut(_line(proofs))}."
     )
 
 
@@ -175,7 +179,14 @@ def with_scripts(files: Mapping[str, bytes], scripts: Sequence[Script]) -> dict[
     """The folder with its code rungs, as data: `scripts/FIELD.regex`, the expression and nothing else."""
     if not scripts:
         return dict(files)
-    made = {f"scripts/{slug(script.field)}.regex": f"{script.pattern}\n".encode() for script in scripts}
+    made: dict[str, bytes] = {}
+    for script in scripts:
+        names = (
+            slug(script.field, most=50),
+            *(f"{slug(script.field, most=50)}-{n}" for n in range(2, len(scripts) + 1)),
+        )
+        free = next(name for name in names if f"scripts/{name}.regex" not in made)
+        made[f"scripts/{free}.regex"] = f"{script.pattern}\n".encode()
     listed = _listed("\n".join(f"- `{path}`" for path in made))
     said = (
         "## Scripts\n\n"
