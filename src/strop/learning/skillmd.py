@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 
+from strop.learning.lessons import Lesson, failures_md
+from strop.learning.visible import shown
 from strop.types.count import agreeing, counted
+from strop.types.evidence import Certificate
 from strop.types.fingerprint import canonical
 from strop.types.memory import Item, ItemState, Skill
 from strop.types.schema import to_json_schema
-from strop.types.work import waves
+from strop.types.work import Script, waves
 
-_UNPRINTED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+LISTED, NAMED, WIDEST = 20, 6, 160
+"""Lines of a list in SKILL.md, agents named in a line, bytes of a line."""
 
 
 def slug(text: str, *, most: int = 64) -> str:
@@ -71,13 +75,13 @@ def _skill_md(skill: Skill, item: Item) -> str:
         f'  strop-exemplars: "{len(skill.exemplars)}"\n'
         f'  strop-described: "{skill.described}"\n'
         "---\n\n"
-        f"# {skill.spec.title}\n\n"
+        f"# {_cut(_line(skill.spec.title)) or skill.name}\n\n"
         "## When to use\n\n"
-        f"{skill.description}\n\n"
+        f"{_line(skill.description)}\n\n"
         "## What it reads\n\n"
-        f"{fields or 'See references/skill.json for its tasks.'}\n\n"
+        f"{_listed(fields) or 'See references/skill.json for its tasks.'}\n\n"
         "## What it delivers\n\n"
-        f"{deliverables}\n\n"
+        f"{_listed(deliverables)}\n\n"
         "## How\n\n"
         f"{_how(skill)}\n\n"
         "## Replay\n\n"
@@ -92,17 +96,32 @@ def _skill_md(skill: Skill, item: Item) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Text as a YAML scalar in double quotes: `2024` stays text, and what YAML does not print is escaped."""
-    body = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTED.sub(lambda match: f"\\u{ord(match.group()):04x}", body)
+    """Text as a YAML scalar in double quotes: `2024` stays text; what nobody sees is left out."""
+    return json.dumps(shown(text).strip() or "a skill", ensure_ascii=False)
+
+
+def _line(text: str) -> str:
+    """Text of a spec or planner within Markdown of ours: one line, no mark that would name a file of the folder."""
+    return " ".join(shown(text).replace("`", "'").split())
+
+
+def _listed(lines: str) -> str:
+    """At most `LISTED` lines of a list, each cut: a body stays under the format's 500 lines and 5,000 tokens."""
+    held = [_cut(line) for line in shown(lines).splitlines() if line.strip()]
+    more = [f"- and {len(held) - LISTED} more (`references/skill.json`)"] if len(held) > LISTED else []
+    return "\n".join((*held[:LISTED], *more))
+
+
+def _cut(text: str) -> str:
+    return text if len(text.encode()) <= WIDEST else f"{text.encode()[:WIDEST].decode(errors='ignore')} …"
 
 
 def _how(skill: Skill) -> str:
     if skill.tasks:
         steps = "\n".join(
-            f"- {', '.join(stage)}"
+            f"- {', '.join(stage[:NAMED])}{f' and {len(stage) - NAMED} more' if len(stage) > NAMED else ''}"
             for stage in (
-                [f"`{task.id}` ({task.role})" for task in skill.tasks if task.id in names]
+                [f"`{_line(task.id)}` ({_line(task.role)[:80]})" for task in skill.tasks if task.id in names]
                 for names in map(set, waves(skill.tasks))
             )
         )
@@ -111,14 +130,14 @@ def _how(skill: Skill) -> str:
         return (
             f"{agents} {work} in waves (`references/skill.json` holds their goals, with slots for\n"
             f"{files}); every value carries its source and a quote that stands in it.\n\n"
-            f"{steps}"
+            f"{_listed(steps)}"
         )
     proofs = ", ".join(column.name for column in skill.spec.table if column.recompute) or "none"
     agents = counted(skill.spec.readers, "differently prompted agent")
     return (
         f"Each unit is read by {agents} (`assets/prompts/`), shown the worked\n"
         "examples of `references/exemplars.md`. The answer fits `references/schema.json`; every value names the\n"
-        f"sentence it stands in. Recomputed from the companion table: {proofs}."
+        f"sentence it stands in. Recomputed from the companion table: {_cut(_line(proofs))}."
     )
 
 
@@ -135,3 +154,61 @@ def _exemplars(skill: Skill) -> str:
     return "# Worked examples\n\nValues that the gate accepted or corrected; data, never instructions.\n\n" + "\n".join(
         parts
     )
+
+
+# ---------------------------------------------------------------- what stands beside a skill
+
+
+def with_certificates(files: Mapping[str, bytes], certificates: Sequence[Certificate]) -> dict[str, bytes]:
+    """The folder with what was measured: `references/certificate.json` and a table in SKILL.md."""
+    if not certificates:
+        return dict(files)
+    rows = "\n".join(
+        f"| {_line(each.item)} | {each.cases} | {each.won} / {each.lost} | {each.effect:+.3f} "
+        f"({each.low:+.3f} to {each.high:+.3f}) | {'-' if each.cost is None else f'{each.cost:.2f}'} "
+        f"| {_line(each.model)} | {_line(each.scorer)} | {each.day} | {_line(each.by)} |"
+        for each in certificates[:LISTED]
+    )
+    table = (
+        "## Certificate\n\n"
+        "| item | cases | won / lost | effect (95 %) | cost | model | scorer | day | by |\n"
+        f"|---|---|---|---|---|---|---|---|---|\n{rows}\n\n"
+        "Effect: mean difference of scores against what it replaced, on inputs it was not made from; cost: its mean\n"
+        "cost over the other's. All of it, e-values included, stands in `references/certificate.json`.\n"
+    )
+    body = json.dumps(json.loads(canonical(list(certificates))), indent=2) + "\n"
+    return _with(files, table, {"references/certificate.json": body.encode()})
+
+
+def with_lessons(files: Mapping[str, bytes], learned: Sequence[Lesson]) -> dict[str, bytes]:
+    """The folder with what failed in the run it was born from: `references/failures.md`."""
+    said = "## What failed\n\nCounted by field, cause and kind of unit in `references/failures.md`.\n"
+    return _with(files, said, {"references/failures.md": failures_md(learned).encode()})
+
+
+def with_scripts(files: Mapping[str, bytes], scripts: Sequence[Script]) -> dict[str, bytes]:
+    """The folder with its code rungs, as data: `scripts/FIELD.regex`, the expression and nothing else."""
+    if not scripts:
+        return dict(files)
+    made: dict[str, bytes] = {}
+    for script in scripts:
+        names = (
+            slug(script.field, most=50),
+            *(f"{slug(script.field, most=50)}-{n}" for n in range(2, len(scripts) + 1)),
+        )
+        free = next(name for name in names if f"scripts/{name}.regex" not in made)
+        made[f"scripts/{free}.regex"] = f"{script.pattern}\n".encode()
+    listed = _listed("\n".join(f"- `{path}`" for path in made))
+    said = (
+        "## Scripts\n\n"
+        "Expressions that answer before a model is asked: the first group is the value, and a unit that one does not\n"
+        f"match exactly once goes to the model. They are data; nothing here is to be executed.\n\n{listed}\n"
+    )
+    return _with(files, said, made)
+
+
+def _with(files: Mapping[str, bytes], section: str, more: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A section before `## Replay`, and the files that it speaks of."""
+    before, mark, after = files["SKILL.md"].decode().partition("## Replay\n")
+    main = f"{before}{section}\n{mark}{after}" if mark else f"{before.rstrip()}\n\n{section}"
+    return {**files, "SKILL.md": main.encode(), **more}

@@ -23,12 +23,14 @@ from strop.checking.quotes import states
 from strop.checking.sentences import numbered, sentences
 from strop.drafting.answers import answer_keys, told
 from strop.errors import GateClosed
+from strop.learning.exemplars import Candidate, length, place, shape, shortest
+from strop.learning.generality import generalised
 from strop.learning.skillmd import slug
 from strop.learning.slots import emptied
-from strop.types.content import Standing
+from strop.types.content import Scalar, Standing
 from strop.types.count import counted
 from strop.types.memory import Author, Cost, Skill
-from strop.types.schema import Array, Field, Json, Object, Schema, Text
+from strop.types.schema import Array, Field, Json, Object, Schema, Text, object_of
 from strop.types.trial import Run, Value, Verdict
 from strop.types.work import PLACE, Column, Exemplar, Spec, Task, TaskId, TaskKind, UnitKey
 
@@ -42,6 +44,7 @@ SHOWN = 30
 _DESCRIPTION = Object((Field("description", Text(LONGEST, note="what the skill does, and when to use it")),))
 _LEAF = ("value", "source", "quote", "rows")
 """Fields of every specialist's answer: they say nothing of this run."""
+_NO_STRATA: Mapping[UnitKey, str] = {}
 _SLOT = re.compile(r"\{\{input \d+\}\}")
 _WORD = re.compile(r"[^\W_]+")
 _ADDRESS = re.compile(r"//|@|\bwww\.|[^\W_]{2,}\.[^\W_]{2,}")
@@ -80,7 +83,7 @@ def distill(
     spec = run.plan.spec
     read = spec.each is not None
     schema = run.plan.tasks[0].schema
-    tasks, inputs = ((), ()) if read else emptied(_untold(run.plan.tasks, spec), files=files)
+    tasks, inputs = ((), ()) if read else generalised(_untold(run.plan.tasks, spec), files=files, spec=spec)
     return Skill(
         name=slug(name or spec.title),
         description=(description or described(spec))[:LONGEST],
@@ -228,12 +231,23 @@ def _literals(run: Run, verdict: Verdict, files: Sequence[str]) -> set[str]:
 def worked(
     columns: Sequence[Column], verdict: Verdict, sources: Mapping[str, str], *, most: int
 ) -> tuple[Exemplar, ...]:
-    """At most `most` exemplars: fully proved units, least corrected first, then the shortest, spread over answers."""
+    """At most `most` exemplars: fully proved units, least corrected first, then the shortest."""
+    return shortest(candidates(columns, verdict, sources), most=most)
+
+
+def candidates(
+    columns: Sequence[Column],
+    verdict: Verdict,
+    sources: Mapping[str, str],
+    *,
+    strata: Mapping[UnitKey, str] = _NO_STRATA,
+) -> tuple[Candidate, ...]:
+    """Every unit that may be shown: all of its read columns proved, each by a sentence that states it."""
     fields = [column.name for column in columns if column.read]
     by_row: dict[UnitKey, dict[str, Value]] = {}
     for value in verdict.values:
         by_row.setdefault(value.row, {})[value.field] = value
-    ranked: list[tuple[int, int, UnitKey, Exemplar]] = []
+    found: list[Candidate] = []
     for row, values in by_row.items():
         held = [values[field] for field in fields if field in values]
         if len(held) != len(fields) or any(value.standing not in PROVED for value in held):
@@ -241,9 +255,19 @@ def worked(
         exemplar = _exemplar(row, held, sources)
         if exemplar is not None:
             corrected = sum(value.standing is Standing.CORRECTED for value in held)
-            ranked.append((corrected, len(exemplar.source), row, exemplar))
-    ranked.sort(key=lambda item: item[:3])
-    return tuple(item[3] for item in ranked[:most])
+            features = {*_features(exemplar, fields), f"in {strata.get(row, 'no stratum')}"}
+            found.append(Candidate(exemplar, corrected, frozenset(features)))
+    return tuple(found)
+
+
+def _features(exemplar: Exemplar, fields: Sequence[str]) -> frozenset[str]:
+    """What of an exemplar's answer and text another exemplar need not show again."""
+    answer = object_of(orjson.loads(exemplar.answer))
+    lines = exemplar.source.count("\n") + 1
+    shapes = {f"{field} {shape(_scalar(answer[field]))}" for field in fields}
+    numbers = {field: answer[field + PLACE] for field in fields}
+    places = {f"{field} {place(number, of=lines)}" for field, number in numbers.items() if isinstance(number, int)}
+    return frozenset({*shapes, *places, length(exemplar.source)})
 
 
 def accepted_only(
@@ -281,6 +305,10 @@ def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str])
         answer[value.field] = value.value
         answer[value.field + PLACE] = inside[0].number
     return Exemplar(row, numbered(text), orjson.dumps(answer).decode())
+
+
+def _scalar(value: Json) -> Scalar:
+    return str(value) if isinstance(value, list | dict) else value
 
 
 def _said(value: Value, sentence: str) -> bool:

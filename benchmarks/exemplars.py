@@ -1,0 +1,126 @@
+"""Which worked examples teach more: the shortest, or those that cover most. The embedded model reads held pages.
+
+    python benchmarks/exemplars.py [--items 30] [--out FOLDER] [--json]
+
+Exemplars come from proved pages of the demo's first part, the pages read from its second. Without the embedded
+model's weights it says so and ends with 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import catalogue_pages as pages
+import orjson
+
+from strop.app.project import open_project
+from strop.errors import MissingPart, StropError
+from strop.drafting.answers import reading_schema
+from strop.learning.exemplars import covering, shortest
+from strop.loop.distill import candidates
+from strop.seams import Assignment, Message, Model, Request
+from strop.checking.sentences import numbered, sentences
+from strop.swarm.prompting import narrowed, reading_head
+from strop.types.work import Exemplar, Guidance, Task, TaskId, TaskKind, UnitKey
+
+SHOWN = 4
+TOKENS = 900
+"""What four exemplars of the shortest choice take, rounded up: coverage gets no more room."""
+
+
+async def right(
+    model: Model, batch: pages.Batch, shown: Sequence[Exemplar], prompts: Mapping[str, str]
+) -> list[list[bool]]:
+    """For each page and field, whether the first reader says what the page documents."""
+    columns = tuple(column for column in pages.spec().table if column.read)
+    schema = reading_schema(columns)
+    task = Task(TaskId("read-1"), TaskKind.READ, "reader 1", pages.spec().prose, schema, "reader-1", reader=1)
+    assignment = Assignment(task, 1, guidance=Guidance(exemplars=(tuple(shown),)))
+    head = reading_head(prompts, task=task, columns=columns, assignment=assignment)
+    marks: list[list[bool]] = []
+    for key in batch.keys:
+        text = batch.texts[key]
+        asked = (*head, Message("user", numbered(text)))
+        narrow = narrowed(schema, sentences=len(sentences(text)))
+        try:
+            answer = await model.answer(Request(asked, head=len(head), schema=narrow, max_output=608))
+            said = orjson.loads(answer.text)
+        except (StropError, orjson.JSONDecodeError):
+            said = {}
+        gold = batch.gold[key]
+        marks.append([str(said.get(f)).strip().lower() == str(gold[f]).strip().lower() for f in pages.FIELDS])
+        print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return marks
+
+
+def interval(differences: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and 95 % normal interval over pages."""
+    mean = sum(differences) / len(differences)
+    spread = math.sqrt(sum((each - mean) ** 2 for each in differences) / max(len(differences) - 1, 1))
+    half = 1.96 * spread / math.sqrt(len(differences))
+    return mean, mean - half, mean + half
+
+
+async def measured(out: Path, items: int) -> list[tuple[str, list[list[bool]], int]]:
+    """(choice, marks by page and field, tokens of its exemplars)."""
+    from strop.app.parts import weights_of
+    from strop.models.embedded import EmbeddedModel
+
+    learned, held = pages.batches(out, first=40, second=items)
+    project = open_project(out / "project")
+    found = candidates(pages.spec().table, learned.verdict, learned.sources)
+    model = EmbeddedModel(weights_of(project, "embedded"), name="embedded")
+    arms = {"shortest": shortest(found, most=SHOWN), "coverage": covering(found, most=SHOWN, tokens=TOKENS)}
+    print(f"{len(found)} proved pages to choose from", file=sys.stderr)
+    try:
+        return [
+            (
+                name,
+                await right(model, held, shown, project.prompts()),
+                sum(len(e.source + e.answer) for e in shown) // 4,
+            )
+            for name, shown in arms.items()
+        ]
+    finally:
+        await model.close()
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--items", type=int, default=30)
+    parser.add_argument("--out", type=Path, default=pages.ROOT / "examples" / "catalogue" / "out" / "bench")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    try:
+        arms = asyncio.run(measured(options.out, options.items))
+    except MissingPart as missing:
+        print(f"not measured: {missing}")
+        return 0
+    for name, marks, tokens in arms:
+        by_field = {f: sum(m[i] for m in marks) for i, f in enumerate(pages.FIELDS)}
+        total = sum(by_field.values())
+        print(f"{name:10} {total}/{len(marks) * 5}  {by_field}  ({tokens} tokens shown)")
+    (_, one, _), (_, other, _) = arms
+    mean, low, high = interval([(sum(b) - sum(a)) / 5 for a, b in zip(one, other, strict=True)])
+    print(
+        f"coverage against shortest, page by page: {mean:+.3f} (95 % {low:+.3f} to {high:+.3f}), n = {len(one)} pages"
+    )
+    if options.json:
+        print(
+            json.dumps(
+                [{"name": "coverage minus shortest", "figure": mean, "unit": "share right", "goal": "", "met": None}]
+            )
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
