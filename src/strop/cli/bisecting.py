@@ -7,9 +7,9 @@ from pathlib import Path
 from strop.app import open_project, run, settle
 from strop.app.learning import Suspect, replays_badly, suspect
 from strop.app.project import Project
+from strop.cli.asking import confirmed
 from strop.cli.console import err, out, print_json
 from strop.cli.look import change_line, settled_lines
-from strop.cli.skills import confirmed
 from strop.learning.bisect import Culprit, bisect, most_trials
 from strop.learning.library import revert
 from strop.types.count import counted

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strop.cli.asking import confirmed
 from strop.cli.inbox import AsJson, Home, alone
-from strop.errors import BadInput, HumanAwaited
+from strop.errors import BadInput
 
 if TYPE_CHECKING:
     from strop.app import Project, Settled
@@ -26,7 +27,7 @@ SHOWN = 20
 
 @skills_app.callback(invoke_without_command=True)
 def skills(context: typer.Context, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List what runs have learned to do; look at it, approve it, undo it.
+    """List what runs have learned to do, approve it, undo it.
 
     \b
     Examples:
@@ -291,24 +292,6 @@ def _item(project: Project, name: str) -> Item:
 
     head = project.db.head()
     return head.item(name) or skill_item(head, name)
-
-
-def confirmed(question: str, *, yes: bool, again: str) -> None:
-    """Go on only with a person's word.
-
-    Raises:
-        HumanAwaited: nobody is there, or the answer is no.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise HumanAwaited(
-            f"a person has to say so, and there is no terminal to ask at. Where it is your word: {again}"
-        )
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise HumanAwaited("not approved; nothing was changed")
 
 
 def _done(project: Project, name: str, *, as_json: bool) -> None:
