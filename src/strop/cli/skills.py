@@ -167,14 +167,12 @@ def skills_retire(
       strop skills retire audit-licences --why "we changed the form"
     """
     from strop.app import open_project, settle
-    from strop.learning.library import move
-    from strop.types.memory import ItemState
-    from strop.types.moves import USER
+    from strop.app.library import retire
 
     project = open_project(project_folder)
     _tell(settle(project))
     item = _item(project, name)
-    move(project.db, item.id, to=ItemState.RETIRED, why=why or "retired by hand", by=USER)
+    retire(project, item, why=why or "retired by hand")
     _tell(settle(project))
     _done(project, item.id, as_json=as_json)
 
@@ -231,7 +229,7 @@ def skills_rollback(
     target = to or (manifest_before(project, to_run) if to_run else "")
     before, after, made, seconds = rolled_back(project, target)
     settled = settle(project)
-    _tell(settled)
+    _tell(settled)  # a line that a person wrote stands, and is a rule again
     if as_json:
         told = {"from": before.hash, "to": after.hash, "seconds": seconds, "changes": made, "written": settled.written}
         print_json(told)
