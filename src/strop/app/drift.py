@@ -277,6 +277,13 @@ def _look_at_rules(project: Project, head: Manifest, taken: _Taken) -> frozenset
     return said.own
 
 
+def hand_over(project: Project, item: Item) -> None:
+    """Give a rule's line back to the library, by a person's command: it follows the item, or goes with it."""
+    line = _lines(project).get(filed(item))
+    if line is not None:
+        project.db.note_projected([(f"{RULES_FILE}#{filed(item)}", line.digest, False)])
+
+
 def _write_rules(project: Project, own: frozenset[str]) -> tuple[str, ...]:
     before = rules_text(project)
     after = rules_written(before, held=_held_rules(project, project.db.head()), own=own)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from strop.app.drift import RULES_FILE, rules_text
+from strop.app.drift import RULES_FILE, hand_over, rules_text
 from strop.app.project import Project, state_of
 from strop.checking.checks import parse_check
 from strop.errors import BadInput
-from strop.learning.library import Held, admit, filed, move, rollback, skill_of
+from strop.learning.library import Held, admit, filed, move, revert, rollback, skill_of
 from strop.learning.lifecycle import SHELVED
 from strop.learning.ruledrift import with_struck
 from strop.learning.rules import HEADER, read_rules
@@ -121,6 +121,31 @@ def approve(project: Project, item: Item, *, to: ItemState) -> Manifest:
     if to is ItemState.ACTIVE:
         return admit(project.db, item.id, certificates={}, why=why, by=USER)
     return move(project.db, item.id, to=to, why=why, by=USER)
+
+
+def retire(project: Project, item: Item, *, why: str) -> Manifest:
+    """Take an item out of use; of a rule that a person wrote, its line goes too.
+
+    Raises:
+        BadInput: it is retired already.
+    """
+    if item.state is ItemState.RETIRED:
+        raise BadInput(f"{item.name} is retired already")
+    made = move(project.db, item.id, to=ItemState.RETIRED, why=why, by=USER)
+    hand_over(project, item)
+    return made
+
+
+def undo(project: Project, change: Change, *, why: str) -> Manifest:
+    """Roll one item back, and nothing else; a person's line in CONSTRAINTS.md follows it.
+
+    Raises:
+        BadInput: the item is gone meanwhile.
+    """
+    made = revert(project.db, change, why=why, by=USER)
+    for item in (each for each in (change.before, change.after) if each is not None):
+        hand_over(project, item)
+    return made
 
 
 # ---------------------------------------------------------------- going back

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from strop.app import open_project, run, settle
 from strop.app.learning import Suspect, replays_badly, suspect
+from strop.app.library import undo
 from strop.app.project import Project
+from strop.cli.asking import confirmed
 from strop.cli.console import err, out, print_json
 from strop.cli.look import change_line, settled_lines
-from strop.cli.skills import confirmed
 from strop.learning.bisect import Culprit, bisect, most_trials
-from strop.learning.library import revert
 from strop.types.count import counted
 from strop.types.memory import Manifest
-from strop.types.moves import USER, changes
+from strop.types.moves import changes
 
 
 def bisected(name: str, *, good: str, yes: bool, project_folder: Path, as_json: bool) -> int:
@@ -32,7 +32,7 @@ def bisected(name: str, *, good: str, yes: bool, project_folder: Path, as_json: 
         confirmed("Replay it?", yes=yes, again=f"strop skills bisect --run {name} --yes")
     found = run(_searched(project, case))
     why = f"made run {case.run} worse"
-    after = revert(project.db, found.change, why=why, by=USER) if found.confirmed else project.db.head()
+    after = undo(project, found.change, why=why) if found.confirmed else project.db.head()
     for line in settled_lines(settle(project)):
         _say(line)
     _tell(found, after, case, as_json=as_json)

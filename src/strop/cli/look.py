@@ -131,9 +131,10 @@ def show_skills(console: Console, held: Sequence[Held]) -> None:
         why = f" ({escape(item.why)})" if item.why else ""
         examples = counted(len(skill.exemplars), "example")
         console.print(
-            Padding(f"{item.state}{why}, {examples}, from run {skill.born_from}", (0, 0, 0, 2)), highlight=False
+            Padding(f"{item.state}{why}, {examples}, from run {skill.born_from}", (0, 0, 0, 2), expand=False),
+            highlight=False,
         )
-        console.print(Padding(escape(skill.description), (0, 0, 0, 2)), highlight=False)
+        console.print(Padding(escape(skill.description), (0, 0, 0, 2), expand=False), highlight=False)
     if not held:
         console.print("no skills yet; a run that passes the gate leaves one")
 
@@ -147,9 +148,9 @@ def show_log(console: Console, steps: Sequence[Step], *, head: str) -> None:
         star = "*" if moved.manifest == head else " "
         when = datetime.fromtimestamp(moved.at, UTC).strftime("%Y-%m-%d %H:%M") if moved.at else "earlier         "
         console.print(f"{star} {moved.manifest[:10]}  {when}  {moved.by}", highlight=False, markup=False)
-        console.print(Padding(escape(moved.why), (0, 0, 0, 4)), highlight=False)
+        console.print(Padding(escape(moved.why), (0, 0, 0, 4), expand=False), highlight=False)
         for change in step.changes[:CHANGES]:
-            console.print(Padding(escape(change_line(change)), (0, 0, 0, 6)), highlight=False)
+            console.print(Padding(escape(change_line(change)), (0, 0, 0, 6), expand=False), highlight=False)
         if len(step.changes) > CHANGES:
             console.print(f"      and {len(step.changes) - CHANGES:,} more", highlight=False)
 

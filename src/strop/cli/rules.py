@@ -14,7 +14,7 @@ rules_app = typer.Typer(rich_markup_mode=None)
 
 @rules_app.callback(invoke_without_command=True)
 def rules(context: typer.Context, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List the rules of CONSTRAINTS.md, add one, or take one out of use.
+    """List what runs must never do again, add to it, retire.
 
     \b
     Examples:

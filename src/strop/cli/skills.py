@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strop.cli.asking import confirmed
 from strop.cli.inbox import AsJson, Home, alone
-from strop.errors import BadInput, HumanAwaited
+from strop.errors import BadInput
 
 if TYPE_CHECKING:
     from strop.app import Project, Settled
@@ -26,7 +27,7 @@ SHOWN = 20
 
 @skills_app.callback(invoke_without_command=True)
 def skills(context: typer.Context, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List what runs have learned to do; look at it, approve it, undo it.
+    """List what runs have learned to do, approve it, undo it.
 
     \b
     Examples:
@@ -166,14 +167,12 @@ def skills_retire(
       strop skills retire audit-licences --why "we changed the form"
     """
     from strop.app import open_project, settle
-    from strop.learning.library import move
-    from strop.types.memory import ItemState
-    from strop.types.moves import USER
+    from strop.app.library import retire
 
     project = open_project(project_folder)
     _tell(settle(project))
     item = _item(project, name)
-    move(project.db, item.id, to=ItemState.RETIRED, why=why or "retired by hand", by=USER)
+    retire(project, item, why=why or "retired by hand")
     _tell(settle(project))
     _done(project, item.id, as_json=as_json)
 
@@ -230,7 +229,7 @@ def skills_rollback(
     target = to or (manifest_before(project, to_run) if to_run else "")
     before, after, made, seconds = rolled_back(project, target)
     settled = settle(project)
-    _tell(settled)
+    _tell(settled)  # a line that a person wrote stands, and is a rule again
     if as_json:
         told = {"from": before.hash, "to": after.hash, "seconds": seconds, "changes": made, "written": settled.written}
         print_json(told)
@@ -291,24 +290,6 @@ def _item(project: Project, name: str) -> Item:
 
     head = project.db.head()
     return head.item(name) or skill_item(head, name)
-
-
-def confirmed(question: str, *, yes: bool, again: str) -> None:
-    """Go on only with a person's word.
-
-    Raises:
-        HumanAwaited: nobody is there, or the answer is no.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise HumanAwaited(
-            f"a person has to say so, and there is no terminal to ask at. Where it is your word: {again}"
-        )
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise HumanAwaited("not approved; nothing was changed")
 
 
 def _done(project: Project, name: str, *, as_json: bool) -> None:

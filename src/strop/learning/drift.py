@@ -123,7 +123,7 @@ def arrived(
         return Found()  # seen before, and not taken in
     if WHOLE not in files:
         if foreign is None:
-            return Found(own=files, notes=(f".agents/skills/{folder} was not made by strop and is not taken in",))
+            return Found(notes=(f".agents/skills/{folder} was not made by strop and is not taken in",))
         try:
             item, body = foreign(folder, files)
         except BadInput as caught:
@@ -137,9 +137,8 @@ def arrived(
     made = Item(f"{kind}/{folder}", kind, "", ItemState.CANDIDATE, origin=Origin.IMPORTED, taint=claimed)
     made = replace(made, cites=(str(skill.born_from),), why=f"found in .agents/skills/{folder}")
     if (same := known.get(nameless(skill))) is not None:
-        return Found(
-            (replace(same, id=made.id, state=ItemState.CANDIDATE, origin=Origin.USER, why=made.why), skill), seen=files
-        )
+        state = same.state if same.state in (ItemState.DRAFT, ItemState.QUARANTINE) else ItemState.CANDIDATE
+        return Found((replace(same, id=made.id, state=state, origin=Origin.USER, why=made.why), skill), seen=files)
     if clone and claimed is not Taint.UNTRUSTED:
         return Found((made, skill), seen=files)
     return Found((_quarantined(made), skill), own=files)

@@ -78,7 +78,7 @@ def rules_written(text: str, *, held: Sequence[Held], own: frozenset[str]) -> st
     kept: list[str] = []
     for line in text.splitlines(keepends=True):
         rule = _rule_on(line)
-        if rule is None or rule.id in own or "[" not in line:
+        if rule is None or rule.id in own:
             kept.append(line)
         elif rule.id in wanted:
             kept.append(line if mark_of(rule) == mark_of(wanted[rule.id]) else _rewritten(line, wanted[rule.id]))
