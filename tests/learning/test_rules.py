@@ -105,4 +105,4 @@ def test_what_the_user_struck_out_is_not_learned_again() -> None:
     text = add_rules("", [ONE_WORD, AT_LEAST]).replace(line, f"- ~~{line[2:]}~~")
 
     assert read_rules(text) == (AT_LEAST,)
-    assert struck_out(text) == frozenset({ONE_WORD.check})
+    assert struck_out(text) == frozenset({ONE_WORD.check, ONE_WORD.id})

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from strop.checking.bundle import Bundle
 from strop.checking.checks import parse_check
 from strop.checking.primitives import run_check
+from strop.learning.ladder import LEAST
 from strop.learning.rules import add_rules, read_rules
-from strop.loop.constrain import LEAST_PROVED, constrain
+from strop.loop.constrain import constrain
 from strop.types.content import Scalar, Standing
-from strop.types.memory import Constraint
+from strop.types.memory import Constraint, ItemState
 from strop.types.trial import Value, Verdict
-from strop.types.work import Column, ColumnType, UnitKey
+from strop.types.work import Column, ColumnType, Kind, Output, Spec, UnitKey
 
 WORDS = ("bell", "clapper", "rope", "yoke", "frame")
 TEXT = Column("part", ColumnType.TEXT)
@@ -34,7 +35,12 @@ def wrong(column: Column, *said: Scalar, standing: Standing = Standing.REFUTED) 
 
 def learned(column: Column, values: list[Value], *, passed: bool = True) -> tuple[Constraint, ...]:
     """The rules of a verdict over one column."""
-    return constrain(Verdict(passed, tuple(values), (), ()), columns=(column,))
+    return constrain(Verdict(passed, tuple(values), (), ()), spec=order(column)).rules
+
+
+def order(*columns: Column) -> Spec:
+    """An order for one table of these columns, a row a document."""
+    return Spec("Bells", (Output("bells.csv", Kind.CSV, columns),), each="inputs/*.txt")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_the_cheapest_check_that_catches_the_flaw_is_taken(
     (rule,) = learned(column, values)
 
     assert rule.check == check
-    assert rule.reason == "1 refuted value broke it, 5 proved ones keep it"
+    assert rule.reason == ("1 refuted value broke it, 5 proved ones keep it; no other delivery is stored to try it on")
 
 
 def test_a_value_that_was_wrong_twice_is_forbidden() -> None:
@@ -90,8 +96,9 @@ def test_no_rule_speaks_against_a_proved_value(column: Column, proved: list[Scal
 
     for rule in rules:
         assert run_check(parse_check(rule.check), Bundle(tuple(good))) == ()
-        assert run_check(parse_check(rule.check), Bundle(tuple(bad)))
-    assert [rule.check for rule in read_rules(add_rules("", rules))] == [rule.check for rule in rules]
+        assert run_check(parse_check(rule.check), Bundle((*good, *bad)))
+    active = [rule for rule in rules if rule.state is ItemState.ACTIVE]
+    assert [rule.check for rule in read_rules(add_rules("", rules))] == [rule.check for rule in active]
 
 
 @given(st.lists(st.sampled_from(WORDS), min_size=5, max_size=8))
@@ -107,16 +114,16 @@ def test_too_few_proved_values_bind_nobody() -> None:
     """Four values are no shape."""
     values = wrong(TEXT, "the big bell")
 
-    assert learned(TEXT, [*accepted(TEXT, *WORDS[: LEAST_PROVED - 1]), *values]) == ()
-    assert learned(TEXT, [*accepted(TEXT, *WORDS[:LEAST_PROVED]), *values])
+    assert learned(TEXT, [*accepted(TEXT, *WORDS[: LEAST - 1]), *values]) == ()
+    assert learned(TEXT, [*accepted(TEXT, *WORDS[:LEAST]), *values])
 
 
 def test_a_known_rule_is_not_made_again() -> None:
     """What stands in CONSTRAINTS.md is passed over for the next rung that catches it."""
     verdict = Verdict(True, (*accepted(TEXT, *WORDS), *wrong(TEXT, "the big bell")), (), ())
-    first = constrain(verdict, columns=(TEXT,))
+    first = constrain(verdict, spec=order(TEXT)).rules
 
-    second = constrain(verdict, columns=(TEXT,), known=first)
+    second = constrain(verdict, spec=order(TEXT), known=first).rules
 
     assert second != first
     assert not {rule.check for rule in first} & {rule.check for rule in second}

@@ -68,7 +68,7 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Constraint, Item, ItemKind, ItemState
+from strop.types.memory import Constraint, Item, ItemKind, ItemState, Taint
 from strop.types.money import Price
 from strop.types.schema import Json
 from strop.types.trial import Claim, Outcome, Run, Verdict
@@ -516,14 +516,16 @@ async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str) -> 
         entries.append((replace(made, cites=(turn.run.id,)), turn.skill))
     for rule in turn.rules:
         kind = ItemKind.CHECK if rule.check else ItemKind.CONSTRAINT
-        entries.append((Item(f"{kind}/{rule.id}", kind, "", ItemState.ACTIVE, cites=(turn.run.id,)), rule))
+        taint = Taint.UNTRUSTED if rule.state is ItemState.QUARANTINE else Taint.TRUSTED
+        made = Item(f"{kind}/{rule.id}", kind, "", rule.state, taint=taint, cites=(turn.run.id,), why=rule.reason)
+        entries.append((made, rule))
     if not entries:
         return before
     manifest = put(project.db, project.blobs, entries)
     await desk.record(ManifestCommitted(manifest.hash, tuple(item.id for item, _ in entries)))
     if turn.skill is not None:
         project_skill(project, turn.skill)
-    if turn.rules:
+    if any(rule.state is ItemState.ACTIVE for rule in turn.rules):
         path = project.folder / "CONSTRAINTS.md"
         text = path.read_bytes().decode() if path.is_file() else ""  # with the line ends that the user's editor wrote
         write_whole(path, add_rules(text, turn.rules).encode())
