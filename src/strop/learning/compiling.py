@@ -34,7 +34,7 @@ from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint, ItemState
 from strop.types.trial import Finding, Severity, Value, Verdict
-from strop.types.work import Column, Spec
+from strop.types.work import PICTURES, Column, ColumnType, Spec
 
 PROVED = (Standing.ACCEPTED, Standing.CORRECTED)
 HELD_BY_GATE = frozenset(
@@ -45,6 +45,10 @@ SEEDS = 5
 """Mutants of a check's own kind that it is tried on."""
 MOST = 200
 """Flaws of one column that are compiled; more of them teach the same."""
+MISFIT = 0.2
+"""A check that speaks against this share of the proved values is about something else, and no candidate."""
+POINT = Column("y", ColumnType.NUMBER)
+"""What a chart's points say."""
 IN_TABLE = (CheckName.UNIQUE, CheckName.CONSISTENT, CheckName.FORMULA)
 """Checks of a value that need the rest of the table."""
 
@@ -132,11 +136,13 @@ def confirmed(occasion: Occasion) -> tuple[Finding, ...]:
 
 
 def _columns(spec: Spec) -> Iterator[Column]:
-    """Columns that agents fill, each name once."""
+    """Columns that agents fill, each name once; of charts that an agent makes, what their points say."""
     named: dict[str, Column] = {}
     for output in spec.made:
         for column in output.columns:
             named.setdefault(column.name, column)
+    if spec.each is None and any(output.kind in PICTURES for output in spec.made):
+        named.setdefault(POINT.name, POINT)
     return (column for column in named.values() if column.read)
 
 
@@ -185,6 +191,8 @@ class Trial:
     refused: str
     """Why it was not admitted; empty where it was."""
     record: Record
+    against: int = 0
+    """Places of its own run's clean rest that it speaks against."""
 
 
 def admitted(
@@ -194,7 +202,9 @@ def admitted(
     own = alarms(check, clean)
     record = tried(check, past)
     if own:
-        return Trial(f"it speaks against {counted(len(own), 'place')} of the clean rest of its own run", record)
+        return Trial(
+            f"it speaks against {counted(len(own), 'place')} of the clean rest of its own run", record, len(own)
+        )
     if record.loud:
         runs = ", ".join(record.loud[:3])
         return Trial(
@@ -263,7 +273,8 @@ class _Desk:
                 continue
             trial = admitted(check, caught, clean=self.clean, active=self.active, past=self.occasion.past)
             if trial.refused:
-                self._fail(check, caught, trial.refused)
+                if trial.against <= MISFIT * len(proved):
+                    self._fail(check, caught, trial.refused)
                 continue
             rule = _rule(check, f"{_broke(caught, proved)}; {trial.record}")
             self.rules.append(rule)

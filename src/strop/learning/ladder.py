@@ -226,7 +226,11 @@ def _ten(figure: Decimal, *, up: bool) -> Decimal:
 
 
 def _measured(ground: Ground) -> Iterator[Check]:
-    """The unit that stands behind the number in every proved value's quote."""
+    """The unit that stands behind the number in every proved value's quote, where the order's words name it.
+
+    A word that only the quotes share (`opened in 1900 and`) is no unit.
+    """
+    asked = set(normal(re.sub(r"[^\w€$£%]+", " ", f"{ground.column.name} {ground.column.ask}")).split())
     units: list[set[str]] = []
     for value in ground.proved:
         figure, quotes = as_number(value.value), [claim.quote for claim in value.claims if claim.quote]
@@ -236,7 +240,7 @@ def _measured(ground: Ground) -> Iterator[Check]:
         words = (_UNIT.match(after.strip()) for after in behind)
         units.append({word.group() for word in words if word is not None})
     for unit in sorted(set[str].intersection(*units)) if units else ():
-        if plain(unit):
+        if plain(unit) and normal(unit) in asked:
             yield Check(CheckName.UNIT, ground.column.name, text=unit)
 
 
