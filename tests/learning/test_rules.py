@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.errors import BadInput
-from strop.learning.rules import HEADER, add_rules, read_rules, struck_out
-from strop.types.memory import CheckKind, Constraint
+from strop.learning.rules import HEADER, Drift, add_rules, drifted, lines_of, read_rules, struck_out
+from strop.types.memory import CheckKind, Constraint, ItemState
 
 ONE_WORD = Constraint(
     "c-1a2b3c4d", "`first` is one word", "3 refuted values broke it", CheckKind.CHECK, "", r"pattern(first, \S+)"
@@ -105,4 +107,54 @@ def test_what_the_user_struck_out_is_not_learned_again() -> None:
     text = add_rules("", [ONE_WORD, AT_LEAST]).replace(line, f"- ~~{line[2:]}~~")
 
     assert read_rules(text) == (AT_LEAST,)
-    assert struck_out(text) == frozenset({ONE_WORD.check})
+    assert struck_out(text) == frozenset({ONE_WORD.check, ONE_WORD.id})
+
+
+# ---------------------------------------------------------------- edits by hand
+
+
+def test_a_line_of_plain_english_that_is_a_check_is_held_by_code() -> None:
+    """Word for word one of our forms: it costs no token. Anything else stays a line for the model, untouched."""
+    held, said = read_rules("- `year` is from 1800 to 2026\n- Count no bell twice.\n")
+
+    assert (held.kind, held.check) == (CheckKind.GRAMMAR, "range(year, 1800, 2026)")
+    assert (said.kind, said.check) == (CheckKind.HAND, "")
+
+
+def test_a_learned_line_without_its_check_is_not_compiled_behind_the_users_back() -> None:
+    """Who took the check out of a learned line wanted words."""
+    (rule,) = read_rules("- [c-00ff00ff] `rows` is at least 1\n")
+
+    assert (rule.kind, rule.check) == (CheckKind.PROMPT, "")
+
+
+def test_only_what_is_in_force_gets_into_the_file() -> None:
+    """Candidates and what is in quarantine are no line of it."""
+    waiting = [replace(ONE_WORD, state=state) for state in (ItemState.CANDIDATE, ItemState.QUARANTINE)]
+
+    assert add_rules("", waiting) == ""
+    assert read_rules(add_rules("", [*waiting, AT_LEAST])) == (AT_LEAST,)
+
+
+def test_what_a_person_changed_is_told_from_what_the_library_holds() -> None:
+    """An edited check is theirs, a struck line and a line that is gone are retired, a new line is added."""
+    third = replace(AT_LEAST, id="c-33333333")
+    fourth = replace(AT_LEAST, id="c-44444444")
+    text = add_rules("# Mine\n\n- Count no bell twice.\n", [ONE_WORD, AT_LEAST, third, fourth])
+    text = text.replace("range(rows, 1, 9)} <!-- reason: 1 broke it -->", "range(rows, 1, 20)}", 1)
+    text = text.replace("- [c-33333333]", "- ~~[c-33333333]")
+    text = "".join(line for line in text.splitlines(keepends=True) if "c-44444444" not in line)
+
+    drift = drifted(text, [ONE_WORD, AT_LEAST, third, fourth])
+
+    assert [(rule.id, rule.check) for rule in drift.edited] == [(AT_LEAST.id, "range(rows, 1, 20)")]
+    assert drift.retired == (third.id, fourth.id)
+    assert [rule.text for rule in drift.added] == ["Count no bell twice."]
+    assert drifted(add_rules("", [ONE_WORD]), [ONE_WORD]) == Drift()
+
+
+def test_each_rule_knows_its_line() -> None:
+    """For messages that point into the file; struck lines have none."""
+    text = add_rules("# Mine\n\n- Count no bell twice.\n- ~~gone~~\n", [ONE_WORD])
+
+    assert lines_of(text) == {read_rules(text)[0].id: 3, ONE_WORD.id: 5}

@@ -105,3 +105,23 @@ def rules_retire(
     else:
         said = f"{name} is struck out. Take it back by removing the ~~ in CONSTRAINTS.md"
         out.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+@rules_app.command("check")
+def rules_check(
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="A run's id or its end; the newest that passed else.")
+    ] = "",
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Try every rule on a run and on all stored deliveries: fires, silent, contradicts. Ends with 1 where one does.
+
+    \b
+    Examples:
+      strop rules check
+      strop rules check 7K2M --json
+    """
+    from strop.cli.ruling import checked_rules
+
+    raise typer.Exit(checked_rules(project_folder, run=run, as_json=as_json))

@@ -18,6 +18,7 @@ from strop.reporting import classes, measures, percent, quoted, refuter_told, wa
 from strop.swarm.figures import Figures
 from strop.types.content import Standing
 from strop.types.count import counted
+from strop.types.memory import ItemState
 from strop.types.money import dollars
 from strop.types.trial import Finding, Outcome, Severity, Tally, Value, Verdict
 from strop.types.work import Plan
@@ -133,7 +134,8 @@ def show_ended(console: Console, ended: Ended) -> None:
         )
         console.print(f"  strop replay {turn.skill.name} --inputs FOLDER", highlight=False)
     for rule in turn.rules:
-        console.print(f"New rule {rule.id}: {escape(rule.text)} ({escape(rule.check)})")
+        what = "New rule" if rule.state is ItemState.ACTIVE else f"A rule stays {rule.state},"
+        console.print(f"{what} {rule.id}: {escape(rule.text)} ({escape(rule.check or rule.reason)})")
 
 
 def show_hedges(console: Console, tally: Tally) -> None:

@@ -54,7 +54,7 @@ def rule_item(rule: Constraint, *, run: Run) -> Item:
         state=rule.state,
         scope=Scope(fields=(rule.field,) if rule.field else ()),
         tokens=0 if rule.check else len(rule.text) // TOKEN,
-        taint=Taint.DERIVED,
+        taint=Taint.UNTRUSTED if rule.state is ItemState.QUARANTINE else Taint.DERIVED,
         cites=(run.id,),
         why=rule.reason,
     )

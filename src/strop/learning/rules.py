@@ -2,20 +2,24 @@
 
     - [c-1a2b3c4d] first is one word {check: pattern(first, \\S+)} <!-- reason: 3 refuted values broke it -->
 
-A line of a list without an id is the user's own and is honoured as a rule for the model. What stands
-there that is no list line is left as it is. Pure: text in, rules out, text out.
+A line of a list without an id is the user's own. Where it is word for word one of the forms of `wording`
+(`` `year` is from 1800 to 2026 ``) it is held by code, else it is a rule for the model. A learned line that
+was changed is the user's version from then on; one that is struck out, or gone, is retired and not learned
+again. What stands there that is no list line is left as it is. Pure: text in, rules out, text out.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from strop.checking.bounds import HELD
 from strop.checking.checks import parse_check
 from strop.errors import BadInput
+from strop.learning.wording import stated
 from strop.types.fingerprint import digest
-from strop.types.memory import CheckKind, Constraint
+from strop.types.memory import CheckKind, Constraint, ItemState
 
 HEADER = (
     "# Constraints\n\n"
@@ -42,10 +46,25 @@ def read_rules(text: str) -> tuple[Constraint, ...]:
     return tuple(rules)
 
 
+def lines_of(text: str) -> dict[str, int]:
+    """The line, from 1, of each rule by its id."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        for rule in read_rules(line) if _is_rule(line) else ():
+            found.setdefault(rule.id, number)
+    return found
+
+
+def _is_rule(line: str) -> bool:
+    match = _LINE.match(line.strip())
+    return match is not None and not match["text"].startswith("~~") and bool(match["text"].strip())
+
+
 def struck_out(text: str) -> frozenset[str]:
-    """Checks of rules that the user struck out: they are not learned again."""
-    lines = (_LINE.match(line.strip().replace("~~", "")) for line in text.splitlines() if "~~" in line)
-    return frozenset(match["check"] for match in lines if match is not None and match["check"])
+    """Ids and checks of rules that the user struck out: they are not learned again."""
+    lines = [_LINE.match(line.strip().replace("~~", "")) for line in text.splitlines() if "~~" in line]
+    said = (part for match in lines if match is not None for part in (match["id"], match["check"]) if part)
+    return frozenset(said)
 
 
 def _rule(match: re.Match[str], number: int) -> Constraint:
@@ -55,6 +74,8 @@ def _rule(match: re.Match[str], number: int) -> Constraint:
             parse_check(check)
         except BadInput as caught:
             raise BadInput(f"CONSTRAINTS.md line {number}: {caught}") from caught
+    elif match["id"] is None and (compiled := stated(text)) is not None:
+        check = str(compiled)
     kind = CheckKind.HAND if match["id"] is None else CheckKind.PROMPT
     if check:
         kind = CheckKind.GRAMMAR if parse_check(check).name in HELD else CheckKind.CHECK
@@ -67,8 +88,47 @@ def _rule(match: re.Match[str], number: int) -> Constraint:
     )
 
 
+# ---------------------------------------------------------------- what a person changed
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How the file differs from the rules that the library holds active: each is the user's own decision."""
+
+    edited: tuple[Constraint, ...] = ()
+    """Learned rules with other words or another check: the user's version, under the same id."""
+    retired: tuple[str, ...] = ()
+    """Ids of learned rules that were struck out, or whose line is gone."""
+    added: tuple[Constraint, ...] = ()
+    """Lines that the library does not know."""
+
+
+def drifted(text: str, held: Sequence[Constraint]) -> Drift:
+    """What a person did to the file since; `held` are the library's active rules.
+
+    Raises:
+        BadInput: as `read_rules`.
+    """
+    there = {rule.id: rule for rule in read_rules(text)}
+    known = {rule.id: rule for rule in held}
+    edited = (
+        there[name]
+        for name, rule in known.items()
+        if name in there and (there[name].text, there[name].check) != (rule.text, rule.check)
+    )
+    return Drift(
+        edited=tuple(edited),
+        retired=tuple(name for name in known if name not in there),
+        added=tuple(rule for name, rule in there.items() if name not in known),
+    )
+
+
+# ---------------------------------------------------------------- writing
+
+
 def add_rules(text: str, new: Sequence[Constraint]) -> str:
-    """The file with the new rules after everything that stands there; nothing else is touched."""
+    """The file with the new active rules after everything that stands there; nothing else is touched."""
+    new = [rule for rule in new if rule.state is ItemState.ACTIVE]
     body = text if text.strip() else HEADER
     known = {rule.id for rule in read_rules(body)} | set(re.findall(r"\[(c-[0-9a-f]+)\]", body))
     lines = [_line(rule) for rule in new if rule.id not in known]

@@ -331,7 +331,7 @@ def _learned(
     """Only a run that passed whole teaches, never one whose refuter is void; a replay breeds no second skill."""
     if outcome is not Outcome.PASSED or not shop.teaches or verdict.void:
         return None, ()
-    rules = constrain(verdict, columns=ran.plan.spec.table, known=shop.rules, never=shop.struck)
+    rules = constrain(verdict, spec=ran.plan.spec, known=shop.rules, never=shop.struck).rules
     if ran.plan.guidance.skill or not ran.plan.tasks:
         return None, rules
     proofs = shop.proofs(ran)

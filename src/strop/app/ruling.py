@@ -1,0 +1,208 @@
+"""A project's rules: what the library holds, what a person made of the file, and every rule tried on what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from strop.app.journals import has_journal
+from strop.app.project import Project, state_of
+from strop.checking.checks import OF_FILES, Check, CheckName, parse_check
+from strop.checking.primitives import run_check
+from strop.errors import BadInput, StropError
+from strop.learning.contradictions import Contradiction, contradictions
+from strop.learning.corpus import Kept, Record, alarms, kept, looks, tried
+from strop.learning.library import put
+from strop.learning.rules import Drift, drifted, lines_of, struck_out
+from strop.types.events import revive
+from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Origin
+
+MOST = 200
+"""Stored deliveries that a rule is tried on, the newest."""
+_RULES = (ItemKind.CHECK, ItemKind.CONSTRAINT)
+
+
+def library_rules(project: Project) -> tuple[tuple[Item, Constraint], ...]:
+    """Every rule of the library's head, in any state, with its item."""
+    items = (item for item in project.db.head().items if item.kind in _RULES)
+    return tuple((item, revive(Constraint, project.blobs.get(item.digest))) for item in items)
+
+
+def file_of(project: Project) -> str | None:
+    """CONSTRAINTS.md as it stands; None where there is none."""
+    path = project.folder / "CONSTRAINTS.md"
+    return path.read_bytes().decode() if path.is_file() else None
+
+
+def drift_of(project: Project) -> Drift:
+    """What a person changed in CONSTRAINTS.md since the library last knew of it. A missing file says nothing.
+
+    Raises:
+        BadInput: a check in the file cannot be read.
+    """
+    text = file_of(project)
+    if text is None:
+        return Drift()
+    held = [body for item, body in library_rules(project) if item.state is ItemState.ACTIVE]
+    return drifted(text, held)
+
+
+def honour(project: Project) -> Drift:
+    """Take a person's edits of CONSTRAINTS.md into the library: called at the start of a run. The file stays as it is.
+
+    Raises:
+        BadInput: a check in the file cannot be read.
+        JournalFault: the library cannot be written.
+    """
+    drift = drift_of(project)
+    items = {body.id: (item, body) for item, body in library_rules(project)}
+    entries: list[tuple[Item, object]] = []
+    for rule in drift.edited:
+        item, _ = items[rule.id]
+        why = "edited by hand in CONSTRAINTS.md"
+        entries.append((replace(item, parent=item.digest, origin=Origin.USER, why=why), rule))
+    for name in drift.retired:
+        item, body = items[name]
+        why = "struck out or removed by hand in CONSTRAINTS.md"
+        entries.append((replace(item, state=ItemState.RETIRED, origin=Origin.USER, why=why), body))
+    for rule in drift.added:
+        kind = ItemKind.CHECK if rule.check else ItemKind.CONSTRAINT
+        made = Item(f"{kind}/{rule.id}", kind, "", ItemState.ACTIVE, origin=Origin.USER, why="written by hand")
+        entries.append((made, rule))
+    if entries:
+        put(project.db, project.blobs, entries)
+    return drift
+
+
+def barred(project: Project) -> frozenset[str]:
+    """Ids and checks that are not learned again: what a person struck out, removed or replaced."""
+    gone = {
+        part
+        for item, body in library_rules(project)
+        if item.state is ItemState.RETIRED
+        for part in (body.id, body.check)
+        if part
+    }
+    return frozenset(gone | struck_out(file_of(project) or "") | set(drift_of(project).retired))
+
+
+def deliveries(project: Project, *, but: str = "", most: int = MOST) -> tuple[Kept, ...]:
+    """Stored deliveries of runs that passed, newest first; what cannot be read is left out."""
+    found: list[Kept] = []
+    for folder in sorted(project.runs.glob("*"), reverse=True):
+        if folder.name == but or not has_journal(folder) or len(found) >= most:
+            continue
+        try:
+            held = kept(state_of(folder), folder=folder, blobs=project.blobs)
+        except StropError:
+            continue  # a damaged or foreign journal is `strop runs`' to tell
+        found += [held] if held is not None else []
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- strop rules check
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One rule, tried."""
+
+    rule: Constraint
+    line: int
+    """In CONSTRAINTS.md, from 1; 0 where it does not stand there."""
+    status: str
+    """`contradicts`, `speaks against what passed`, `fires`, `silent`, `never fired` or `cannot be judged`."""
+    why: str
+    places: tuple[str, ...] = ()
+    """What it finds in the run, refuted values too."""
+    record: Record | None = None
+    """On the clean deliveries; None for rules without a check."""
+    fired: tuple[str, ...] = ()
+    """Runs in which it found something that was said and taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Every rule over one run and all that is stored."""
+
+    run: str
+    deliveries: int
+    rules: tuple[Tried, ...]
+    contradictions: tuple[Contradiction, ...]
+    drift: Drift
+    waiting: tuple[tuple[str, Constraint], ...]
+    """(state, rule) of those that are not in force: candidates and those in quarantine."""
+
+    @property
+    def sound(self) -> bool:
+        """Nothing contradicts another rule or what passed."""
+        return all(each.status not in ("contradicts", "speaks against what passed") for each in self.rules)
+
+
+def tried_rules(project: Project, *, run: str = "") -> Checked:
+    """Try every rule of CONSTRAINTS.md on a run (the newest that passed, unless named) and on what is stored.
+
+    Raises:
+        BadInput: no such run, one that did not pass, or a check that cannot be read.
+    """
+    past = deliveries(project)
+    chosen = _chosen(project, run, past)
+    rules = project.rules()
+    lines = lines_of(file_of(project) or "")
+    clashes = contradictions(rules, past)
+    told = tuple(_tried(rule, lines.get(rule.id, 0), chosen, past, clashes) for rule in rules)
+    states = (ItemState.CANDIDATE, ItemState.QUARANTINE, ItemState.PROBATION)
+    waiting = tuple((str(item.state), body) for item, body in library_rules(project) if item.state in states)
+    return Checked(chosen.run if chosen else "", len(past), told, clashes, drift_of(project), waiting)
+
+
+def _chosen(project: Project, run: str, past: Sequence[Kept]) -> Kept | None:
+    if not run:
+        return past[0] if past else None
+    folder = project.find_run(run)
+    held = kept(state_of(folder), folder=folder, blobs=project.blobs)
+    if held is None:
+        raise BadInput(f"run {folder.name} did not pass its gate, so it proves nothing of a rule; name one that did")
+    return held
+
+
+def _tried(
+    rule: Constraint, line: int, chosen: Kept | None, past: Sequence[Kept], clashes: Sequence[Contradiction]
+) -> Tried:
+    clash = next((each for each in clashes if rule.id in (each.first, each.second)), None)
+    if not rule.check:
+        who = "your own words" if rule.kind is CheckKind.HAND else "a line"
+        return Tried(rule, line, "cannot be judged", f"{who} for the model: no check states it without guessing")
+    check = parse_check(rule.check)
+    record = tried(check, past)
+    places = tuple(f.locator for f in run_check(check, chosen.said)) if chosen else ()
+    fired = tuple(each.run for each in past if _caught(check, each))
+    status, why = _status(check, places, record, fired, past)
+    if clash is not None:
+        other = clash.second if clash.first == rule.id else clash.first
+        status, why = "contradicts", f"{other}: {clash.why}"
+    return Tried(rule, line, status, why, places, record, fired)
+
+
+def _caught(check: Check, each: Kept) -> bool:
+    """Whether it finds something in what was claimed that it does not find in what was delivered."""
+    return len(run_check(check, each.said)) > len(alarms(check, each.bundle))
+
+
+def _status(
+    check: Check, places: Sequence[str], record: Record, fired: Sequence[str], past: Sequence[Kept]
+) -> tuple[str, str]:
+    if record.loud:
+        runs = ", ".join(record.loud[:3])
+        return "speaks against what passed", f"finds something in the clean delivery of {runs}"
+    if not any(looks(check, each.said) or _looks_said(check, each) for each in past):
+        what = "file" if check.name in OF_FILES else "value"
+        named = f" of {check.field}" if check.name is not CheckName.ROWS else ""
+        return "cannot be judged", f"no stored delivery has a {what}{named}"
+    if places:
+        return "fires", str(record)
+    return ("silent" if fired else "never fired"), str(record)
+
+
+def _looks_said(check: Check, each: Kept) -> bool:
+    return any(value.field == check.field and value.said is not None for value in each.said.values)
