@@ -24,15 +24,12 @@ from urllib.request import Request, urlopen
 import orjson
 import pytest
 from cluster import PASSWORD, PostgresServer
-from postgres_fixture import postgres_server
 
 from strop.testing.wires import CHAT
 from strop.types.events import CallAnswered, CallLost, Event
 
 if TYPE_CHECKING:
     from .conftest import Papers
-
-__all__ = ["postgres_server"]
 
 pytest.importorskip("ray", reason="ray is not installed (extra `cluster`; it has no wheel for every platform)")
 
