@@ -1,7 +1,8 @@
 """SIGKILL on the real command, again and again, and what that cost. The server's log is the oracle.
 
 One run of N agents against the test server is left alone; another is killed at moments drawn from a seed
-(when the server has answered so many prompts) and resumed each time with `strop run --resume`. Then
+(when the server has answered so many prompts) and resumed each time with `strop run --resume`. The server holds
+the last calls back until then, so that no run ends before its kill. Then
 
 - the files of both are compared byte by byte;
 - every answer on record bears the number under which the server logged it, so the ledger is compared with
@@ -28,6 +29,7 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
+from urllib.request import Request, urlopen
 
 import orjson
 
@@ -130,8 +132,9 @@ class Job:
 
 @dataclass(slots=True)
 class Log:
-    """The server's log, read as it grows."""
+    """The server, and its log, read as it grows."""
 
+    url: str
     file: BinaryIO
     asked: dict[int, str] = field(default_factory=dict[int, str])
     """Number of a request -> hash of its prompt, in the order of arrival."""
@@ -143,6 +146,11 @@ class Log:
     """Number -> moment, in seconds of the monotonic clock, which all processes share."""
     ended: dict[int, float] = field(default_factory=dict[int, float])
     _rest: bytes = b""
+
+    def steer(self, what: str) -> None:
+        """`hold?after=N` or `release`; see `strop.testing.server`."""
+        with urlopen(Request(f"{self.url}/{what}", method="POST")):
+            return
 
     def read(self) -> None:
         """Take in what has come since."""
@@ -178,9 +186,9 @@ def project(job: Job, folder: Path) -> Generator[Log, None, None]:
     try:
         with log.open("rb") as file:
             assert server.stdout is not None
-            url = json.loads(server.stdout.readline())["chat"]
-            (folder / "strop.toml").write_text(SETTINGS.replace("URL", url))
-            yield Log(file)
+            urls = json.loads(server.stdout.readline())
+            (folder / "strop.toml").write_text(SETTINGS.replace("URL", urls["chat"]))
+            yield Log(urls["url"], file)
     finally:
         server.terminate()
         server.communicate()
@@ -210,16 +218,21 @@ def killed(job: Job, folder: Path, log: Log) -> list[float]:
     arguments: tuple[str, ...] = ("spec.md",)
     moments: list[float] = []
     for target in targets:
+        before, asked = len(log.answered), len(log.asked)
+        through = job.calls - 1 - before
+        log.steer(f"hold?after={through}")
         process = strop(folder, *arguments)
-        before = len(log.answered)
-        while process.poll() is None and len(log.answered) < max(target, before + 1):
+        while (
+            process.poll() is None and len(log.answered) < max(target, before + 1) and len(log.asked) <= asked + through
+        ):
             time.sleep(LOOK)
             log.read()
-        if process.poll() is not None:  # it was faster than the moment drawn: that kill would hit nothing
-            break
+        if process.poll() is not None:
+            sys.exit(f"ended with {process.returncode} before its kill: {(folder / 'said.txt').read_text()[-2_000:]}")
         process.kill()
         process.wait()
         moments.append(time.monotonic())
+        log.steer("release")
         arguments = ("--resume", only_run(folder).name)
     finished(folder, *arguments)
     return moments

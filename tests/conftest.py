@@ -18,6 +18,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres_fixture import postgres_server
+
+__all__ = ["postgres_server"]
 
 PROC = Path("/proc/self")
 LASTING = ("/dev/null", "/dev/urandom", "anon_inode:[eventfd]", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")

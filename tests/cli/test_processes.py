@@ -14,6 +14,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from at_line import signalling
 
 from strop.swarm.supervise import DRAIN
 from strop.testing.server import TestServer
@@ -91,12 +92,12 @@ async def test_a_run_that_is_interrupted_hands_over_what_there_is_and_goes_on(
     """Exit 130, partial files, the command that goes on; that one pays only for what was open, and passes.
 
     Once waits for calls in flight (the script's answers come after a second); twice does not (after a minute).
+    The first signal comes while the process says that the first of four has landed.
     """
     slow = SLOW.replace("seconds = 60", "seconds = 1") if len(signals) == 1 else SLOW
     (project / "script.toml").write_text(slow)
-    async with process("run", "spec.md", "--worker", "scripted:script.toml", "--yes", *ONE_AT_A_TIME) as child:
-        await heard(child, "1/4")
-        child.send_signal(signals[0])
+    arguments = ("run", "spec.md", "--worker", "scripted:script.toml", "--yes", *ONE_AT_A_TIME)
+    async with process(*arguments, before=signalling("1/4", signals[0])) as child:
         if len(signals) > 1:
             await heard(child, "a second Ctrl-C does not wait")
             child.send_signal(signals[1])

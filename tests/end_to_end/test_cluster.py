@@ -24,7 +24,6 @@ from urllib.request import Request, urlopen
 import orjson
 import pytest
 from cluster import PASSWORD, PostgresServer
-from postgres_fixture import postgres_server
 
 from strop.testing.wires import CHAT
 from strop.types.events import CallAnswered, CallLost, Event
@@ -32,13 +31,13 @@ from strop.types.events import CallAnswered, CallLost, Event
 if TYPE_CHECKING:
     from .conftest import Papers
 
-__all__ = ["postgres_server"]
-
 pytest.importorskip("ray", reason="ray is not installed (extra `cluster`; it has no wheel for every platform)")
 
 HERE = Path(__file__).parent
 AGENTS = 6
 HOSTS = 2
+LONGEST = 300.0
+"""Seconds after which what should have ended is stuck."""
 BEFORE_THE_KILL = 12
 """Requests that are answered first: some readers have landed, none of the comparisons."""
 PATIENT = """
@@ -120,7 +119,7 @@ class ModelServer:
     def steer(self, what: str) -> None:
         """See `strop.testing.server`; returns when it is so."""
         method = "GET" if what.startswith("held") else "POST"
-        with urlopen(Request(f"{self.url}/{what}", method=method), timeout=90) as response:
+        with urlopen(Request(f"{self.url}/{what}", method=method), timeout=LONGEST) as response:
             assert response.status == 204
 
     def _read(self) -> list[Mapping[str, object]]:
@@ -218,7 +217,7 @@ class Home:
         """The command to its end: (exit code, stdout, stderr)."""
         process = self.start(*arguments, password=password)
         try:
-            out, err = process.communicate(timeout=90)
+            out, err = process.communicate(timeout=LONGEST)
         except subprocess.TimeoutExpired:
             process.kill()
             raise AssertionError(f"no end in sight: {process.communicate()}") from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from at_line import signalling
 
 from strop.app import state_of
 from strop.errors import MissingPart
@@ -58,10 +60,10 @@ def project(folder: Path) -> Path:
     return folder
 
 
-def strop(folder: Path, weights: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The real command in a process of its own."""
-    environment = {**os.environ, "STROP_WEIGHTS": str(weights.parent), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "strop", *arguments]
+def strop(folder: Path, weights: Path, *arguments: str, before: str = "") -> subprocess.Popen[str]:
+    """The real command in a process of its own; `before` runs first in it."""
+    environment = {**os.environ, "STROP_WEIGHTS": str(weights.parent)}
+    command = [sys.executable, "-c", f"{before}\nfrom strop.cli.main import main; main()", *arguments]
     return subprocess.Popen(
         command, cwd=folder, env=environment, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -74,15 +76,11 @@ def finished(process: subprocess.Popen[str]) -> str:
     return out + err
 
 
-def killed_after(process: subprocess.Popen[str], line: str) -> None:
-    """SIGKILL the moment the process says that this many agents have landed."""
-    assert process.stderr is not None
-    for said in process.stderr:
-        if said.startswith(line):
-            break
-    process.kill()
-    process.communicate()
-    assert process.returncode == -9
+def killed_at(line: str, folder: Path, weights: Path, *arguments: str) -> None:
+    """SIGKILL while the process says that this many agents have landed."""
+    process = strop(folder, weights, *arguments, before=signalling(line, signal.SIGKILL))
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL, err
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -98,10 +96,10 @@ def test_killed_three_times_it_ends_with_the_same_bytes(tmp_path: Path, weights:
     calm = project(tmp_path / "calm")
     finished(strop(calm, weights, "run", "spec.md", "--yes"))
     rough = project(tmp_path / "rough")
-    killed_after(strop(rough, weights, "run", "spec.md", "--yes"), "1/6")
+    killed_at("1/6", rough, weights, "run", "spec.md", "--yes")
     (run,) = (rough / "runs").iterdir()
     for landed in ("3/6", "5/6"):
-        killed_after(strop(rough, weights, "run", "--resume", run.name), landed)
+        killed_at(landed, rough, weights, "run", "--resume", run.name)
     finished(strop(rough, weights, "run", "--resume", run.name))
     assert files_of(rough) == files_of(calm)
     answers = [event.body for event in read_journal(run / "journal.db") if isinstance(event.body, CallAnswered)]

@@ -1,4 +1,4 @@
-"""What tests of stores share: a PostgreSQL for the whole session, and both journals behind one face."""
+"""What tests of stores share: both journals behind one face."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from pathlib import Path
 import pytest
 from both_journals import RUN, InPostgres, InSqlite, JournalStore
 from cluster import PostgresServer
-from postgres_fixture import postgres_server
-
-__all__ = ["postgres_server"]
 
 
 @pytest.fixture

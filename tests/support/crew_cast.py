@@ -2,13 +2,14 @@
 
 The file is the bill: one line `asked KEY PID` when a call comes in, `answered KEY PID` when it goes out, and
 `committed KEY` which the driver adds when the answer is on record; an answer carries its key as `reasoning`.
-Lines are appended whole, by any process.
+Lines are appended whole, by any process. A test that kills makes a `Hold` first: then it finds calls under way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ from strop.types.work import (
 PRICE = Price("1", "0.1", "1.25", "4")
 CARD = ModelCard("bill", "bill-1", "bill", PRICE, window=200_000, output=256)
 SAID = Object((Field("said", Text()),))
+LONGEST = 120.0
+"""Seconds after which a call that should have come has failed its test."""
 PROMPTS = {
     "specialist": "{{title}} {{rules}}", "aggregate": "{{title}} {{rules}}", "repair": "{{flaws}}",
     "task": "{{role}} {{goal}} {{inputs}} {{files}} {{schema}} {{notes}}",
@@ -105,9 +108,55 @@ class Bill:
         return list(dict.fromkeys(int(line[2]) for line in self.lines() if line[0] == "asked"))
 
 
+class Hold:
+    """The test's end of what holds calls, in any process, once `FREE` were answered: two pipes beside the bill.
+
+    A call that is held writes a byte to the one, and goes on when there is something to read in the other.
+    """
+
+    FREE = 5
+
+    def __init__(self, bill: Path) -> None:
+        for pipe in _pipes(bill):
+            os.mkfifo(pipe)
+        # Both ends, so that opening waits for nobody and what was written stays.
+        self._held, self._released = (os.open(pipe, os.O_RDWR) for pipe in _pipes(bill))
+
+    def held(self, calls: int) -> None:
+        """Wait until so many more are held."""
+        while calls:
+            ready, _, _ = select.select([self._held], [], [], LONGEST)
+            assert ready, f"{calls} more calls should have come"
+            calls -= len(os.read(self._held, calls))
+
+    def release(self) -> None:
+        """Nothing is held from now on."""
+        os.write(self._released, b".")
+
+    def close(self) -> None:
+        os.close(self._held)
+        os.close(self._released)
+
+
+def _pipes(bill: Path) -> tuple[Path, Path]:
+    return bill.with_suffix(".held"), bill.with_suffix(".released")
+
+
+@asynccontextmanager
+async def _readable(pipe: Path) -> AsyncGenerator[asyncio.Event, None]:
+    """Set when there is something to read."""
+    there, loop, file = asyncio.Event(), asyncio.get_running_loop(), os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    loop.add_reader(file, there.set)
+    try:
+        yield there
+    finally:
+        loop.remove_reader(file)
+        os.close(file)
+
+
 @dataclass(slots=True)
 class BillModel:
-    """Calls the tool in its first rounds, then answers; every answer takes `seconds`."""
+    """Calls the tool in its first rounds, then answers; every answer takes `seconds`, longer where calls are held."""
 
     bill: Bill
     rounds: int
@@ -121,6 +170,7 @@ class BillModel:
         key = digest([request, CARD.id])
         self.bill.write("asked", key, os.getpid())
         await asyncio.sleep(self.seconds)
+        await self._through()
         if notice is not None:
             notice(7)
         self.bill.write("answered", key, os.getpid())
@@ -132,7 +182,15 @@ class BillModel:
         return Answer(orjson.dumps({"said": key[:12]}).decode(), usage, reasoning=key)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing is open."""
+
+    async def _through(self) -> None:
+        held, released = _pipes(self.bill.path)
+        if not held.exists() or sum(word == "answered" for word, *_ in self.bill.lines()) < Hold.FREE:
+            return
+        held.write_bytes(b".")
+        async with _readable(released) as there:
+            await there.wait()
 
 
 class Echo:

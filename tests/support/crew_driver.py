@@ -1,7 +1,7 @@
 """A driver in a process of its own, to be killed: `crew_driver.py FOLDER ADDRESS [POSTGRES-URL]`.
 
-Takes the run in FOLDER up where its journal ends, with a crew on the Ray at ADDRESS. Prints `answers N` after
-every committed answer, and at the end what landed; a fault of the journal is printed and ends it with 70.
+Takes the run in FOLDER up where its journal ends, with a crew on the Ray at ADDRESS. Prints at the end what
+landed; a fault of the journal is printed and ends it with 70.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from strop.stores.sqlite import SqliteJournal
 from strop.swarm.fold import fold
 from strop.swarm.supervise import Supervisor
 from strop.testing.simulator import LoopClock, SeededChance
-from strop.types.events import CallAnswered, Event, PlanApproved, PlanProposed, RunOpened, RunReopened
+from strop.types.events import PlanApproved, PlanProposed, RunOpened, RunReopened
 
 TASKS, AGENTS = 6, 4
 
@@ -39,14 +39,9 @@ async def main(folder: Path, address: str, url: str = "") -> None:
     bill, plan = Bill(folder / "bill"), wide_plan(TASKS, agents=AGENTS)
     journal = opened(folder, url)
 
-    def watch(event: Event) -> None:
-        bill.watch(event)
-        if isinstance(event.body, CallAnswered):
-            print("answers", chief.state.ledger.steps, flush=True)
-
     crew = RayCrew(functools.partial(staff, bill=str(bill.path)), hosts=2, address=address, keep=lambda body: "")
     try:
-        chief = Supervisor(journal, fold(journal.read()), crew, LoopClock(), SeededChance(1), watch)
+        chief = Supervisor(journal, fold(journal.read()), crew, LoopClock(), SeededChance(1), bill.watch)
         if chief.state.opened is None:
             begun = RunOpened(folder.name, plan.spec.fingerprint, "0", plan.spec.budget)
             await chief.record(begun, PlanProposed(plan), PlanApproved(plan.fingerprint, "test"))

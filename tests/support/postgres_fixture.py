@@ -1,4 +1,4 @@
-"""The fixture of a running PostgreSQL, for the conftest files that need one."""
+"""The fixture of a running PostgreSQL, one for the whole session: the root conftest hands it to every test."""
 
 from __future__ import annotations
 

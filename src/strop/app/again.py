@@ -8,10 +8,10 @@ from pathlib import Path
 
 import orjson
 
+from strop.app.evidence import Cached, proofs_of, thinker
 from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, tables_of
 from strop.app.project import Project, new_run_id, state_of
 from strop.app.rehearing import Approve, Rehearing, reheard
-from strop.app.turn import Cached, proofs_of, thinker
 from strop.loop.deliver import held_to_contract
 from strop.loop.specify import DRAFT, draft, drafted
 from strop.loop.verify import Proofs, bench_of, sealed, verify, with_hearing

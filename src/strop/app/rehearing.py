@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from strop.app.evidence import prompt_mark, thinker
 from strop.app.parts import SystemChance, SystemClock, build_model
 from strop.app.project import Project
-from strop.app.turn import prompt_mark, thinker
 from strop.checking.calibration import heard
 from strop.checking.hearing import Bench, docket
 from strop.drafting.quoting import CLAIM_TOKENS, VERDICT_TOKENS

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
 from strop.app.orders import Options, Screen, replay_order
 from strop.app.parts import inside_of
 from strop.app.project import Project
 from strop.app.ratchet import input_hashes, spent_by
-from strop.app.turn import execute, proofs_of
+from strop.app.turn import execute
 from strop.errors import BadInput
 from strop.learning.experiments import PROVED, compared, first_outcomes, scores, unit_costs
 from strop.learning.making import arm

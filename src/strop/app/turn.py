@@ -11,11 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
-from typing import cast
-
-import orjson
 
 from strop.app.drift import settle
+from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
 from strop.app.minding import Minder, minded
@@ -36,18 +34,16 @@ from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tab
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
 from strop.app.ratchet import input_hashes, remember_grounds, spent_by, weigh
 from strop.app.running import collecting_rarely
-from strop.checking.calibration import heard
-from strop.checking.conflicts import Dated, dated, keys_of
-from strop.errors import BadInput, BadStream, StropError
+from strop.checking.conflicts import keys_of
+from strop.errors import BadInput, StropError
 from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.library import put, skills
 from strop.learning.making import rule_item, skill_item
 from strop.loop.cycle import Shop, Turn, cycle
-from strop.loop.plan import Terrain, Think
-from strop.loop.verify import Proofs
+from strop.loop.plan import Terrain
 from strop.renderers.story import Comparison
-from strop.reporting import attempts_compared, moment, write_reports
-from strop.seams import Assignment, Chance, Clock, Crew, Journal, Model, Renderer, Worker
+from strop.reporting import attempts_compared, write_reports
+from strop.seams import Chance, Clock, Crew, Journal, Renderer, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
 from strop.stores.project import PaceRow, RunRow
@@ -60,7 +56,6 @@ from strop.swarm.guards.hedge import Hedging
 from strop.swarm.guards.outlier import Siblings
 from strop.swarm.spending import Spending
 from strop.swarm.supervise import Supervisor
-from strop.tools.tables import recompute
 from strop.types.events import (
     BudgetRaised,
     CallAnswered,
@@ -71,12 +66,10 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.evidence import Pair
-from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Constraint, Item
+from strop.types.memory import Item
 from strop.types.money import Price
-from strop.types.schema import Json
-from strop.types.trial import Claim, Outcome, Run, Verdict
-from strop.types.work import Budget, Kind, Plan, Task
+from strop.types.trial import Outcome
+from strop.types.work import Budget, Kind, Plan
 from strop.version import __version__
 
 FILES_TOLD = 200
@@ -432,24 +425,6 @@ def _ordered_again(project: Project, state: RunFold) -> Order:
     return Order(spec, state.opened.path)
 
 
-class Cached:
-    """Source text, read once a run, so that the gate judges by the bytes that agents saw."""
-
-    def __init__(self, read: Callable[[str], str]) -> None:
-        self._read = read
-        self._held: dict[str, str] = {}
-
-    def __call__(self, path: str) -> str:
-        if path not in self._held:
-            self._held[path] = self._read(path)
-        return self._held[path]
-
-
-def pinned(state: RunFold, role: str, model: Model) -> Price:
-    binding = state.plan.binding(role) if state.plan else None
-    return binding.price if binding else model.card.price
-
-
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
     if not options.budget:
         return ()
@@ -458,73 +433,6 @@ def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
 
 def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
-
-
-def thinker(model: Model | None, like: AgentLoop, desk: Supervisor, state: RunFold, role: str) -> Think:
-    """Has a planner or verifier do one task on record, by the same loop that workers use."""
-    assert model is not None, "a thinker needs a model"
-    loop = replace(like, model=model, price=pinned(state, role, model), columns=(), tools={}, files=())
-
-    async def think(task: Task) -> Json:
-        result = await loop.work(Assignment(task, 1, notes=task.repairs), desk=desk)
-        if result.failure:
-            raise BadStream(f"{role} {model.card.name}: {result.failure}")
-        return cast("Json", orjson.loads(result.output))
-
-    return think
-
-
-def proofs_of(
-    project: Project, run: Run, read: Callable[[str], str], rules: tuple[Constraint, ...], *, verifier: str
-) -> Proofs:
-    """Sources as they were read, and every table claim counted a second time."""
-    hashes = {claim.source: claim.source_hash for claim in run.claims if claim.source}
-    sources: dict[str, str] = {}
-    for path, digest in hashes.items():
-        try:
-            text = read(path)
-        except StropError:
-            continue  # a claim on a source that is not there does not stand; the gate says so
-        if digest_bytes(text.encode()) == digest:
-            sources[path] = text
-    asks = {column.name: column.compute or column.recompute for column in run.plan.spec.table}
-    recounted = tuple(
-        again
-        for claim in run.claims
-        if claim.locator and (again := _again(project, claim, asks.get(claim.field))) is not None
-    )
-    past = project.db.heard(verifier, prompt_mark(project), but=run.id) if verifier else ()
-    floor = project.config.settings.gate.floor
-    dates = dates_of(run, sources)
-    today = datetime.now(UTC).date()
-    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates, past=past, floor=floor, today=today)
-
-
-def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:
-    """When each source is from, for contradictions that the newest settles."""
-    reads = {read.path: read for read in run.sources}
-    found = {path: dated(path, text, read=reads.get(path), moment=moment) for path, text in sources.items()}
-    return {path: each for path, each in found.items() if each is not None}
-
-
-def prompt_mark(project: Project) -> str:
-    """Hash of what the refuting model is told: what it found under other words is another model's record."""
-    return digest_bytes(project.prompts()["refute"].encode())
-
-
-def note_heard(project: Project, run: str, verdict: Verdict) -> None:
-    """Keep what a gate found of planted flaws for the gates to come."""
-    if verdict.calibration is not None:
-        project.db.note_heard(heard(verdict.calibration, run=run, model=verdict.refuter, prompt=prompt_mark(project)))
-
-
-def _again(project: Project, claim: Claim, ask: str | None) -> Claim | None:
-    if ask is None or claim.value is None:
-        return None
-    try:
-        return replace(claim, value=recompute(project.folder / claim.source, ask))
-    except StropError:
-        return replace(claim, value=None)
 
 
 async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, pairs: Sequence[Pair] = ()) -> str:

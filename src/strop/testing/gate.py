@@ -11,6 +11,7 @@ class Gate:
 
     def __init__(self) -> None:
         self._free = math.inf
+        self._releases = 0
         self._waiting = 0
         self._changed = asyncio.Condition()
 
@@ -19,9 +20,10 @@ class Gate:
         self._free = after
 
     async def release(self) -> None:
-        """Let everybody go on."""
-        self._free = math.inf
+        """Let everybody go on, also where the next `hold` comes before they could."""
         async with self._changed:
+            self._free, self._waiting = math.inf, 0
+            self._releases += 1
             self._changed.notify_all()
 
     async def held(self, calls: int) -> None:
@@ -35,9 +37,11 @@ class Gate:
             self._free -= 1
             return
         async with self._changed:
+            came = self._releases
             self._waiting += 1
             self._changed.notify_all()
             try:
-                await self._changed.wait_for(lambda: self._free == math.inf)
+                await self._changed.wait_for(lambda: self._releases > came)
             finally:
-                self._waiting -= 1
+                if self._releases == came:
+                    self._waiting -= 1

@@ -192,7 +192,7 @@ def test_a_stream_that_yields_lives_longer_and_one_that_only_keeps_alive_does_no
                 assert ("dripping" in str(caught)) == (number == 9)
             took.append(round(clock.now() - began, 3))
             if number == 10:
-                pool.patience.floor = 30.0
+                pool._lanes.patience.floor = 30.0
         return took
 
     assert simulate(main(), seed=1) == [1.0] * 8 + [20.0, 6.0, 13.0]
@@ -620,7 +620,7 @@ def test_a_late_call_that_is_refused_and_goes_elsewhere_is_not_said_to_be_late_a
     async def main() -> None:
         pool = pool_of(Fake(takes(2.0)), Fake(takes(2.0), host="b:1"), hang_multiple=50.0)
         await all_of(pool, [asked()] * 16)
-        for lane, play in zip(pool._lanes, (refusing, takes(100.0)), strict=True):
+        for lane, play in zip(pool._lanes.each, (refusing, takes(100.0)), strict=True):
             lane.model.play = play  # type: ignore[attr-defined]  # both are fakes
         assert await watched(pool, until=200.0) == [(6.0, 0)]
         assert [each.refusals for each in pool.stats()] == [1, 0]
@@ -634,11 +634,11 @@ def test_a_call_is_not_said_to_be_late_while_a_second_one_would_have_to_queue() 
     async def main() -> None:
         pool = pool_of(Fake(after_eight(takes(1e9))), concurrency=8, hang_multiple=50.0)
         await all_of(pool, [asked()] * 8)
-        pool._lanes[0].limiter.window = 1.0
+        pool._lanes.each[0].limiter.window = 1.0
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(watched(pool, until=30.0))
             await asyncio.sleep(12.3)
-            pool._lanes[0].limiter.window = 2.0
+            pool._lanes.each[0].limiter.window = 2.0
         assert [at for _, at in watching.result()] == [0]
         assert 12.3 <= watching.result()[0][0] <= 13.4
         quick = pool_of(Fake(takes(2.0)))
@@ -697,7 +697,7 @@ def test_a_call_that_lost_to_its_hedge_counts_as_long_as_it_was_waited_for() -> 
         await all_of(pool, [asked()] * 8)
         for _ in range(8):
             assert len(await watched(pool, until=30.0)) == 1
-        (kind,) = pool.patience._kinds
-        assert pool.patience.median(kind) == 16.0
+        (kind,) = pool._lanes.patience._kinds
+        assert pool._lanes.patience.median(kind) == 16.0
 
     simulate(main(), seed=1)
