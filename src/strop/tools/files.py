@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from strop.errors import ToolFailure
 from strop.seams import ToolOutput, ToolSpec
 from strop.tools.arguments import parse_arguments
-from strop.tools.inside import Inside, glob_pattern
+from strop.tools.inside import Inside
+from strop.types.globs import glob_pattern
 from strop.types.label import Integrity, Label, Secrecy
 from strop.types.schema import Field, Integer, Json, Object, Text
 

@@ -14,11 +14,11 @@ import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 from strop.errors import ToolFailure
+from strop.types.globs import glob_pattern
 from strop.types.work import Sources
 
 MAX_BYTES = 32 * 2**20
@@ -209,14 +209,6 @@ def _open(root: str, parts: tuple[str, ...]) -> int:
 
 def _matches(path: str, globs: tuple[str, ...]) -> bool:
     return any(glob_pattern(glob).fullmatch(path) for glob in globs)
-
-
-@cache  # a spec has a handful of globs, a run asks them for every file
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """A glob as a pattern for whole paths: `**` crosses folders, `*` and `?` stay in one."""
-    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = (found.group() for found in re.finditer(r"\*\*/|\*\*|.", glob.removeprefix("./"), re.DOTALL))
-    return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
 
 
 def _base(glob: str) -> str:
