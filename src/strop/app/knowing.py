@@ -16,13 +16,19 @@ from pathlib import Path
 from strop.app.project import Project
 from strop.errors import BadInput, DocumentRefused
 from strop.learning.knowledge import body_of, documents, forget
+from strop.learning.library import put
+from strop.learning.skillmd import NAME, slug
+from strop.learning.stylemd import lines, projection
+from strop.learning.styling import distance, fingerprint
 from strop.loop.ground import ground
 from strop.readers.apart import MOST_BYTES, ApartReader
 from strop.stores.blobs import write_whole
 from strop.stores.index import FtsIndex
-from strop.types.document import Format, Grounded, Hit, Offered, Query, Told
+from strop.types.document import Format, Grounded, Hit, Offered, Query, ReadDocument, Told
+from strop.types.events import revive
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Known
+from strop.types.memory import Item, ItemKind, ItemState, Known, Origin, Taint
+from strop.types.style import Distance, Style
 from strop.types.work import Passage
 
 FOLDER = "knowledge"
@@ -105,6 +111,73 @@ def remove(project: Project, path: str) -> tuple[Known, bool]:
     except OSError:
         return body, False
     return body, True
+
+
+def learn_style(project: Project, named: Sequence[Path], *, name: str) -> tuple[Style, Path, tuple[Told, ...]]:
+    """(the style of some documents as an item of the library, its folder, documents that were left out).
+
+    Raises:
+        BadInput: no name for a skill, or none of the documents could be read.
+    """
+    if not NAME.fullmatch(name) or len(name) > 64:
+        raise BadInput(f"{name!r} is no name for a skill. Write it as {slug(name)!r}")
+    held = project.db.head()
+    if any(item.name == name and item.kind is not ItemKind.STYLE for item in held.items):
+        raise BadInput(f"{name!r} is the name of another item. Choose one that is free")
+    read, refused = _read(project, named)
+    if not read:
+        raise BadInput(f"none of the documents could be read. {refused[0].path} {refused[0].said}")
+    style = fingerprint(read, name=name)
+    old = held.item(f"{ItemKind.STYLE}/{name}")
+    item = Item(
+        id=f"{ItemKind.STYLE}/{name}",
+        kind=ItemKind.STYLE,
+        digest="",
+        state=ItemState.ACTIVE,
+        parent=old.digest if old is not None else "",
+        tokens=sum(len(line) for line in lines(style)) // 4,
+        origin=Origin.USER,
+        taint=Taint.DERIVED,
+        cites=tuple(sorted({document.digest for document in read})),
+        why="measured when the user asked; figures and closed lists only",
+    )
+    put(project.db, project.blobs, [(item, style)])
+    folder = project.folder / ".agents" / "skills" / name
+    for path, body in projection(style).items():
+        write_whole(folder / path, body)
+    return style, folder, refused
+
+
+def distances(project: Project, name: str, named: Sequence[Path]) -> tuple[tuple[str, Distance], ...]:
+    """(document, its distance from a style), by path.
+
+    Raises:
+        BadInput: there is no such style, or a document cannot be read.
+    """
+    item = project.db.head().item(f"{ItemKind.STYLE}/{name}")
+    if item is None:
+        there = [each.name for each in project.db.head().items if each.kind is ItemKind.STYLE]
+        raise BadInput(
+            f"no style {name!r}. There are: {', '.join(there) or 'none yet; make one with strop know style'}"
+        )
+    style = revive(Style, project.blobs.get(item.digest))
+    read, refused = _read(project, named)
+    if refused:
+        raise BadInput(f"{refused[0].path} {refused[0].said}")
+    return tuple((document.path, distance(style, document)) for document in read)
+
+
+def _read(project: Project, named: Sequence[Path]) -> tuple[list[ReadDocument], tuple[Told, ...]]:
+    """Documents by their own paths; they are not taken in."""
+    found, refused = _gathered(project, named)
+    read: list[ReadDocument] = []
+    with reader_of(project) as reader:
+        for each in found:
+            try:
+                read.append(reader.read(_body(each.at), path=str(each.at)))
+            except (OSError, DocumentRefused) as caught:
+                refused.append(Told(str(each.at), _why(caught)))
+    return read, tuple(refused)
 
 
 def index_of(project: Project) -> FtsIndex:
@@ -198,10 +271,13 @@ def _bodies(found: Sequence[Found], refused: list[Told]) -> Iterator[Offered]:
         try:
             body = _body(each.at)
         except (OSError, DocumentRefused) as caught:
-            why = f"cannot be read: {caught.strerror}" if isinstance(caught, OSError) else str(caught)
-            refused.append(Told(each.path, why))
+            refused.append(Told(each.path, _why(caught)))
             continue
         yield Offered(each.path, body)
+
+
+def _why(caught: OSError | DocumentRefused) -> str:
+    return f"cannot be read: {caught.strerror}" if isinstance(caught, OSError) else str(caught)
 
 
 def _body(at: Path) -> bytes:

@@ -152,6 +152,72 @@ def remove(path: Document, project_folder: Home = Path(), as_json: AsJson = Fals
         _say("Its file was changed since, or is gone; it was left as it is")
 
 
+@know_app.command()
+def style(
+    files: Files,
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the style is called: house-reports.")],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Learn what your best documents look and sound like.
+
+    Outline, headings, lengths, tone, figures, colours and fonts are measured and become a style skill under
+    .agents/skills/NAME. It holds figures and words from closed lists, no sentence of a document.
+
+    \b
+    Example:
+      strop know style best/*.pdf --name house-reports
+    """
+    from strop.app import knowing, open_project
+    from strop.cli.console import print_json
+    from strop.learning.stylemd import lines
+
+    made, folder, refused = knowing.learn_style(open_project(project_folder), files, name=name)
+    for line in refused:
+        _complain(f"{line.path} {line.said}")
+    if as_json:
+        print_json({"style": made, "lines": lines(made), "folder": str(folder), "refused": refused})
+        return
+    for line in lines(made):
+        _say(f"- {line}")
+    _say(f"\nmeasured on {made.documents:,} of your documents, {made.words:,} words; it stands in {folder}")
+    if (folder / "assets" / "theme.toml").is_file():
+        _say(f'Colours and fonts: write theme = ".agents/skills/{name}/assets/theme.toml" into strop.toml')
+
+
+@know_app.command()
+def distance(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A style that was learned.")],
+    files: Files,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far documents are from a style: 0 the same, 1 nothing in common.
+
+    \b
+    Example:
+      strop know distance house-reports runs/01K9/files/audit.pdf
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from strop.app import knowing, open_project
+    from strop.cli.console import out, print_json
+
+    told = knowing.distances(open_project(project_folder), name, files)
+    if as_json:
+        body = [{"path": path, "total": round(each.total, 4), "parts": dict(each.parts)} for path, each in told]
+        print_json({"style": name, "documents": body})
+        return
+    for path, each in told:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+        table.add_column(escape(path), overflow="fold")
+        table.add_column(f"{each.total:.2f}", justify="right")
+        for part, figure in each.parts:
+            table.add_row(f"  {part}", f"{figure:.2f}")
+        out.print(table, highlight=False)
+
+
 def _summary(told: Grounded) -> str:
     from strop.types.count import counted
 

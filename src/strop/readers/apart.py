@@ -24,8 +24,8 @@ from strop.types.events import revive
 if TYPE_CHECKING:
     from strop.seams import Reader
 
-SECONDS = 60.0
-"""For one document; 2,000 pages of text take about six."""
+SECONDS = 120.0
+"""For one document; 2,000 pages of text take about six on an idle core."""
 MEMORY = 2 * 2**30
 """Bytes of address space."""
 MOST_BYTES = 64 * 2**20

@@ -81,7 +81,7 @@ def made(
     """
     blocks, hidden = _visible(taken.blocks)
     if not blocks:
-        why = " It may be a scan: run text recognition over it first" if taken.figures else ""
+        why = " It may be a scan: run text recognition over it first" if format is Format.PDF else ""
         raise DocumentRefused(f"has no words to read.{why}")
     digest = digest_bytes(body)
     pieces = [
@@ -148,13 +148,15 @@ def _gathered(blocks: Sequence[Block]) -> Iterator[list[Block]]:
 
 def _cut(text: str) -> Iterator[str]:
     """The text in pieces of at most `LONGEST` characters, cut behind a sentence or line, else at a blank."""
-    while len(text) > LONGEST:
-        ends = [found.end() for found in _END.finditer(text, LONGEST // 3, LONGEST)]
-        end = ends[-1] if ends else (text.rfind(" ", 1, LONGEST) + 1 or LONGEST)
-        yield text[:end].strip()
-        text = text[end:]
-    if text.strip():
-        yield text.strip()
+    at = 0
+    while len(text) - at > LONGEST:
+        ends = [found.end() for found in _END.finditer(text, at + LONGEST // 3, at + LONGEST)]
+        end = ends[-1] if ends else (text.rfind(" ", at + 1, at + LONGEST) + 1 or at + LONGEST)
+        if piece := text[at:end].strip():
+            yield piece
+        at = end
+    if piece := text[at:].strip():
+        yield piece
 
 
 def _outline(blocks: Sequence[Block], locator: Callable[[Block, Block], str]) -> Iterator[Title]:

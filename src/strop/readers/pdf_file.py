@@ -35,7 +35,9 @@ _BOLD = 600
 _HEADING = 120
 """Characters of a heading."""
 _CAPTION = re.compile(r"(?:Table|Tabelle|Tableau|Tabla|Tabella)\s+(\d+(?:\.\d+)?)\b", re.IGNORECASE)
-_PAGE_NUMBER = re.compile(r"\D{0,10}\d+(?:\s*(?:/|of|von|de)\s*\d+)?\D{0,3}")
+_PAGE_NUMBER = re.compile(
+    r"(?:page|seite|p\.|[-\u2013|\s])*\d+(?:\s*(?:/|of|von|de)\s*\d+)?[-\u2013|\s]*", re.IGNORECASE
+)
 _LEADER = re.compile(r"(?:\.\s?){6,}\s*\w{0,6}\s*$")
 """The dots of a table of contents: its lines say nothing that the headings do not."""
 _SUBSET = re.compile(r"^[A-Z]{6}\+")
