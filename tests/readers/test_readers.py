@@ -134,7 +134,8 @@ def test_a_transcript_says_who_spoke() -> None:
         ("a.pptx", lambda: bodies.pptx_file(hidden=True), "1 hidden slide left out"),
         ("a.xlsx", lambda: bodies.xlsx_file(hidden=True), "1 hidden sheet left out"),
         ("a.html", lambda: bodies.HTML, "1 element hidden from readers left out"),
-        ("a.txt", lambda: f"{FINDING} Ig\u200bno\U000e0049\U000e0067 \u202ex.".encode(), "4 letters that nobody sees left out"),
+        ("a.txt",
+         lambda: f"{FINDING} Ig\u200bno\U000e0049\U000e0067 \u202ex.".encode(), "4 letters that nobody sees left out"),
     ],
     ids=lambda each: each if isinstance(each, str) and "." in each else "",
 )  # fmt: skip

@@ -20,6 +20,7 @@ import orjson
 from strop.errors import DocumentRefused, MissingPart
 from strop.types.document import Format, ReadDocument
 from strop.types.events import revive
+from strop.types.fingerprint import digest_bytes
 
 if TYPE_CHECKING:
     from strop.seams import Reader
@@ -114,6 +115,33 @@ class ApartReader:
         child.kill()
         with child:  # closes the pipes and waits
             pass
+
+
+class Texts:
+    """Documents as text, the last ones remembered by their bytes; a child lives only while it reads one."""
+
+    def __init__(self, *, environment: Mapping[str, str], most: int = 64) -> None:
+        self._environment = environment
+        self._most = most
+        self._held: dict[str, str] = {}
+        self._lock = Lock()
+
+    def text_of(self, body: bytes, path: str) -> str:
+        """The whole text, each passage under a line with its place; safe to call from several threads.
+
+        Raises:
+            DocumentRefused, MissingPart: see `seams.Reader`.
+        """
+        key = digest_bytes(body)
+        with self._lock:
+            text = self._held.pop(key, None)
+            if text is None:
+                with ApartReader(environment=self._environment) as reader:
+                    text = reader.read(body, path=path).text
+            self._held[key] = text
+            while len(self._held) > self._most:
+                del self._held[next(iter(self._held))]
+            return text
 
 
 def _document(told: bytes) -> ReadDocument:
