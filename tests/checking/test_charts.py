@@ -51,7 +51,7 @@ def book(tmp_path: Path) -> Path:
 
 def changed(path: Path, member: str, old: str, new: str) -> None:
     """One member of the archive with other words in it."""
-    held = {name: body for name, body in _members(path)}
+    held = dict(_members(path))
     text = held[member].decode()
     assert old in text, text
     held[member] = text.replace(old, new).encode()
@@ -97,9 +97,13 @@ BROKEN = {
         "<c:f>'The data'!$B$2:$B$3</c:f>",
         ("chart 1, tonnes", "3 categories in 'The data'!$A$2:$A$4", "2 values in 'The data'!$B$2:$B$3"),
     ),
-    "the sheet is not there": (VALUES, "<c:f>Gone!$B$2:$B$4</c:f>", ("chart 1, tonnes", "cells that are there", "Gone!$B$2:$B$4")),
+    "the sheet is not there": (
+        VALUES,
+        "<c:f>Gone!$B$2:$B$4</c:f>",
+        ("chart 1, tonnes", "cells that are there", "Gone!$B$2:$B$4"),
+    ),
     "the range is deleted": (VALUES, "<c:f>#REF!</c:f>", ("chart 1, tonnes", "cells that are there", "#REF!")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -136,7 +140,7 @@ PARTED = Chart(
     "both", ChartKind.STACKED, "Both", "Year", "Count",
     (Point("2025", Cell(1), "old"), Point("2026", Cell(2), "old"), Point("2026", Cell(3), "new")),
 )  # fmt: skip
-TABLE = Table("plain", (Head("harbour", ColumnType.TEXT),), (tuple([Cell("Kai 1")]),))
+TABLE = Table("plain", (Head("harbour", ColumnType.TEXT),), ((Cell("Kai 1"),),))
 WHOLE: tuple[Content, ...] = (TABLE, OURS, PARTED)
 
 

@@ -24,9 +24,7 @@ from strop.checking.quotes import as_number, normal
 
 Rows = Sequence[Sequence[object]]
 _PART = re.compile(r"xl/charts/chart(\d+)\.xml")
-_AREA = re.compile(
-    r"(?:'((?:[^']|'')+)'|([^'!\[\]]+))!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?"
-)
+_AREA = re.compile(r"(?:'((?:[^']|'')+)'|([^'!\[\]]+))!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 _HIDDEN = re.compile(rb'<(?:row|col)\b[^>]*\bhidden="(?:1|true)"')
 _DAYS = (date(1899, 12, 30), date(1904, 1, 1))
 """Day 0 of the two calendars that workbooks count in."""
