@@ -1,6 +1,6 @@
 """What the deterministic gate finds of planted flaws, by kind; false alarms, place, milliseconds.
 
-    python benchmarks/gate.py [--bundles 300] [--mutants 10] [--json]
+    python benchmarks/gate.py [--bundles 300] [--mutants 3] [--json]
 
 Clean deliveries (strop.testing.bundles) are broken one flaw at a time (strop.checking.mutants) and go
 through the same gate as a run: values first, then the bytes of the files by independent readers. No
@@ -81,8 +81,12 @@ def loud(verdict: Verdict) -> tuple[Finding, ...]:
 def _places(finding: Finding, record: Record) -> bool:
     if record.form is Form.CONSISTENT:
         return finding.locator.startswith(record.locator) or record.locator in (finding.artefact, finding.locator)
+    drawn = record.locator == "picture" and finding.locator.startswith("chart ")
     near = (
-        record.locator in finding.locator or finding.locator in record.locator or record.before[:40] in finding.expected
+        drawn
+        or record.locator in finding.locator
+        or finding.locator in record.locator
+        or record.before[:40] in finding.expected
     )
     return finding.artefact == record.artefact and near
 
@@ -242,7 +246,10 @@ def figures(bundles: int, mutants: int) -> Iterator[Figure]:
     yield from _overall(tallies)
     false, taken = alarms(bundles)
     share, median = 100 * false / bundles, statistics.median(taken)
-    yield Figure(f"clean deliveries with a false alarm, of {bundles}", share, "%", "< 1", share < 1)
+    low, high = wilson(false, bundles)
+    name = f"clean deliveries with a false alarm: {false} of {bundles}, {100 * low:.2f} to {100 * high:.2f} %"
+    yield Figure(name, share, "%", "< 1", share < 1)
+    yield Figure("one look at 40 rows and 5 files, least", min(taken), "ms")
     yield Figure("one look at 40 rows and 5 files, median", median, "ms", "< 100", median < 100)
 
 
@@ -282,8 +289,8 @@ def _overall(tallies: Mapping[Key, Tally]) -> Iterator[Figure]:
 def main() -> None:
     """Print the table; with --json one last line for programs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundles", type=int, default=300)
-    parser.add_argument("--mutants", type=int, default=10, help="of each kind and file")
+    parser.add_argument("--bundles", type=int, default=300, help="clean deliveries, at least 2")
+    parser.add_argument("--mutants", type=int, default=3, help="of each kind and file; 0: clean deliveries only")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     found: list[Figure] = []

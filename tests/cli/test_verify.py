@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,7 @@ def test_without_sources_the_files_are_held_against_themselves(strop: Strop, han
 
 # ---------------------------------------------------------------- lines of valid:
 
-YOUNG, OLD = (f"{date.today() - timedelta(days=days)}" for days in (10, 500))
+YOUNG, OLD = (f"{datetime.now(UTC).date() - timedelta(days=days)}" for days in (10, 500))
 CHECKED = ORDER.replace(
     "---\n# Housing",
     """valid:

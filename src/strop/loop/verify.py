@@ -117,6 +117,7 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         calibration=heard.calibration if heard else None,
         words=heard.words if heard else (),
         asked=heard.asked if heard else "",
+        earlier=proofs.before.earlier if proofs.before is not None else (),
     )
 
 
@@ -205,7 +206,15 @@ async def hear(values: Sequence[Value], *, bench: Bench, refute: Refute | None, 
     if refute is not None and bench.room:
         more, unseen = await _looked_over(judged, bench, refute)
         findings, silences = (*findings, *more), (*silences, *unseen)
+    if worth is not None and worth.state is Reliance.VOID:
+        findings = (*findings, _voided())
     return Hearing(judged, findings, worth, words, coverage(found, words) if words else "", silences)
+
+
+def _voided() -> Finding:
+    """Who asks a refuting model is not told "passed" by one whose word is nothing. Why it is void, the report says."""
+    rule = "the word of the refuting model that was asked counts"
+    return Finding("void", "gate", "refuting model", "a word that counts", "its word is void", rule, Severity.FATAL)
 
 
 async def _looked_over(
