@@ -16,6 +16,7 @@ _NAME = 31
 _OURS = ("sources", "charts", "totals", "history")
 """Taken by us, or by the format."""
 _FIGURE = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
+_DECIMAL = re.compile(r"-?\d+\.(\d+)")
 SAMPLE = 500
 """Rows that a column's width is taken from."""
 _MOST_PLACES = 12
@@ -130,8 +131,11 @@ def _digits(text: str) -> int:
 
 
 def _places(value: Scalar) -> int:
+    """Digits behind the point; of a number that is written with an exponent none."""
     if isinstance(value, bool) or value is None or isinstance(value, int):
         return 0
-    text = repr(value) if isinstance(value, float) else value
-    found = re.fullmatch(r"-?\d+\.(\d+)", text)
-    return 0 if found is None or (isinstance(value, float) and value.is_integer()) else min(len(found[1]), _MOST_PLACES)
+    if isinstance(value, float):
+        tail = repr(value).partition(".")[2]
+        return min(len(tail), _MOST_PLACES) if tail != "0" and tail.isdecimal() else 0
+    found = _DECIMAL.fullmatch(value)
+    return min(len(found[1]), _MOST_PLACES) if found else 0
