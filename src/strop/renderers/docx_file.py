@@ -27,11 +27,10 @@ from strop.renderers.docx_words import (
     run,
     simple_field,
 )
-from strop.renderers.grid import Box, Panel, lay_out
+from strop.renderers.grid import Box, Panel, lay_out, totals_of
 from strop.renderers.letters import SANS
 from strop.renderers.markup import HEAD, tag
 from strop.renderers.package import EMU, SPACES, TEXT_WIDTH, Package, filled, hexed
-from strop.renderers.slides import totals_of
 from strop.renderers.theme import Theme, load_theme
 from strop.renderers.vega import vega_lite
 from strop.types.content import (
