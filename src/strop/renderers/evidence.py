@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from strop.renderers.cells import LEGEND, MARKS, cut, shown, visible
+from strop.renderers.cells import LEGEND, MARKS, cut, shown, visible, weakest
 from strop.types.content import (
     Block,
     Bullets,
@@ -78,8 +78,8 @@ def evidence(cell: Cell) -> str:
 
 
 def mark_of(sentence: Sentence) -> str:
-    held = {cell.standing for cell in sentence.cells}
-    return next((mark for standing, mark in MARKS.items() if standing in held), "")
+    """The mark behind a sentence that rests on a weak value."""
+    return MARKS.get(weakest(sentence.cells), "")
 
 
 def sources(deck: Deck) -> tuple[Slide, ...]:
