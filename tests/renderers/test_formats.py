@@ -173,6 +173,20 @@ def test_charts_are_native(tmp_path: Path) -> None:
     assert [[cell.value for cell in row] for row in sheet["A3:B4"]] == [["a", 1], ["b", 2]]
 
 
+def test_bars_lie_with_the_first_on_top(tmp_path: Path) -> None:
+    """Places stand at the upright axis from the top down, the scale runs from the left, each under its own title."""
+    chart = Chart("c", ChartKind.BAR, "Rows", "place", "count", (Point("a", Cell(1)), Point("b", Cell(2))))
+    XlsxFile().render(Part("x", (chart,)), to=tmp_path / "x.xlsx")
+    with ZipFile(tmp_path / "x.xlsx") as archive:
+        drawn = archive.read("xl/charts/chart1.xml").decode()
+    places, values = drawn[drawn.index("<c:catAx>") :].split("<c:valAx>")
+    assert "<a:t>place</a:t>" in places
+    assert '<c:orientation val="maxMin"/>' in places
+    assert "<a:t>count</a:t>" in values
+    assert '<c:orientation val="minMax"/>' in values
+    assert '<c:crosses val="max"/>' in values
+
+
 @pytest.mark.parametrize("title", ["Stop!A1", "=Charts!$B$2", "a b!C3"])
 def test_a_title_names_no_cell(title: str, tmp_path: Path) -> None:
     """A chart's title and axes are words, also where they look like the name of a cell."""
@@ -286,6 +300,33 @@ def test_a_figure_is_drawn_with_its_caption(tmp_path: Path) -> None:
     assert "The caption" in text
     assert "Figure 1" in text
     assert "Chart title" in text
+
+
+_GROWS = """
+import sys
+from pathlib import Path
+from strop.renderers.pdf_file import PdfFile
+from strop.types.content import Document, Heading, Paragraph, Part, Sentence
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+text = Paragraph(tuple(Sentence(f"Bell {number} hangs in the tower of the station. ") for number in range(200)))
+sizes = []
+for turn in range(5):
+    part = Part("x.pdf", (Document(f"Bells {turn}", "", (Heading("Bells"), *(text,) * 12)),))
+    PdfFile().render(part, to=Path(sys.argv[1]))
+    sizes.append(resident())
+print((sizes[-1] - sizes[1]) / sizes[1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no count of pages held is read here")
+def test_a_long_document_is_forgotten(tmp_path: Path) -> None:
+    """A process that sets one long document after the other does not grow by each of them."""
+    done = subprocess.run([sys.executable, "-c", _GROWS, str(tmp_path / "x.pdf")], env=os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path)}, check=True, capture_output=True, text=True)  # fmt: skip
+    assert float(done.stdout) < 0.2
 
 
 def test_letters_without_a_font_are_told(tmp_path: Path) -> None:

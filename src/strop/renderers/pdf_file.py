@@ -8,7 +8,9 @@ repeat the first. The file holds no date.
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -115,16 +117,26 @@ def _compile(root: Path, *, beyond: bool) -> bytes:
     except ImportError as absent:
         raise missing("typst") from absent
     fonts = all_fonts() if beyond else bundled_fonts()
+    long = (root / "content.json").stat().st_size > _LONG
+    if long:
+        _give_back()
     try:
         body = typst.Compiler(input=_TEMPLATE.read_bytes(), root=str(root), font_paths=fonts).compile(format="pdf")
-        if (root / "content.json").stat().st_size > _LONG:
+        if long:
             for _ in range(_FORGETS):
                 typst.Compiler(input=b".", font_paths=fonts).compile(format="pdf")
+            _give_back()
     except RuntimeError as caught:
         raise StropError(f"typst cannot set this document: {caught}") from caught
     if not isinstance(body, bytes):
         raise StropError("typst gave no PDF")
     return body
+
+
+def _give_back() -> None:
+    """What threads have freed glibc keeps for them, and typst sets a document in many: hand it back."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 class _Setting:

@@ -28,6 +28,8 @@ _LABELLED = 24
 _ACCENTS = 6
 _AROUND, _LEAST = 64.0, 6.5
 """Points that a chart needs around its bars, and of its smallest letters."""
+_GROUPED = 1_000
+"""From here on digits stand in groups, at the axis and at the values alike."""
 _ACROSS, _UP = 1, 2
 """Ids of the axes."""
 
@@ -159,7 +161,7 @@ def _numbers(points: Sequence[Point | None]) -> list[float | int]:
 
 def _format(points: Sequence[Point | None]) -> str:
     numbers = _numbers(points)
-    whole = "#,##0" if any(abs(number) >= 10_000 for number in numbers) else "0"
+    whole = "#,##0" if any(abs(number) >= _GROUPED for number in numbers) else "0"
     return whole if all(float(number).is_integer() for number in numbers) else f"{whole}.0##"
 
 
@@ -340,7 +342,7 @@ def _figures(place: str, numbers: Sequence[float | int | None], form: str) -> st
 def _axes(sheet: _Sheet, theme: Theme, height: float) -> str:
     chart, colours = sheet.chart, theme.colours
     numbers = _numbers(chart.points)
-    form = "#,##0" if max(map(abs, numbers), default=0) >= 1_000 else "General"
+    form = "#,##0" if max(map(abs, numbers), default=0) >= _GROUPED else "General"
     log = chart.log_y and min(numbers, default=0) > 0
     floor = (_val("min", _floor(min(numbers))),) if log else ()
     grid = tag("c:majorGridlines", None, tag("c:spPr", None, _line(colours.rule, 0.5)))

@@ -462,7 +462,9 @@ def _legend(page: Iterable[tuple[float, Piece]], blocks: Sequence[Block]) -> str
     """What the marks on this page mean, and a hollow bar or point."""
     drawn = {cell.standing for cell in _cells_on([one for one in page if isinstance(one[1], Plot)], blocks)}
     said = {cell.standing for cell in _cells_on([one for one in page if not isinstance(one[1], Plot)], blocks)}
-    lines = [f"{mark} {LEGEND[standing]}" for standing, mark in MARKS.items() if standing in said]
-    if Standing.UNVERIFIED in drawn:
-        lines.append(f"Hollow: {LEGEND[Standing.UNVERIFIED]}")
-    return "   ".join(lines)
+    legend: list[str] = []
+    for standing, mark in MARKS.items():
+        signs = [mark] if standing in said else []
+        signs += ["Hollow"] if standing is Standing.UNVERIFIED and standing in drawn else []
+        legend += [f"{' or '.join(signs)}: {LEGEND[standing]}"] if signs else []
+    return "   ".join(legend)

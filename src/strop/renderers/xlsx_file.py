@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 from strop.errors import BadInput
 from strop.renderers.cells import LEGEND, NO_ROWS, checked, checked_rows, clean, cut, missing, said
 from strop.renderers.sheet_cells import blank_cell, day_number, formula_cell, number_cell, text_cell, truth_cell
-from strop.renderers.sheets import SAMPLE, Place, Survey, is_number, letters, sheet_names
+from strop.renderers.sheets import ROW, SAMPLE, Form, Looked, Place, Survey, is_number, letters, sheet_names
 from strop.renderers.theme import Theme, load_theme
 from strop.types.content import Cell, Chart, ChartKind, Content, Part, Scalar, Standing, Table, Total
-from strop.types.formulas import Call, ColumnOf, Expression, columns, parse, to_excel
+from strop.types.formulas import Call, ColumnOf, to_excel
 from strop.types.work import ColumnType, Kind
 
 if TYPE_CHECKING:
@@ -56,8 +56,6 @@ _SOURCES = (
 _TOTALS = (("Table", 24), ("Column", 24), ("Figure", 12), ("Value", 20))
 _TOTALS_SHEET = "Totals"
 _LIKE_CELL = re.compile(r"=?[^!]+!(?=\$?[A-Z]+\$?[0-9])")
-_ROW = "\0"
-"""Stands for the row's number in a formula until it is written."""
 _CHARTS = "Charts"
 _CHART_ROWS = 22
 """Rows of a sheet that a chart covers."""
@@ -95,56 +93,7 @@ class XlsxFile:
         to.write_bytes(body)
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How the cells of one column are written."""
-
-    head: str
-    letter: str
-    kind: ColumnType
-    number: str
-    """The format of its numbers."""
-    formula: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """A table with what a first walk over it told."""
-
-    table: Table
-    surveys: tuple[Survey, ...]
-    count: int
-
-    def column(self, name: str) -> int:
-        names = [head.name for head in self.table.heads]
-        if name not in names:
-            raise BadInput(f"table {self.table.name!r}: a formula names {name!r}, which is no column")
-        return names.index(name)
-
-    def computes(self, expression: Expression) -> bool:
-        """Whether a sheet comes to the same figure: all that it rests on is held as numbers."""
-        return all(self.surveys[self.column(name)].pure for name in columns(expression))
-
-    def whole(self, name: str) -> str:
-        """All cells of a column: `$B$2:$B$41`."""
-        letter = letters(self.column(name))
-        return f"${letter}$2:${letter}${self.count + 1}"
-
-    def forms(self) -> tuple[_Form, ...]:
-        """How the cells of each column are written; formulas have `_ROW` for the number of their row."""
-        found: list[_Form] = []
-        for column, (head, survey) in enumerate(zip(self.table.heads, self.surveys, strict=True)):
-            expression = parse(head.formula) if head.formula else None
-            formula = ""
-            if expression is not None and survey.pure and self.computes(expression):
-                formula = to_excel(
-                    expression, cell=lambda name: f"{letters(self.column(name))}{_ROW}", whole=self.whole
-                )
-            found.append(_Form(head.name, letters(column), survey.kind, survey.format, formula))
-        return tuple(found)
-
-
-def _look_at(content: Content, file: str) -> _Looked | Chart:
+def _look_at(content: Content, file: str) -> Looked | Chart:
     """The first walk: what the format cannot hold is said before anything is written.
 
     Raises:
@@ -168,7 +117,7 @@ def _look_at(content: Content, file: str) -> _Looked | Chart:
                 where = f"row {count}, column {cut(head.name, 40)!r}"
                 long = f"{len(cell.value):,} characters; an XLSX cell holds {_LETTERS:,}"
                 raise BadInput(f"{file}: {where} has {long}. Ask for a CSV")
-    return _Looked(content, surveys, count)
+    return Looked(content, surveys, count)
 
 
 class _Writing:
@@ -182,8 +131,8 @@ class _Writing:
         self._formats: dict[tuple[str, str], Format] = {}
         self._claims: list[tuple[Place, str, Cell]] = []
 
-    def write(self, contents: Sequence[_Looked | Chart]) -> None:
-        tables = [content for content in contents if isinstance(content, _Looked)]
+    def write(self, contents: Sequence[Looked | Chart]) -> None:
+        tables = [content for content in contents if isinstance(content, Looked)]
         charts = [content for content in contents if isinstance(content, Chart)]
         names = sheet_names([looked.table.name for looked in tables])
         for name, looked in zip(names, tables, strict=True):
@@ -198,7 +147,7 @@ class _Writing:
 
     # ------------------------------------------------------------ tables
 
-    def _table(self, name: str, looked: _Looked) -> None:
+    def _table(self, name: str, looked: Looked) -> None:
         table = looked.table
         sheet = self._book.sheet(name)
         for column, survey in enumerate(looked.surveys):
@@ -216,14 +165,14 @@ class _Writing:
         _print_well(sheet)
 
     def _row(
-        self, sheet: PlainSheet, name: str, row: int, forms: Sequence[_Form], cells: Sequence[Cell]
+        self, sheet: PlainSheet, name: str, row: int, forms: Sequence[Form], cells: Sequence[Cell]
     ) -> Sequence[str]:
         for column, cell in enumerate(cells):
             if cell.claims or cell.source:
                 self._claims.append((Place(name, row, column), forms[column].head, cell))
         return [self._cell(sheet, row, column, form, cells[column]) for column, form in enumerate(forms)]
 
-    def _totals(self, tables: Sequence[tuple[str, _Looked]]) -> None:
+    def _totals(self, tables: Sequence[tuple[str, Looked]]) -> None:
         sheet = self._book.sheet(_TOTALS_SHEET)
         for column, (_, width) in enumerate(_TOTALS):
             sheet.set_column(column, column, width)
@@ -234,14 +183,14 @@ class _Writing:
         sheet.autofilter(0, 0, len(wanted), len(_TOTALS) - 1)
         _print_well(sheet)
 
-    def _total(self, sheet: PlainSheet, row: int, name: str, looked: _Looked, total: Total) -> Sequence[str]:
+    def _total(self, sheet: PlainSheet, row: int, name: str, looked: Looked, total: Total) -> Sequence[str]:
         survey = looked.surveys[looked.column(total.head)]
         where = Place(name, 0, 0).quoted
         call = Call(total.function, (ColumnOf(total.head),))
         text = to_excel(call, cell=str, whole=lambda column: f"{where}!{looked.whole(column)}")
         computes = is_number(total.cell.value) and (total.function == "count" or looked.computes(call))
         column = len(_TOTALS) - 1
-        form = _Form(
+        form = Form(
             total.head,
             letters(column),
             survey.kind if survey.numeric else ColumnType.NUMBER,
@@ -263,7 +212,7 @@ class _Writing:
     def _text(self, row: int, column: int, text: str, look: str = "text") -> str:
         return text_cell(f"{letters(column)}{row + 1}", self._style(look, ""), text)
 
-    def _cell(self, sheet: PlainSheet, row: int, column: int, form: _Form, cell: Cell) -> str:
+    def _cell(self, sheet: PlainSheet, row: int, column: int, form: Form, cell: Cell) -> str:
         standing = cell.standing
         # Members are told apart by identity: their hash is a Python call, and there are many cells.
         marked = standing is not Standing.ACCEPTED and standing is not Standing.PLAIN
@@ -282,7 +231,7 @@ class _Writing:
         if isinstance(value, date):
             return number_cell(place, style, day_number(value))
         if form.formula:
-            return formula_cell(place, style, form.formula.replace(_ROW, str(row + 1)), value)
+            return formula_cell(place, style, form.formula.replace(ROW, str(row + 1)), value)
         return number_cell(place, style, value)
 
     def _tint(self, standing: Standing) -> str:
@@ -290,7 +239,7 @@ class _Writing:
 
     # ------------------------------------------------------------ sources
 
-    def _sources(self, origins: Sequence[tuple[str, _Looked]]) -> None:
+    def _sources(self, origins: Sequence[tuple[str, Looked]]) -> None:
         sheet = self._book.sheet("Sources")
         for column, (_, width) in enumerate(_SOURCES):
             sheet.set_column(column, column, width)
@@ -322,6 +271,8 @@ class _Writing:
         sheet = self._book.sheet(_CHARTS)
         sheet.set_column(0, 0, 24)
         sheet.hide_gridlines(2)
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
         row = 0
         for chart in charts:
             row += max(self._chart(sheet, row, chart), _CHART_ROWS) + 2
@@ -331,8 +282,8 @@ class _Writing:
         series = list(dict.fromkeys(point.series for point in chart.points)) or [""]
         places = list(dict.fromkeys(point.x for point in chart.points))
         held = {(point.x, point.series): point.y for point in chart.points}
-        own = _Form("", "A", ColumnType.TEXT, "General")
-        forms = [_Form("", letters(at), ColumnType.NUMBER, "General") for at in range(1, len(series) + 1)]
+        own = Form("", "A", ColumnType.TEXT, "General")
+        forms = [Form("", letters(at), ColumnType.NUMBER, "General") for at in range(1, len(series) + 1)]
         heads = (chart.x_title, *(name or chart.y_title for name in series))
         rows = [
             [self._text(top, 0, cut(clean(chart.title), 255), "title")],
@@ -363,13 +314,18 @@ class _Writing:
                 }
             )
         soft = {"visible": True, "line": {"color": self._theme.colours.rule, "width": 0.75}}
-        y_axis: dict[str, object] = {"name": _named(chart.y_title), "major_gridlines": soft, "line": {"none": True}}
+        values: dict[str, object] = {"name": _named(chart.y_title), "major_gridlines": soft, "line": {"none": True}}
         numbers = [cell.y.value for cell in chart.points if isinstance(cell.y.value, int | float)]
         if chart.log_y and min(numbers, default=0) > 0:
-            y_axis["log_base"] = 10
-        lying = chart.kind in (ChartKind.BAR, ChartKind.STACKED)
-        drawing.set_x_axis({"name": _named(chart.x_title), "reverse": lying, "major_gridlines": {"visible": False}})
-        drawing.set_y_axis(y_axis | ({"crossing": "max"} if lying else {}))
+            values["log_base"] = 10
+        places: dict[str, object] = {"name": _named(chart.x_title), "major_gridlines": {"visible": False}}
+        if chart.kind in (ChartKind.BAR, ChartKind.STACKED):
+            # Bars lie: to the library their upright axis is y. The first is on top, the scale below the last.
+            drawing.set_y_axis(places | {"reverse": True, "crossing": "max"})
+            drawing.set_x_axis(values)
+        else:
+            drawing.set_x_axis(places)
+            drawing.set_y_axis(values)
         drawing.set_title({"name": _named(chart.title), "name_font": {"size": 13, "bold": True}})
         drawing.set_legend({"position": "top"} if len(series) > 1 else {"none": True})
         drawing.set_size({"width": 720, "height": max(400, min(1_000, 120 + 18 * count))})
@@ -399,7 +355,7 @@ def _source_texts(head: str, cell: Cell) -> tuple[str, ...]:
     return cut(clean(head), 255), said(cell.value), cell.standing.value, source, cell.quote, claim
 
 
-def _origin_texts(looked: _Looked) -> tuple[str, ...]:
+def _origin_texts(looked: Looked) -> tuple[str, ...]:
     origin = looked.table.origin
     assert origin is not None, "only a table with an origin is listed by it"
     plain = [head.name for head in looked.table.heads if not head.formula]
