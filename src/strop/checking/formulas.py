@@ -78,17 +78,15 @@ def recalculated(body: bytes) -> tuple[Computed, ...]:
                 shown.setdefault((sheet, cell.column), {})[cell.row] = cell.value
                 if cell.formula is not None:
                     formulas.append((sheet, cell.row, cell.column, cell.formula))
-    parsed = [_parsed(text, sheet) for sheet, _, _, text in formulas]
     sums: dict[tuple[str, _Range], Decimal | None] = {}
-    return tuple(
-        _computed(place, tree, shown, sums) for place, tree in zip(formulas, parsed, strict=True)
-    )  # fmt: skip
+    return tuple(_computed(place, shown, sums) for place in formulas)
 
 
 def _computed(
-    place: tuple[str, int, int, str], tree: _Tree | str, shown: _Shown, sums: dict[tuple[str, _Range], Decimal | None]
+    place: tuple[str, int, int, str], shown: _Shown, sums: dict[tuple[str, _Range], Decimal | None]
 ) -> Computed:
     sheet, row, column, text = place
+    tree = _parsed(text, sheet)
     figure: Decimal | None = None
     unknown = tree if isinstance(tree, str) else ""
     if not isinstance(tree, str):

@@ -390,7 +390,7 @@ def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str,
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
         lines.append(
-            f"{unverified} of {counted(len(values), 'value')} {agreeing(unverified, 'is', 'are')} unverified: "
+            f"{unverified:,} of {counted(len(values), 'value')} {agreeing(unverified, 'is', 'are')} unverified: "
             f"{agreeing(unverified, 'it is', 'they are')} delivered and marked."
         )
     return tuple(lines)
