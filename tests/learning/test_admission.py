@@ -20,7 +20,6 @@ from strop.learning.admission import (
     counted,
     decide,
     decide_cheaper,
-    opposed,
     twin,
     uncited,
 )
@@ -180,7 +179,7 @@ def test_what_a_run_leaves_cites_it() -> None:
     assert uncited(replace(ITEM, cites=(), origin=Origin.USER)) == ""
 
 
-# ---------------------------------------------------------------- duplicates and conflicts
+# ---------------------------------------------------------------- duplicates
 
 TEXT = "Give the number of rows of the table, leave out the header, and quote the sentence that says it."
 OLD = replace(ITEM, id="skill/old", digest="v0")
@@ -204,17 +203,3 @@ def test_a_near_duplicate_is_a_challenger(other: Item, text: str, found: bool) -
     assert (likest is not None) is found
     if other.digest == ITEM.digest:
         assert likest == Twin("skill/old", "v1", 1.0)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "said"),
-    [
-        ({"a", "b"}, {"c", "d"}, True),
-        ({"a", "b"}, {"b", "c"}, False),
-        ({"a", "b", "c", "d"}, {"a"}, False),
-        (set[str](), set[str](), False),
-    ],
-)
-def test_checks_that_no_stored_value_satisfies_both_conflict(first: set[str], second: set[str], said: bool) -> None:
-    """One value that keeps both is peace; a check that nothing keeps is wrong by itself and opposes nobody."""
-    assert opposed(frozenset(first), frozenset(second), stored=frozenset("abcd")) is said
