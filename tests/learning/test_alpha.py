@@ -24,6 +24,7 @@ from strop.learning.alpha import (
     REST,
     Terms,
     Word,
+    _walk,
     bar_at,
     course,
     share,
@@ -87,6 +88,13 @@ def test_the_last_look_uses_what_is_left() -> None:
         looks = zip((counts[:1], counts[:2], counts), wins, recents, strict=True)
         spent += chance * any(bar_at(seen, alpha).passed(won, recent=recent) for seen, won, recent in looks)
     assert 0.9 * alpha <= spent <= alpha
+
+
+@given(small, st.sampled_from([0.05, 0.01, 0.2]))
+def test_what_was_admitted_does_not_go_on(steps: list[int], alpha: float) -> None:
+    """At each look the chance spent and the chances that go on to the next are one: nothing is counted twice."""
+    walk = _walk(tuple(sum(steps[: at + 1]) for at in range(len(steps))), alpha)
+    assert walk.spent + sum(walk.chances) == pytest.approx(1, abs=1e-12)
 
 
 @given(st.lists(st.sampled_from([1, -1, 0]), max_size=120), st.integers(0, 119))
