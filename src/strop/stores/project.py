@@ -60,7 +60,8 @@ CREATE TABLE IF NOT EXISTS pair(
 CREATE TABLE IF NOT EXISTS trial(
     number INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, UNIQUE (item, version)) STRICT;
 CREATE TABLE IF NOT EXISTS certificate(
-    seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+    seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, trial TEXT NOT NULL,
+    by TEXT NOT NULL, admitted INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
@@ -294,18 +295,23 @@ class ProjectDb:
             row = db.execute("SELECT number FROM trial WHERE item = ? AND version = ?", (item, version)).fetchone()
         return int(row[0])
 
-    def trials(self) -> tuple[tuple[int, str, str], ...]:
-        """(number, item, version) of every trial of the library, in their order."""
-        with self._open() as db:
-            return tuple(db.execute("SELECT number, item, version FROM trial ORDER BY number"))
-
-    def certify(self, certificate: Certificate) -> None:
-        """Keep what was measured; the newest of an item counts."""
+    def certify(self, certificate: Certificate, *, trial: str, admitted: bool) -> None:
+        """Keep what was measured, in which trial, and whether the item was admitted; an item's newest counts."""
         with self._open() as db:
             db.execute(
-                "INSERT INTO certificate(item, version, body) VALUES (?, ?, ?)",
-                (certificate.item, certificate.version, canonical(certificate)),
+                "INSERT INTO certificate(item, version, trial, by, admitted, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (certificate.item, certificate.version, trial, certificate.by, admitted, canonical(certificate)),
             )
+
+    def admitted(self, *, before: int, by: str) -> int:
+        """How many of the trials before the one of that number ended with an admission of this kind."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT count(DISTINCT t.number) FROM trial t JOIN certificate c "
+                "ON c.item = t.item AND c.trial = t.version WHERE t.number < ? AND c.by = ? AND c.admitted = 1",
+                (before, by),
+            ).fetchone()
+        return int(row[0])
 
     def certificates(self) -> dict[str, Certificate]:
         """The newest certificate of every item that has one."""
