@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from strop.renderers.cells import clean, cut, grouped, missing, visible
+from strop.renderers.cells import clean, cut, grouped, visible
 from strop.renderers.markup import HEAD, tag, text
 from strop.renderers.package import EMU, SPACES, hexed
+from strop.renderers.plain_book import PlainBook
 from strop.renderers.sheet_cells import number_cell, text_cell
 from strop.renderers.sheets import letters
 from strop.renderers.theme import Theme
@@ -167,10 +168,6 @@ def _format(points: Sequence[Point | None]) -> str:
 
 def _workbook(sheet: _Sheet) -> bytes:
     """The same values as a sheet, and behind them the claims they rest on."""
-    try:
-        from strop.renderers.plain_book import PlainBook
-    except ImportError as absent:
-        raise missing("xlsxwriter") from absent
     count = max([len(sheet.places), *(len(column.points) for column in sheet.columns)])
     rows = [_heads(sheet), *(_row(sheet, row) for row in range(count))]
     with tempfile.TemporaryDirectory(prefix="strop-pptx-") as folder:

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop.errors import BadInput
-from strop.renderers.cells import LEGEND, NO_ROWS, checked, checked_rows, clean, cut, missing, said
+from strop.renderers.cells import LEGEND, NO_ROWS, checked, checked_rows, clean, cut, said
+from strop.renderers.plain_book import PlainBook, style_of
 from strop.renderers.sheet_cells import blank_cell, day_number, formula_cell, number_cell, text_cell, truth_cell
 from strop.renderers.sheets import ROW, SAMPLE, Form, Looked, Place, Survey, is_number, letters, sheet_names
 from strop.renderers.theme import Theme, load_theme
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-    from strop.renderers.plain_book import PlainBook, PlainSheet
+    from strop.renderers.plain_book import PlainSheet
     from strop.seams import Renderer
 
 _ROWS, _COLUMNS, _LETTERS = 1_048_576, 16_384, 32_767
@@ -82,13 +83,9 @@ class XlsxFile:
         if not part.content or not all(isinstance(content, Table) for content in part.content):
             checked(Part(part.file, tuple(each for each in part.content if not isinstance(each, Table))))
         looked = [_look_at(content, part.file) for content in part.content]
-        try:
-            from strop.renderers.plain_book import PlainBook, style_of
-        except ImportError as absent:
-            raise missing("xlsxwriter") from absent
         with tempfile.TemporaryDirectory(prefix="strop-xlsx-") as folder:
             book = PlainBook(folder)
-            _Writing(book, self.theme, style_of).write(looked)
+            _Writing(book, self.theme).write(looked)
             body = book.closed()
         to.write_bytes(body)
 
@@ -123,9 +120,8 @@ def _look_at(content: Content, file: str) -> Looked | Chart:
 class _Writing:
     """One workbook while it is written: its formats, and the claims met so far."""
 
-    def __init__(self, book: PlainBook, theme: Theme, style_of: Callable[[Format], int]) -> None:
+    def __init__(self, book: PlainBook, theme: Theme) -> None:
         self._book = book
-        self._style_of = style_of
         self._styles: dict[tuple[str, str], int] = {}
         self._theme = theme
         self._formats: dict[tuple[str, str], Format] = {}
@@ -344,7 +340,7 @@ class _Writing:
     def _style(self, number: str, tint: str) -> int:
         made = self._styles.get((number, tint))
         if made is None:
-            made = self._styles[number, tint] = self._style_of(self._format(number, tint))
+            made = self._styles[number, tint] = style_of(self._format(number, tint))
         return made
 
 
