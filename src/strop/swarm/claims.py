@@ -170,8 +170,8 @@ def _uncited(leaf: Mapping[str, Json], given: Mapping[str, Claim], held: Mapping
         form = "mean(c1, c2)" if source == FORMULA else "c3 or c3 c7"
         return f"{quote[:80]!r} names no claim; with the source {source!r} the quote is {form}"
     if unknown := [name for name in names if name not in given]:
-        held = f"you were given c1 to c{len(given)}" if given else "you were given none"
-        return f"there is no claim {unknown[0]}; {held}"
+        told = f"you were given c1 to c{len(given)}" if given else "you were given none"
+        return f"there is no claim {unknown[0]}; {told}"
     claim = _citing(leaf, (TaskId(""), UnitKey(""), "", _scalar(leaf["value"])), [given[name] for name in names])
     return unfollowed(claim, held)
 
