@@ -5,6 +5,7 @@ The directions stand as contracts in pyproject.toml; here they are shown to hold
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
