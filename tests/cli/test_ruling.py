@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from strop.app import open_project, state_of
-from strop.app.ruling import barred, deliveries, honour, library_rules
+from strop.app.ruling import barred, deliveries, deliveries_with_files, honour, library_rules, ruling_of
 from strop.checking.checks import parse_check
-from strop.learning.corpus import day_of, kept, looks
+from strop.learning.corpus import day_of, looks
 from strop.types.memory import ItemState, Origin
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_contradicting_rules_are_shown_with_both_ids_and_lines(taught: Path, str
     lines = {each["id"]: each["line"] for each in body["rules"]}
     assert (code, told.code) == (1, 1)
     assert (lines[clash["first"]], lines[clash["second"]]) == (number, number + 1)
-    assert f"contradiction {clash['first']} (line {number}) and {clash['second']} (line {number + 1})" in told.out
+    assert f"{clash['first']} (line {number}) and {clash['second']} (line {number + 1}) contradict" in told.out
 
 
 def test_a_rule_that_speaks_against_what_passed_is_told(taught: Path, strop: Strop) -> None:
@@ -199,13 +199,28 @@ def test_a_file_that_is_gone_says_nothing(taught: Path) -> None:
     assert honour(open_project(taught)).retired == ()
 
 
+def test_a_run_begins_with_rules_that_can_hold_together(taught: Path) -> None:
+    """A person's bound goes before a learned one, of two of a person's neither holds; both pairs are told."""
+    with (taught / "CONSTRAINTS.md").open("a") as file:
+        file.write("- [c-1234abcd] old {check: range(founded, 1, 9)}\n- `founded` is from 1500 to 2026\n")
+        file.write('- `name` is one of "Mill"\n- `name` is one of "Tower"\n')
+    project = open_project(taught)
+
+    ruling = ruling_of(project)
+
+    assert {rule.check for rule in ruling.rules} == {r"pattern(name, \S+)", "range(founded, 1500, 2026)"}
+    assert len(ruling.warnings) == 2
+    assert "c-1234abcd (line 7) and h-" in ruling.warnings[0]
+    assert {item.origin for item, body in library_rules(project) if body.id.startswith("h-")} == {Origin.USER}
+
+
 # ---------------------------------------------------------------- stored deliveries
 
 
 def test_a_stored_delivery_is_what_was_delivered(taught: Path) -> None:
     """Values with their standing, texts by hash, files as they were written, the day by the run's id."""
     project = open_project(taught)
-    (held,) = deliveries(project)
+    (held,) = deliveries_with_files(project)
 
     said = {f"{v.row}.{v.field}": v.value for v in held.bundle.values}
     assert said["harbour.founded"] == 1642
@@ -225,9 +240,9 @@ def test_a_file_that_was_changed_since_is_no_part_of_it(taught: Path) -> None:
     (folder / "files" / "places.csv").write_text("name,founded\nMill,1\n")
     project = open_project(taught)
 
-    held = kept(state_of(folder), folder=folder, blobs=project.blobs)
+    (held,) = deliveries_with_files(project)
 
-    assert held is not None
+    assert "claims.csv" in held.bundle.files
     assert "places.csv" not in held.bundle.files
     assert held.bundle.values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from strop.app.journals import has_journal
@@ -10,15 +10,18 @@ from strop.app.project import Project, state_of
 from strop.checking.checks import OF_FILES, Check, CheckName, parse_check
 from strop.checking.primitives import run_check
 from strop.errors import BadInput, StropError
-from strop.learning.contradictions import Contradiction, contradictions
-from strop.learning.corpus import Kept, Record, alarms, kept, looks, tried
+from strop.learning.contradictions import Contradiction, contradictions, in_force
+from strop.learning.corpus import Kept, Record, alarms, kept, looks, tried, with_files
 from strop.learning.library import put
 from strop.learning.rules import Drift, drifted, lines_of, struck_out
+from strop.swarm.fold import RunFold
 from strop.types.events import revive
 from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Origin
 
-MOST = 200
-"""Stored deliveries that a rule is tried on, the newest."""
+MOST = 60
+"""Stored deliveries that a rule is tried on, the newest: silence on 59 bounds false alarms by 5 %, 95 % sure."""
+RECENT = 10
+"""Of these, whose values are looked at when a run begins."""
 _RULES = (ItemKind.CHECK, ItemKind.CONSTRAINT)
 
 
@@ -87,17 +90,64 @@ def barred(project: Project) -> frozenset[str]:
 
 
 def deliveries(project: Project, *, but: str = "", most: int = MOST) -> tuple[Kept, ...]:
-    """Stored deliveries of runs that passed, newest first; what cannot be read is left out."""
-    found: list[Kept] = []
+    """The values of runs that passed, newest first; what cannot be read is left out."""
+    return tuple(each for each, _ in _passed(project, but=but, most=most))
+
+
+def deliveries_with_files(project: Project, *, most: int = MOST) -> tuple[Kept, ...]:
+    """The same with every delivered file opened, which takes its time.
+
+    Raises:
+        MissingPart: the reader for a kind of delivered file is not installed.
+    """
+    found = _passed(project, but="", most=most)
+    return tuple(with_files(each, state, folder=project.runs / each.run) for each, state in found)
+
+
+def _passed(project: Project, *, but: str, most: int) -> list[tuple[Kept, RunFold]]:
+    found: list[tuple[Kept, RunFold]] = []
     for folder in sorted(project.runs.glob("*"), reverse=True):
         if folder.name == but or not has_journal(folder) or len(found) >= most:
             continue
         try:
-            held = kept(state_of(folder), folder=folder, blobs=project.blobs)
+            state = state_of(folder)
+            held = kept(state, blobs=project.blobs)
         except StropError:
             continue  # a damaged or foreign journal is `strop runs`' to tell
-        found += [held] if held is not None else []
-    return tuple(found)
+        found += [(held, state)] if held is not None else []
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a run begins with."""
+
+    rules: tuple[Constraint, ...]
+    """Those of CONSTRAINTS.md that can hold together."""
+    never: frozenset[str]
+    """Not to be learned again."""
+    warnings: tuple[str, ...]
+    """Contradictions, with ids and lines."""
+
+
+def ruling_of(project: Project) -> Ruling:
+    """Honour a person's edits, and find out which rules hold: called once, at the start of a run.
+
+    Raises:
+        BadInput: a check in the file cannot be read.
+        JournalFault: the library cannot be written.
+    """
+    honour(project)
+    rules = project.rules()
+    found = contradictions(rules, deliveries(project, most=RECENT)) if len(rules) > 1 else ()
+    lines = lines_of(file_of(project) or "")
+    return Ruling(in_force(rules, found), barred(project), tuple(shown(each, lines) for each in found))
+
+
+def shown(each: Contradiction, lines: Mapping[str, int]) -> str:
+    """A contradiction in a sentence, with both ids and lines."""
+    places = " and ".join(f"{name} (line {lines.get(name, 0)})" for name in (each.first, each.second))
+    return f"CONSTRAINTS.md: {places} contradict each other: {each.why}"
 
 
 # ---------------------------------------------------------------- strop rules check
@@ -145,7 +195,7 @@ def tried_rules(project: Project, *, run: str = "") -> Checked:
     Raises:
         BadInput: no such run, one that did not pass, or a check that cannot be read.
     """
-    past = deliveries(project)
+    past = deliveries_with_files(project)
     chosen = _chosen(project, run, past)
     rules = project.rules()
     lines = lines_of(file_of(project) or "")
@@ -160,10 +210,11 @@ def _chosen(project: Project, run: str, past: Sequence[Kept]) -> Kept | None:
     if not run:
         return past[0] if past else None
     folder = project.find_run(run)
-    held = kept(state_of(folder), folder=folder, blobs=project.blobs)
+    state = state_of(folder)
+    held = kept(state, blobs=project.blobs)
     if held is None:
         raise BadInput(f"run {folder.name} did not pass its gate, so it proves nothing of a rule; name one that did")
-    return held
+    return with_files(held, state, folder=folder)
 
 
 def _tried(
@@ -180,7 +231,7 @@ def _tried(
     status, why = _status(check, places, record, fired, past)
     if clash is not None:
         other = clash.second if clash.first == rule.id else clash.first
-        status, why = "contradicts", f"{other}: {clash.why}"
+        status, why = "contradicts", f"with {other}, see below"
     return Tried(rule, line, status, why, places, record, fired)
 
 
@@ -200,8 +251,8 @@ def _status(
         named = f" of {check.field}" if check.name is not CheckName.ROWS else ""
         return "cannot be judged", f"no stored delivery has a {what}{named}"
     if places:
-        return "fires", str(record)
-    return ("silent" if fired else "never fired"), str(record)
+        return "fires", f"on {', '.join(places[:3])}{' and more' if len(places) > 3 else ''}"
+    return ("silent", f"fired in {', '.join(fired[:3])}") if fired else ("never fired", "")
 
 
 def _looks_said(check: Check, each: Kept) -> bool:
