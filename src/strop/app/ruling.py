@@ -1,10 +1,11 @@
-"""A project's rules: what the library holds, what a person made of the file, and every rule tried on what is stored."""
+"""A project's rules: which hold together, which are not to be learned again, and each tried on what is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from strop.app.drift import rules_text
 from strop.app.journals import has_journal
 from strop.app.project import Project, state_of
 from strop.checking.checks import OF_FILES, Check, CheckName, parse_check
@@ -12,11 +13,10 @@ from strop.checking.primitives import run_check
 from strop.errors import BadInput, StropError
 from strop.learning.contradictions import Contradiction, contradictions, in_force
 from strop.learning.corpus import Kept, Record, alarms, kept, looks, tried, with_files
-from strop.learning.library import put
-from strop.learning.rules import Drift, drifted, lines_of, struck_out
+from strop.learning.rules import lines_of
 from strop.swarm.fold import RunFold
 from strop.types.events import revive
-from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Origin
+from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState
 
 MOST = 60
 """Stored deliveries that a rule is tried on, the newest: silence on 59 bounds false alarms by 5 %, 95 % sure."""
@@ -31,62 +31,10 @@ def library_rules(project: Project) -> tuple[tuple[Item, Constraint], ...]:
     return tuple((item, revive(Constraint, project.blobs.get(item.digest))) for item in items)
 
 
-def file_of(project: Project) -> str | None:
-    """CONSTRAINTS.md as it stands; None where there is none."""
-    path = project.folder / "CONSTRAINTS.md"
-    return path.read_bytes().decode() if path.is_file() else None
-
-
-def drift_of(project: Project) -> Drift:
-    """What a person changed in CONSTRAINTS.md since the library last knew of it. A missing file says nothing.
-
-    Raises:
-        BadInput: a check in the file cannot be read.
-    """
-    text = file_of(project)
-    if text is None:
-        return Drift()
-    held = [body for item, body in library_rules(project) if item.state is ItemState.ACTIVE]
-    return drifted(text, held)
-
-
-def honour(project: Project) -> Drift:
-    """Take a person's edits of CONSTRAINTS.md into the library: called at the start of a run. The file stays as it is.
-
-    Raises:
-        BadInput: a check in the file cannot be read.
-        JournalFault: the library cannot be written.
-    """
-    drift = drift_of(project)
-    items = {body.id: (item, body) for item, body in library_rules(project)}
-    entries: list[tuple[Item, object]] = []
-    for rule in drift.edited:
-        item, _ = items[rule.id]
-        why = "edited by hand in CONSTRAINTS.md"
-        entries.append((replace(item, parent=item.digest, origin=Origin.USER, why=why), rule))
-    for name in drift.retired:
-        item, body = items[name]
-        why = "struck out or removed by hand in CONSTRAINTS.md"
-        entries.append((replace(item, state=ItemState.RETIRED, origin=Origin.USER, why=why), body))
-    for rule in drift.added:
-        kind = ItemKind.CHECK if rule.check else ItemKind.CONSTRAINT
-        made = Item(f"{kind}/{rule.id}", kind, "", ItemState.ACTIVE, origin=Origin.USER, why="written by hand")
-        entries.append((made, rule))
-    if entries:
-        put(project.db, project.blobs, entries)
-    return drift
-
-
 def barred(project: Project) -> frozenset[str]:
-    """Ids and checks that are not learned again: what a person struck out, removed or replaced."""
-    gone = {
-        part
-        for item, body in library_rules(project)
-        if item.state is ItemState.RETIRED
-        for part in (body.id, body.check)
-        if part
-    }
-    return frozenset(gone | struck_out(file_of(project) or "") | set(drift_of(project).retired))
+    """Ids and checks that are not learned again: of rules that a person struck out, or that were retired."""
+    retired = (body for item, body in library_rules(project) if item.state is ItemState.RETIRED)
+    return frozenset(part for body in retired for part in (body.id, body.check) if part) | project.struck_out()
 
 
 def deliveries(project: Project, *, but: str = "", most: int = MOST) -> tuple[Kept, ...]:
@@ -131,16 +79,14 @@ class Ruling:
 
 
 def ruling_of(project: Project) -> Ruling:
-    """Honour a person's edits, and find out which rules hold: called once, at the start of a run.
+    """Which rules hold: called once, at the start of a run, when the file and the library are `settle`d.
 
     Raises:
         BadInput: a check in the file cannot be read.
-        JournalFault: the library cannot be written.
     """
-    honour(project)
     rules = project.rules()
     found = contradictions(rules, deliveries(project, most=RECENT)) if len(rules) > 1 else ()
-    lines = lines_of(file_of(project) or "")
+    lines = lines_of(rules_text(project))
     return Ruling(in_force(rules, found), barred(project), tuple(shown(each, lines) for each in found))
 
 
@@ -179,7 +125,6 @@ class Checked:
     deliveries: int
     rules: tuple[Tried, ...]
     contradictions: tuple[Contradiction, ...]
-    drift: Drift
     waiting: tuple[tuple[str, Constraint], ...]
     """(state, rule) of those that are not in force: candidates and those in quarantine."""
 
@@ -198,12 +143,12 @@ def tried_rules(project: Project, *, run: str = "") -> Checked:
     past = deliveries_with_files(project)
     chosen = _chosen(project, run, past)
     rules = project.rules()
-    lines = lines_of(file_of(project) or "")
+    lines = lines_of(rules_text(project))
     clashes = contradictions(rules, past)
     told = tuple(_tried(rule, lines.get(rule.id, 0), chosen, past, clashes) for rule in rules)
     states = (ItemState.CANDIDATE, ItemState.QUARANTINE, ItemState.PROBATION)
     waiting = tuple((str(item.state), body) for item, body in library_rules(project) if item.state in states)
-    return Checked(chosen.run if chosen else "", len(past), told, clashes, drift_of(project), waiting)
+    return Checked(chosen.run if chosen else "", len(past), told, clashes, waiting)
 
 
 def _chosen(project: Project, run: str, past: Sequence[Kept]) -> Kept | None:

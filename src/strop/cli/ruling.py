@@ -12,7 +12,7 @@ from rich.table import Table
 from strop.app import open_project
 from strop.app.ruling import Checked, Tried, shown, tried_rules
 from strop.cli.console import out, print_json
-from strop.types.count import agreeing, counted
+from strop.types.count import counted
 
 _COLOUR = {"contradicts": "red", "speaks against what passed": "red", "fires": "yellow", "cannot be judged": "dim"}
 
@@ -38,11 +38,6 @@ def _body(found: Checked) -> dict[str, object]:
         "sound": found.sound,
         "rules": [_rule_body(each) for each in found.rules],
         "contradictions": found.contradictions,
-        "by_hand": {
-            "edited": [rule.id for rule in found.drift.edited],
-            "retired": found.drift.retired,
-            "added": [rule.id for rule in found.drift.added],
-        },
         "waiting": [
             {"state": state, **_named(rule.id, rule.text, rule.check, rule.reason)} for state, rule in found.waiting
         ],
@@ -85,7 +80,6 @@ def show_checked(console: Console, found: Checked) -> None:
     lines = {tried.rule.id: tried.line for tried in found.rules}
     for each in found.contradictions:
         console.print(f"\n[red]{escape(shown(each, lines))}[/red]", highlight=False, soft_wrap=True)
-    _show_drift(console, found)
     for state, rule in found.waiting:
         console.print(f"{state}  {rule.id}  {escape(rule.text)}", highlight=False, soft_wrap=True)
         console.print(Padding(f"[dim]{escape(rule.reason)}[/dim]", (0, 0, 0, 4)), highlight=False)
@@ -107,14 +101,3 @@ def _table(found: Checked) -> Table:
             bound = "-" if each.record.loud else f"< {100 * each.record.bound:.0f} %"
         table.add_row(str(each.line), each.rule.id, escape(each.rule.text), result, clean, bound)
     return table
-
-
-def _show_drift(console: Console, found: Checked) -> None:
-    """What the next run takes over from the file."""
-    drift = found.drift
-    if drift.edited:
-        names = ", ".join(rule.id for rule in drift.edited)
-        verb = agreeing(len(drift.edited), "is", "are")
-        console.print(f"edited by hand, your version holds: {names} {verb} taken over at the next run", highlight=False)
-    if drift.retired:
-        console.print(f"struck out or removed by hand, not learned again: {', '.join(drift.retired)}", highlight=False)
