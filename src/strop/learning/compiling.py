@@ -174,11 +174,16 @@ def fires(check: Check, flaw: Value, clean: Bundle) -> bool:
         return False
     if check.name not in IN_TABLE:
         return bool(run_check(check, Bundle((flaw,), today=clean.today)))
-    return bool(_new(check, with_flaw(clean, flaw), clean))
+    near = replace(clean, values=_near(check, flaw, clean))
+    return not set(run_check(check, with_flaw(near, flaw))) <= set(run_check(check, near))
 
 
-def _new(check: Check, broken: Bundle, clean: Bundle) -> bool:
-    return not set(run_check(check, broken)) <= set(run_check(check, clean))
+def _near(check: Check, flaw: Value, clean: Bundle) -> tuple[Value, ...]:
+    """The part of the table that decides: a formula's row, else the columns that the check names."""
+    if check.name is CheckName.FORMULA:
+        whole = "(" in check.text  # a sum or mean of a column
+        return clean.values if whole else tuple(v for v in clean.values if v.row == flaw.row)
+    return tuple(v for v in clean.values if v.field == check.field or v.field in check.names)
 
 
 # ---------------------------------------------------------------- admission
@@ -212,16 +217,20 @@ def admitted(
         )
     mutants = [with_flaw(clean, flaw) for flaw in caught[:SEEDS]]
     mutants += [m for seed in range(SEEDS) if (m := mutant(check, clean, seed=seed)) is not None]
-    killed = [broken for broken in mutants if _new(check, broken, clean)]
+    killed = [mutants[number] for number in _killed(check, mutants, clean)]
     if not killed:
         return Trial("it finds no mutant of its own", record)
-    others = {
-        name: {number for number, m in enumerate(killed) if _new(other, m, clean)} for name, other in active.items()
-    }
+    others = {name: _killed(other, killed, clean) for name, other in active.items()}
     if set().union(*others.values()) >= set(range(len(killed))):
         name = max(others, key=lambda each: len(others[each]))
         return Trial(f"redundant: {name} finds what it finds", record)
     return Trial("", record)
+
+
+def _killed(check: Check, mutants: Sequence[Bundle], clean: Bundle) -> set[int]:
+    """Which of the mutants the check finds something in that is not in the clean bundle."""
+    base = set(run_check(check, clean))
+    return {number for number, broken in enumerate(mutants) if not set(run_check(check, broken)) <= base}
 
 
 # ---------------------------------------------------------------- one run
@@ -268,6 +277,8 @@ class _Desk:
             column, flawed, proved, grid, self.occasion.today, column.name in keys_of(self.occasion.spec.made)
         )
         for check in ladder(ground) if left else ():
+            if not left:
+                return
             caught = [flaw for flaw in left if fires(check, flaw, self.clean)]
             if not caught or check in self.order or self._barred(check):
                 continue
