@@ -25,6 +25,7 @@ from strop.checking.conflicts import keys_of
 from strop.checking.mutators import mutant
 from strop.checking.opened import Opened
 from strop.checking.primitives import run_check
+from strop.checking.quotes import normal
 from strop.drafting.answers import answer_keys
 from strop.learning.corpus import Kept, Record, alarms, delivered, tried
 from strop.learning.ladder import LEAST, RUNGS, Ground, Rung, ladder, of_file, ordered
@@ -179,11 +180,17 @@ def fires(check: Check, flaw: Value, clean: Bundle) -> bool:
 
 
 def _near(check: Check, flaw: Value, clean: Bundle) -> tuple[Value, ...]:
-    """The part of the table that decides: a formula's row, else the columns that the check names."""
+    """The part of the table that decides: a formula's row, rows that say the same, rows of the same key."""
     if check.name is CheckName.FORMULA:
         whole = "(" in check.text  # a sum or mean of a column
         return clean.values if whole else tuple(v for v in clean.values if v.row == flaw.row)
-    return tuple(v for v in clean.values if v.field == check.field or v.field in check.names)
+    key, wanted = check.field, flaw.value
+    if check.name is CheckName.CONSISTENT:
+        (key,) = check.names
+        wanted = next((v.value for v in clean.values if (v.row, v.field) == (flaw.row, key)), None)
+    said = normal(str(wanted))
+    rows = {v.row for v in clean.values if v.field == key and normal(str(v.value)) == said} | {flaw.row}
+    return tuple(v for v in clean.values if v.row in rows and v.field in (check.field, *check.names))
 
 
 # ---------------------------------------------------------------- admission
