@@ -278,7 +278,7 @@ class _Desk:
         if len(proved) < LEAST:
             return
         flawed = [flaw for held in self.flaws.values() for flaw in held if flaw.field == column.name][:MOST]
-        left = [flaw for flaw in flawed if not self._known(flaw)]
+        left: list[Value] = [flaw for flaw in flawed if not self._known(flaw)]
         grid = {(value.row, value.field): value.value for value in self.clean.values}
         ground = Ground(
             column, flawed, proved, grid, self.occasion.today, column.name in keys_of(self.occasion.spec.made)
