@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +22,7 @@ from strop.swarm.supervise import Supervisor
 from strop.tools.inside import Inside
 from strop.types.count import counted
 from strop.types.events import Event
-from strop.types.memory import CheckKind, Manifest
+from strop.types.memory import CheckKind, Constraint, Manifest
 from strop.types.trial import Outcome
 from strop.types.work import Binding, Budget, Guidance, Plan, Sources, Spec, Task
 
@@ -130,11 +130,20 @@ async def cast_of(project: Project, options: Options) -> AsyncGenerator[Cast, No
         yield Cast(worker, *roles)
 
 
-def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest, run: str = "") -> Terrain:
+def terrain_of(
+    project: Project,
+    order: Order,
+    cast: Cast,
+    *,
+    manifest: Manifest,
+    run: str = "",
+    rules: Sequence[Constraint] | None = None,
+) -> Terrain:
     """What planning may know of the project. Chance is drawn from `run`, its id; a preview has none and tries nothing.
 
     Of an order that names its skill, its examples or none, nothing is chosen.
     """
+    held = project.rules() if rules is None else tuple(rules)
     inside, material = inside_of(project, order.spec)
     files = inside.files()
     pattern = order.spec.each
@@ -143,8 +152,8 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest
         units = (
             order.spec.items or Inside(project.folder.absolute(), Sources((pattern,), order.spec.sources.deny)).files()
         )
-    rules = tuple(rule.text for rule in project.rules() if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
-    base = replace(order.guidance, rules=rules)
+    lines = tuple(rule.text for rule in held if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
+    base = replace(order.guidance, rules=lines)
     worker = next((each for each in cast.bindings if each.role == "worker"), None)
     named = bool(order.guidance.skill or order.guidance.exemplars or order.tasks or order.bare or order.solo)
     chosen = (
@@ -166,7 +175,7 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest
         manifest=manifest.hash,
         tasks=order.tasks,
         solo=order.solo,
-        rules=project.rules(),
+        rules=held,
         past=project.db.past({binding.model for binding in cast.bindings}, most=RUNS),
         trial=chosen.trial if run and project.config.settings.learning.experiments else None,
         barred=chosen.barred,

@@ -33,6 +33,7 @@ from strop.app.orders import (
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
 from strop.app.ratchet import input_hashes, remember_grounds, spent_by, weigh
+from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
 from strop.errors import BadInput, StropError
@@ -192,10 +193,15 @@ class _Floor:
         project, order, state = self.project, self.order, self.state
         for said in settle(project).notes:
             self.screen.warn(said)
+        ruling = ruling_of(project)
+        if order.bare:  # what the user wrote is part of the order; what was learned is not
+            ruling = replace(ruling, rules=tuple(rule for rule in ruling.rules if rule.id.startswith("h-")))
+        for said in ruling.warnings:
+            self.screen.warn(said)
         remember_grounds(project, self.cast.bindings)
         manifest = project.db.head()
         head = manifest.hash
-        terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name)
+        terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name, rules=ruling.rules)
         reader = Cached(inside_of(project, order.spec)[1].read_text)
         worker = self._worker(terrain, reader)
         minder = self._minder()
@@ -207,7 +213,7 @@ class _Floor:
         try:
             async with minded(minder, desk, self.clock), self._leased():
                 await minder.look(desk)  # what a person said while nobody ran comes before anything is decided
-                turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve))
+                turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve, ruling))
         finally:
             await self.crew.close()
         after = await _keep(project, turn, desk, head, pairs=self._pairs(turn, reader))
@@ -358,9 +364,10 @@ class _Floor:
         worker: AgentLoop,
         reader: Callable[[str], str],
         approve: Callable[[Plan], Awaitable[str]],
+        ruling: Ruling,
     ) -> Shop:
         project, order, made = self.project, self.order, self.cast
-        rules = project.rules()
+        rules = ruling.rules
         refuter = made.verifier.card.name if made.verifier else ""
         kept = project.config.settings.exemplars if self.options.exemplars is None else self.options.exemplars
         return Shop(
@@ -375,7 +382,8 @@ class _Floor:
             folder=self.folder,
             publish=_publish,
             rules=rules,
-            struck=project.struck_out(),
+            struck=ruling.never,
+            past=deliveries(project, but=self.folder.name),
             exemplars=kept,
             minutes=order.spec.budget.minutes,
             saving=order.saving,
