@@ -27,6 +27,7 @@ from strop.learning.exemplars import covering, shortest
 from strop.loop.distill import candidates
 from strop.seams import Assignment, Message, Model, Request
 from strop.swarm.prompting import narrowed, reading_head
+from strop.types.schema import Json, object_of
 from strop.types.work import Exemplar, Guidance, Task, TaskId, TaskKind
 
 SHOWN = 4
@@ -50,9 +51,9 @@ async def right(
         narrow = narrowed(schema, sentences=len(sentences(text)))
         try:
             answer = await model.answer(Request(asked, head=len(head), schema=narrow, max_output=608))
-            said = orjson.loads(answer.text)
+            said = object_of(orjson.loads(answer.text))
         except (StropError, orjson.JSONDecodeError):
-            said = {}
+            said = dict[str, Json]()
         gold = batch.gold[key]
         marks.append([str(said.get(f)).strip().lower() == str(gold[f]).strip().lower() for f in pages.FIELDS])
         print(".", end="", file=sys.stderr, flush=True)

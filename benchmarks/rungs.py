@@ -20,6 +20,7 @@ from pathlib import Path
 
 import catalogue_pages as pages
 import exemplars
+from catalogue_pages import baseline
 from strop.app.parts import weights_of
 from strop.app.project import open_project
 from strop.learning.exemplars import shortest
@@ -55,15 +56,13 @@ async def rung(learned: pages.Batch, held: pages.Batch, field: str) -> Row:
     pattern, right = synthesised(samples)
     marks: list[bool | None] = []
     for key in held.keys:
-        said = await read((Script("catalogue", field, pattern),), held.texts[key]) if pattern else {}
+        said = await read([Script("catalogue", field, pattern)] if pattern else [], held.texts[key])
         marks.append(same(said[field].value, held.gold[key][field]) if field in said else None)
     return Row(field, pattern, len(samples), right, tuple(marks))
 
 
 def by_hand(held: pages.Batch) -> dict[str, int]:
     """The demo's hand-written expressions on the same pages."""
-    import baseline
-
     said = {key: baseline.read(held.texts[key]) for key in held.keys}
     return {field: sum(said[key][field] == held.gold[key][field] for key in held.keys) for field in pages.FIELDS}
 
