@@ -73,7 +73,8 @@ async def by_model(out: Path, learned: pages.Batch, held: pages.Batch) -> list[l
     model = EmbeddedModel(weights_of(project, "embedded"), name="embedded")
     shown = shortest(candidates(pages.spec().table, learned.verdict, learned.sources), most=exemplars.SHOWN)
     try:
-        return await exemplars.right(model, held, shown, project.prompts())
+        one = exemplars.reader(model, shown, project.prompts())
+        return [await one.right(held, key) for key in held.keys]
     finally:
         await model.close()
 
