@@ -184,7 +184,7 @@ def read_files(folder: str, files: Mapping[str, bytes], *, taken: frozenset[str]
         origin=Origin.IMPORTED,
         taint=Taint.UNTRUSTED,
         cites=(digest_bytes(b"".join(f"{path}\0".encode() + files[path] for path in sorted(files))),),
-        why=f"imported; waits for a person. {_summary(found)}",
+        why=f"imported, waits for a person; {_summary(found)}",
     )
     return Imported(item, skill, found, tuple(warnings))
 
