@@ -391,6 +391,7 @@ async def _answers(patterns: Sequence[str], text: str, *, limit: float) -> list[
             await asyncio.wait_for(process.stdout.readline(), STARTS)
             while line := await asyncio.wait_for(process.stdout.readline(), limit):
                 made.append(cast("list[list[int]]", json.loads(line)))
+            await asyncio.wait_for(process.wait(), STARTS)  # it has closed its end; to kill it now would reap it twice
         except (TimeoutError, ConnectionError):
             pass  # what was answered stands; the caller goes on behind the expression that is to blame
     return made
