@@ -3,8 +3,8 @@
 BM25 orders passages and says nothing of whether the best is any good: its scores grow with the collection. So
 the floor is on coverage: each word of the query weighs `ln(1 + N / (n + 0.5))`, n of N passages holding it,
 one that no passage holds the most; a passage that holds words of less than `FLOOR` of that weight is no
-answer. `benchmarks/know.py` measures answerable and unanswerable questions over floors from 0 to 1;
-`FLOOR` is where the sum of both errors is least.
+answer. `benchmarks/know.py` asks questions that a collection answers and questions that it does not, over
+floors from 0 to 1; `FLOOR` is the lowest of them that lets at most one non-answer in twenty through.
 
 The database can be deleted: it is made again from the documents. One connection a transaction.
 """
