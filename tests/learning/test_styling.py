@@ -36,9 +36,9 @@ def stiff(chance: random.Random) -> bytes:
     """Long, passive, hedged, numbered headings, no lists."""
     subject = chance.choice(("harbour", "library", "market"))
     said = (
-        f"In the course of the examination of the {subject} it was observed that the expenditure may possibly have been "
-        f"increased by {chance.randint(1_000, 9_000)} EUR, which could, however, be explained by the conditions that were "
-        "reported in the documents on which the present analysis is based. "
+        f"In the course of the examination of the {subject} it was observed that the expenditure may possibly have "
+        f"been increased by {chance.randint(1_000, 9_000)} EUR, which could, however, be explained by the conditions "
+        "that were reported in the documents on which the present analysis is based. "
     )
     body = "".join(
         f"## {head}\n\n{said * 3}\n\n" for head in ("1 Introduction", "2 Methods", "3 Results", "4 Discussion")
