@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
-from strop.app.ratchet import Guided, guided
+from strop.app.ratchet import Guided, guided, recalled
 from strop.drafting.forecast import RUNS
 from strop.drafting.quoting import Pace
 from strop.errors import BadInput, SpecRefused
@@ -180,6 +181,7 @@ def terrain_of(
         trial=chosen.trial if run and project.config.settings.learning.experiments else None,
         barred=chosen.barred,
         seed=run,
+        recall=partial(recalled, project) if not named else lambda goal: (),
     )
 
 

@@ -33,6 +33,7 @@ from strop.types.content import Scalar, Standing
 from strop.types.evidence import Pair, Source
 from strop.types.fingerprint import digest, digest_bytes
 from strop.types.label import Integrity, Label
+from strop.types.memory import Item
 from strop.types.trial import Claim, Verdict
 from strop.types.work import Column, ColumnType, Script, Task, Unit, UnitKey
 
@@ -344,6 +345,39 @@ def claim_of(reading: Reading, *, unit: Unit, text: str, column: Column, task: T
         reader=task.reader,
         label=Label(Integrity.UNTRUSTED, origins=(unit.source,)),
     )
+
+
+async def by_scripts(
+    scripts: Sequence[Script], unit: Unit, text: str, task: Task, columns: Sequence[Column]
+) -> tuple[Claim, ...]:
+    """A claim for every column that a script answers."""
+    said = await read(scripts, text)
+    made = (
+        claim_of(said[column.name], unit=unit, text=text, column=column, task=task)
+        for column in columns
+        if column.name in said
+    )
+    return tuple(claim for claim in made if claim is not None)
+
+
+def again(
+    script: Script,
+    item: Item,
+    *,
+    verdict: Verdict,
+    sources: Mapping[str, str],
+    said: Mapping[tuple[UnitKey, str], Scalar],
+    run: str,
+    incumbent: str,
+) -> tuple[Pair, ...]:
+    """Pairs of a script that is there already, on units that it was not learned from."""
+    mark = (item.id, item.digest, item.ground, incumbent)
+    samples = samples_of(verdict, field=script.field, sources=sources)
+    pairs = (
+        _pair(mark, each, _read_here(script.pattern, each.text), said.get((each.unit, script.field)), run)
+        for each in samples
+    )
+    return tuple(pair for pair in pairs if pair.unit not in item.inputs)
 
 
 def typed(text: str, of: ColumnType) -> Scalar:
