@@ -427,4 +427,6 @@ async def test_an_admitted_expression_stands_in_for_the_first_reader(swarm: Swar
     fields = {item.scope.fields[0] for item in scripts}
     assert {field for _, field in by_script} == fields
     assert {claim.reader for claim in ended.turn.run.claims if claim.field in fields} >= {1, 2}
+    pairs = [pair for item in scripts for pair in project.db.pairs(item.id, version=item.digest)]
+    assert ended.id not in {pair.run for pair in pairs}, "no prompt was asked that a script could be compared with"
     assert ended.turn.outcome is Outcome.PASSED

@@ -200,12 +200,16 @@ def scripts_of(
         if item.kind is ItemKind.SCRIPT and item.scope.order == exact
         if isinstance(script := body_of(project, item), Script)
     }
-    said = {(c.row, c.field): c.value for c in first_outcomes(run).claims if c.reader == 1 and not c.locator}
+    first = [claim for claim in first_outcomes(run).claims if claim.reader == 1]
+    said = {(claim.row, claim.field): claim.value for claim in first if not claim.locator}
+    scripted = {(claim.row, claim.field) for claim in first if claim.locator}
     reads = arm(replace(plan.guidance, scripts=()))
     pairs = [
         pair
         for item, script in held.values()
-        for pair in again(script, item, verdict=verdict, sources=sources, said=said, run=run.id, incumbent=reads)
+        for pair in again(
+            script, item, verdict=verdict, sources=sources, said=said, run=run.id, incumbent=reads, but=scripted
+        )
     ]
     units = {unit.key: unit.source for task in plan.tasks for unit in task.units}
     near = clusters([Source(path, path, sources[path]) for path in units.values() if path in sources])

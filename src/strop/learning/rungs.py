@@ -18,7 +18,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -369,10 +369,15 @@ def again(
     said: Mapping[tuple[UnitKey, str], Scalar],
     run: str,
     incumbent: str,
+    but: Collection[tuple[UnitKey, str]] = (),
 ) -> tuple[Pair, ...]:
-    """Pairs of a script that is there already, on units that it was not learned from."""
+    """Pairs of a script that is there already, on units that it was not learned from.
+
+    `but` are the (unit, field) that a script answered in this run: there no prompt was asked to compare with.
+    """
     mark = (item.id, item.digest, item.ground, incumbent)
     samples = samples_of(verdict, field=script.field, sources=sources)
+    samples = tuple(each for each in samples if (each.unit, script.field) not in but)
     pairs = (
         _pair(mark, each, _read_here(script.pattern, each.text), said.get((each.unit, script.field)), run)
         for each in samples
