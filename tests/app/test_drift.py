@@ -266,21 +266,15 @@ def test_a_skill_from_elsewhere_waits_in_quarantine(written: Bench) -> None:
     written.path("", "drums").mkdir()
     written.path(MAIN, "drums").write_text("---\nname: drums\ndescription: Drums.\n---\nBeat.\n")
 
-    def foreign(name: str, files: Mapping[str, bytes]) -> tuple[Item, object]:
-        assert files == {MAIN: b"---\nname: drums\ndescription: Drums.\n---\nBeat.\n"}
-        return Item("skill/drums", ItemKind.SKILL, "", ItemState.ACTIVE), replace(BELLS, name="drums")
-
     told = written.settle()
-    assert told.taken == ("skill/whistles",)
-    assert told.notes == (".agents/skills/drums was not made by strop and is not taken in",)
-    assert written.settle(foreign=foreign).taken == ("skill/drums",)
+    assert told.taken == ("skill/drums", "skill/whistles")
 
     for name in ("skill/whistles", "skill/drums"):
         item = written.item(name)
         assert (item.state, item.taint, item.origin) == (ItemState.QUARANTINE, Taint.UNTRUSTED, Origin.IMPORTED)
-    assert written.settle(foreign=foreign) == Settled(written.project.db.head())
+    assert written.settle() == Settled(written.project.db.head())
     move(written.project.db, "skill/drums", to=ItemState.CANDIDATE, why="read it", by=USER)
-    written.settle(foreign=foreign)
+    written.settle()
     assert written.path(MAIN, "drums").read_text().endswith("Beat.\n"), "the person's own words stay"
 
 

@@ -91,6 +91,16 @@ def guided(
     return Guided(guidance, trial, _barred(project, trial.item, units))
 
 
+def waits(project: Project, spec: Spec) -> bool:
+    """Whether a skill for such orders is there that is yet to be tried."""
+    return any(
+        item.kind in (ItemKind.SKILL, ItemKind.PLAN)
+        and item.state is ItemState.CANDIDATE
+        and item.scope.order == order_class(spec)
+        for item in project.db.head().items
+    )
+
+
 def _may_guide(item: Item, spec: Spec) -> bool:
     return item.kind in BODIES and item.state in USED | TRIED and covers(item.scope, spec)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from strop.app.orders import (
 )
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import input_hashes, remember_grounds, scripts_of, spent_by, weigh
+from strop.app.ratchet import input_hashes, remember_grounds, scripts_of, spent_by, waits, weigh
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
@@ -42,6 +42,7 @@ from strop.learning.library import put, skills
 from strop.learning.making import rule_item, skill_item
 from strop.learning.rungs import by_scripts
 from strop.loop.cycle import Shop, Turn, cycle
+from strop.loop.distill import specific
 from strop.loop.plan import Terrain
 from strop.renderers.story import Comparison
 from strop.reporting import attempts_compared, write_reports
@@ -68,7 +69,7 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.evidence import Pair
-from strop.types.memory import Item
+from strop.types.memory import Item, ItemState
 from strop.types.money import Price
 from strop.types.trial import Outcome
 from strop.types.work import Budget, Kind, Plan
@@ -218,8 +219,8 @@ class _Floor:
         finally:
             await self.crew.close()
         scripts, proved = await self._scripts(turn, reader)
-        pairs = (*self._pairs(turn, reader), *proved)
-        after = await _keep(project, turn, desk, head, pairs=pairs, scripts=scripts)
+        left = Left(scripts, (*self._pairs(turn, reader), *proved), self._leaks(turn, terrain, reader))
+        after = await _keep(project, turn, desk, head, left=left)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
@@ -250,6 +251,19 @@ class _Floor:
             return (), ()
         sources = proofs_of(self.project, turn.run, read, (), verifier="").sources
         return await asyncio.to_thread(scripts_of, self.project, turn.run, turn.verdict, sources)
+
+    def _leaks(self, turn: Turn, terrain: Terrain, read: Callable[[str], str]) -> str:
+        """What the new skill still says of this run's inputs; empty where it is general."""
+        if turn.skill is None:
+            return ""
+        return specific(
+            turn.skill,
+            run=turn.run,
+            verdict=turn.verdict,
+            sources=proofs_of(self.project, turn.run, read, (), verifier="").sources,
+            files=terrain.files,
+            prompts=terrain.prompts,
+        )
 
     def _pairs(self, turn: Turn, read: Callable[[str], str]) -> tuple[Pair, ...]:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
@@ -399,6 +413,7 @@ class _Floor:
             struck=ruling.never,
             past=deliveries(project, but=self.folder.name),
             exemplars=kept,
+            waiting=waits(project, order.spec),
             minutes=order.spec.budget.minutes,
             saving=order.saving,
             skill=order.skill,
@@ -457,29 +472,32 @@ def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
-async def _keep(
-    project: Project,
-    turn: Turn,
-    desk: Supervisor,
-    before: str,
-    *,
-    pairs: Sequence[Pair] = (),
-    scripts: Sequence[tuple[Item, object]] = (),
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a run leaves beside its skill and its rules."""
+
+    scripts: tuple[tuple[Item, object], ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    leaks: str = ""
+    """Why its skill is not general: it then waits for a person."""
+
+
+async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left) -> str:
     """Put what was learned into the library, let evidence move what was tried, and write the projections."""
     entries: list[tuple[Item, object]] = []
     if turn.skill is not None:
         inputs = tuple(sorted({read.digest for read in turn.run.sources}))
-        entries.append((skill_item(turn.skill, run=turn.run, inputs=inputs), turn.skill))
+        made = skill_item(turn.skill, run=turn.run, inputs=inputs)
+        entries.append((replace(made, state=ItemState.QUARANTINE, why=left.leaks) if left.leaks else made, turn.skill))
     entries += [(rule_item(rule, run=turn.run), rule) for rule in turn.rules]
-    entries += scripts
+    entries += left.scripts
     if entries:
         put(project.db, project.blobs, entries, base=project.db.manifest(before), by=turn.run.id)
-    project.db.add(pairs)
+    project.db.add(left.pairs)
     worker = turn.run.plan.binding("worker")
     model = worker.model if worker else ""
     looked = {(tried.name, tried.incumbent) for tried in turn.run.plan.variants}
-    looked |= {(pair.item, pair.incumbent) for pair in pairs}
+    looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
     for name, incumbent in sorted(looked):
         weigh(project, name, incumbent=incumbent, model=model, by=turn.run.id)
     manifest = project.db.head()

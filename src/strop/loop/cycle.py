@@ -86,6 +86,8 @@ class Shop:
     """Name for the skill; empty lets the spec's title name it."""
     taken: frozenset[str] = frozenset()
     """Names of skills that are there: a new one gets a number behind its name."""
+    waiting: bool = False
+    """A skill for such orders waits to be tried: a second one would only share its evidence."""
     teaches: bool = True
     """Whether something is to be learned: not from a run that was broken on purpose, nor from a baseline."""
 
@@ -324,7 +326,7 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
     The files stand and the verdict is known: nothing that goes wrong here changes them.
     """
     teaches = shop.teaches and bool(ran.plan.tasks) and not verdict.void
-    learns = outcome is Outcome.PASSED and teaches and not ran.plan.guidance.skill
+    learns = outcome is Outcome.PASSED and teaches and not (ran.plan.guidance.skill or shop.waiting)
     if shop.think is None or not learns or DESCRIBES in shop.desk.state.tasks:
         return ""
     files = shop.terrain.files
@@ -352,7 +354,7 @@ def _learned(
         earlier=(replace(verdict, findings=before, earlier=()),) if before else (),
         today=shop.proofs(ran).today,
     ).rules
-    if ran.plan.guidance.skill or not ran.plan.tasks:
+    if ran.plan.guidance.skill or shop.waiting or not ran.plan.tasks:
         return None, rules
     proofs = shop.proofs(ran)
     skill = distill(
