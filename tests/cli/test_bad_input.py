@@ -35,6 +35,8 @@ SPECS = {
     "duplicate key": (front(DELIVER + "readers: 1\nreaders: 2"), "line 4: 'readers' stands twice"),
     "alias": (front("deliver: &a [{file: a.csv, columns: {n: text}}]\nvalid: *a"), "anchors and aliases are not read"),
     "tag": (front(DELIVER + "valid: !!python/name:os.system x"), "line 3: YAML tags are not read"),
+    # Well under 1 MiB, and hours for YAML's own parser.
+    "brackets": (front("deliver: " + "[" * 500_000), "line 2: nested deeper than 8. Flatten it"),
     "nothing ordered": (front("deliver: []"), "line 2: deliver: is empty"),
     "no deliver": (front("readers: 2"), "deliver: is empty; a spec leads with the files it wants"),
     "leaves the folder": (front("deliver: [{file: ../a.csv, columns: {n: text}}]"), "leaves the folder"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from strop.config import ROLES, Entry, GateSettings, LimitSettings, Settings
+from strop.config import ROLES, Entry, GateSettings, LearningSettings, LimitSettings, Settings
 from strop.loop.specify import BUDGET_KEYS
 from strop.types.events import KINDS
 
@@ -31,7 +31,13 @@ def said(default: object) -> str:
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
-SETTINGS = {"strop.toml": Settings, "Models": Entry, "Limits": LimitSettings, "The gate": GateSettings}
+SETTINGS = {
+    "strop.toml": Settings,
+    "Models": Entry,
+    "Limits": LimitSettings,
+    "The gate": GateSettings,
+    "Learning": LearningSettings,
+}
 
 
 @pytest.mark.parametrize("head", SETTINGS)

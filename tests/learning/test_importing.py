@@ -235,7 +235,7 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
     "anchor": (front("license: &x MIT"), "anchors and aliases"),
     "tag": (front("license: !!python/object/apply:os.system [id]"), "tags"),
     "twice the same key": (front("name: other"), "twice"),
-    "brackets": (front("metadata: " + "[" * 9_000), ""),
+    "brackets": (front("metadata: " + "[" * 9_000), "nested deeper"),
     "endless front": (front("license: " + "x" * 20_000), "16 KiB"),
     "never closed": (said("---\nname: x\ndescription: y\n"), "never closed"),
     "no front matter": (said("# A page\n\nText.\n"), "no front matter"),

@@ -70,6 +70,7 @@ def _front(lines: Sequence[str]) -> dict[str, Node]:
             raise SpecRefused("a tab in the indentation", line=number, fix="Indent with spaces")
     text = "\n".join(lines)
     try:
+        depth = 0
         events = cast("Iterable[yaml.Event]", yaml.parse(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType] - the stubs leave it open
         for event in events:
             line = event.start_mark.line + 2
@@ -77,6 +78,10 @@ def _front(lines: Sequence[str]) -> dict[str, Node]:
                 raise SpecRefused("YAML anchors and aliases are not read", line=line, fix="Write the value out")
             if getattr(event, "tag", None):
                 raise SpecRefused("YAML tags are not read", line=line, fix="Write a plain value")
+            # Before anything is composed: the time that YAML takes grows with the square of the depth.
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH + 1:
+                raise _too_deep(line)
         root = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType] - the stubs leave it open
     except yaml.MarkedYAMLError as caught:
         mark = caught.problem_mark or caught.context_mark
@@ -92,10 +97,14 @@ def _front(lines: Sequence[str]) -> dict[str, Node]:
     return node.value
 
 
+def _too_deep(line: int) -> SpecRefused:
+    return SpecRefused(f"nested deeper than {MAX_DEPTH}", line=line, fix="Flatten it")
+
+
 def _plain(node: yaml.Node, depth: int) -> Node:
     line = node.start_mark.line + 2
     if depth > MAX_DEPTH:
-        raise SpecRefused(f"nested deeper than {MAX_DEPTH}", line=line, fix="Flatten it")
+        raise _too_deep(line)
     match node:
         case yaml.MappingNode():
             fields: dict[str, Node] = {}
