@@ -16,13 +16,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from statistics import median
 
 import orjson
 
 from strop.checking.quotes import states
-from strop.checking.sentences import numbered, sentences
+from strop.checking.sentences import sentences
 from strop.drafting.answers import answer_keys, told
 from strop.errors import GateClosed
+from strop.learning.excerpts import Excerpt, Shown, excerpt
 from strop.learning.exemplars import Candidate, length, place, shape, shortest
 from strop.learning.generality import corpus, first, generalised, leaks_of
 from strop.learning.skillmd import slug
@@ -69,9 +71,11 @@ def distill(
     exemplars: int = 4,
     name: str = "",
     description: str = "",
+    show: Excerpt = excerpt,
 ) -> Skill:
     """The skill of a run that passed its gate. `files` is what its agents could read.
 
+    `show` says what of a page stands in a worked example.
     `description` is a model's, to which there was no objection; empty lets the spec describe the skill.
 
     Raises:
@@ -91,7 +95,7 @@ def distill(
         schema=schema,
         tasks=tasks,
         prompts=tuple((each, prompts[each]) for each, _ in run.plan.prompts),
-        exemplars=worked(spec.table, verdict, sources, most=exemplars) if read else (),
+        exemplars=worked(spec.table, verdict, sources, most=exemplars, show=show) if read else (),
         born_from=run.id,
         cost=_cost(run, inputs),
         inputs=inputs,
@@ -247,10 +251,10 @@ def _literals(run: Run, verdict: Verdict, files: Sequence[str]) -> set[str]:
 
 
 def worked(
-    columns: Sequence[Column], verdict: Verdict, sources: Mapping[str, str], *, most: int
+    columns: Sequence[Column], verdict: Verdict, sources: Mapping[str, str], *, most: int, show: Excerpt = excerpt
 ) -> tuple[Exemplar, ...]:
     """At most `most` exemplars: fully proved units, least corrected first, then the shortest."""
-    return shortest(candidates(columns, verdict, sources), most=most)
+    return shortest(candidates(columns, verdict, sources, show=show), most=most)
 
 
 def candidates(
@@ -259,29 +263,49 @@ def candidates(
     sources: Mapping[str, str],
     *,
     strata: Mapping[UnitKey, str] = _NO_STRATA,
+    show: Excerpt = excerpt,
 ) -> tuple[Candidate, ...]:
-    """Every unit that may be shown: all of its read columns proved, each by a sentence that states it."""
-    fields = [column.name for column in columns if column.read]
-    by_row: dict[UnitKey, dict[str, Value]] = {}
-    for value in verdict.values:
-        by_row.setdefault(value.row, {})[value.field] = value
+    """Every unit that may be shown: all of its read columns proved, each by a sentence that states it.
+
+    Left out is what may not be shown (learning/excerpts.py), and a value that is unlike those of all other units.
+    """
+    asked = _asked(columns)
+    rows = _rows(verdict, asked, standings=PROVED)
+    proved = {row: held for row, held in rows.items() if len(held) == len(asked)}
     found: list[Candidate] = []
-    for row, values in by_row.items():
-        held = [values[field] for field in fields if field in values]
-        if len(held) != len(fields) or any(value.standing not in PROVED for value in held):
-            continue
-        exemplar = _exemplar(row, held, sources)
+    for row, held in proved.items():
+        exemplar = _exemplar(row, held, sources, asked=asked, usual=_usual(proved, but=row), show=show)
         if exemplar is not None:
             corrected = sum(value.standing is Standing.CORRECTED for value in held)
-            features = {*_features(exemplar, fields), f"in {strata.get(row, 'no stratum')}"}
+            lines = len(sentences(sources[held[0].claims[0].source]))
+            features = {*_features(exemplar, list(asked), lines=lines), f"in {strata.get(row, 'no stratum')}"}
             found.append(Candidate(exemplar, corrected, frozenset(features)))
     return tuple(found)
 
 
-def _features(exemplar: Exemplar, fields: Sequence[str]) -> frozenset[str]:
+def _asked(columns: Sequence[Column]) -> dict[str, str]:
+    """What is read, by field: its name and its meaning, as the order has them."""
+    return {column.name: f"{column.name} {column.ask}" for column in columns if column.read}
+
+
+def _rows(verdict: Verdict, fields: Iterable[str], *, standings: Sequence[Standing]) -> dict[UnitKey, list[Value]]:
+    """Each unit's values of these standings, in the order of the fields."""
+    held = {(value.row, value.field): value for value in verdict.values if value.standing in standings}
+    rows = {row: [held[row, field] for field in fields if (row, field) in held] for row, _ in held}
+    return {row: values for row, values in rows.items() if values}
+
+
+def _usual(rows: Mapping[UnitKey, Sequence[Value]], *, but: UnitKey) -> dict[str, float]:
+    """By field, how many words the texts of the other units have: the median."""
+    sizes: dict[str, list[int]] = {}
+    for value in (value for row, values in rows.items() if row != but for value in values):
+        sizes.setdefault(value.field, []).append(len(str(value.value).split()))
+    return {field: median(each) for field, each in sizes.items()}
+
+
+def _features(exemplar: Exemplar, fields: Sequence[str], *, lines: int) -> frozenset[str]:
     """What of an exemplar's answer and text another exemplar need not show again."""
     answer = object_of(orjson.loads(exemplar.answer))
-    lines = exemplar.source.count("\n") + 1
     shapes = {f"{field} {shape(_scalar(answer[field]))}" for field in fields}
     numbers = {field: answer[field + PLACE] for field in fields}
     places = {f"{field} {place(number, of=lines)}" for field, number in numbers.items() if isinstance(number, int)}
@@ -295,24 +319,37 @@ def accepted_only(
 
     The control arm of the measurement in `examples/catalogue`; skills are made by `worked`.
     """
-    fields = [column.name for column in columns if column.read]
-    by_row: dict[UnitKey, list[Value]] = {}
-    for value in verdict.values:
-        if value.field in fields and value.standing is Standing.ACCEPTED:
-            by_row.setdefault(value.row, []).append(value)
-    made = [(len(held), exemplar) for row, held in by_row.items() if (exemplar := _exemplar(row, held, sources))]
-    made.sort(key=lambda item: (-item[0], len(item[1].source), item[1].key))
-    return tuple(exemplar for _, exemplar in made[:most])
+    asked = _asked(columns)
+    rows = _rows(verdict, asked, standings=(Standing.ACCEPTED,))
+    found = [
+        (len(held), exemplar)
+        for row, held in rows.items()
+        if (exemplar := _exemplar(row, held, sources, asked=asked, usual=_usual(rows, but=row), show=excerpt))
+    ]
+    found.sort(key=lambda item: (-item[0], len(item[1].source), item[1].key))
+    return tuple(exemplar for _, exemplar in found[:most])
 
 
-def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str]) -> Exemplar | None:
-    """One unit as it was shown and the answer that was proved; None when a value has no sentence that states it."""
+def _exemplar(
+    row: UnitKey,
+    values: Sequence[Value],
+    sources: Mapping[str, str],
+    *,
+    asked: Mapping[str, str],
+    usual: Mapping[str, float],
+    show: Excerpt,
+) -> Exemplar | None:
+    """One unit's words around its values and the answer that was proved.
+
+    None when a value has no sentence that states it, or the unit may not be shown.
+    """
     source = values[0].claims[0].source
     text = sources.get(source)
     if text is None:
         return None
     passages = sentences(text)
     answer: dict[str, Json] = {}
+    places: list[Shown] = []
     for value in values:
         span = value.claims[0].span
         if span is None or value.claims[0].source != source:
@@ -322,7 +359,9 @@ def _exemplar(row: UnitKey, values: Sequence[Value], sources: Mapping[str, str])
             return None
         answer[value.field] = value.value
         answer[value.field + PLACE] = inside[0].number
-    return Exemplar(row, numbered(text), orjson.dumps(answer).decode())
+        places.append(Shown(inside[0].number, value.value, asked[value.field], usual.get(value.field)))
+    shown = show(text, places)
+    return Exemplar(row, shown, orjson.dumps(answer).decode()) if shown else None
 
 
 def _scalar(value: Json) -> Scalar:
