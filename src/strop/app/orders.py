@@ -6,10 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from strop.app.pages import pages_of
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
 from strop.app.ratchet import Guided, guided
 from strop.drafting.forecast import RUNS
+from strop.drafting.pages import places
 from strop.drafting.quoting import Pace
 from strop.errors import BadInput, SpecRefused
 from strop.loop.plan import Terrain, plan
@@ -136,6 +138,7 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest
     Of an order that names its skill, its examples or none, nothing is chosen.
     """
     inside, material = inside_of(project, order.spec)
+    web = pages_of(project, order.spec) if places(order.spec) else None
     files = inside.files()
     pattern = order.spec.each
     units: tuple[str, ...] = ()
@@ -160,7 +163,7 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest
         files=files,
         bindings=cast.bindings,
         prompts=project.prompts(),
-        tools=tuple(tools(inside, material)) if cast.worker.card.tools else (),
+        tools=tuple(tools(inside, material, web)) if cast.worker.card.tools else (),
         pace=pace_of(project, cast.worker.card),
         guidance=chosen.guidance,
         manifest=manifest.hash,
