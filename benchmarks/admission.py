@@ -17,7 +17,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from math import comb
 from random import Random
 from statistics import median
@@ -175,7 +175,7 @@ def alone(effect: float, discordance: float, *, level: float) -> float:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _power(many: int, wins: float, level: float) -> float:
     """The most powerful test of "a win is a fair coin" on so many discordant pairs: it spends its level exactly."""
     spent = power = 0.0

@@ -16,18 +16,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import catalogue_pages as pages
 import orjson
 
+import catalogue_pages as pages
 from strop.app.project import open_project
-from strop.errors import MissingPart, StropError
+from strop.checking.sentences import numbered, sentences
 from strop.drafting.answers import reading_schema
+from strop.errors import MissingPart, StropError
 from strop.learning.exemplars import covering, shortest
 from strop.loop.distill import candidates
 from strop.seams import Assignment, Message, Model, Request
-from strop.checking.sentences import numbered, sentences
 from strop.swarm.prompting import narrowed, reading_head
-from strop.types.work import Exemplar, Guidance, Task, TaskId, TaskKind, UnitKey
+from strop.types.work import Exemplar, Guidance, Task, TaskId, TaskKind
 
 SHOWN = 4
 TOKENS = 900

@@ -23,8 +23,8 @@ What is measured, against gold:
     repeat flaws        wrong first readings of a kind (field, lure or slip) that an earlier run's gate had caught,
                         of all first readings
     dead share          items of the library that no run was guided by, nor tried
-    probe               24 pages of another web, read once for each state of the guidance, teaching nothing: cells
-                        that an earlier state had right and a later one has wrong
+    probe               24 pages of another web, read once under each guidance that a run had, teaching nothing:
+                        cells that an earlier one had right and a later one has wrong
 
 What was done stands in FOLDER; the same command goes on where it was stopped. Run ids hold the moment they were
 made, and the draw of who tries a candidate hashes them, so two series with one seed agree in pages and answers and
@@ -48,10 +48,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import mean, stdev
 
+from pydantic import TypeAdapter
+
 import loop_reader
 from strop.app import Ended, Options, Order, Project, Screen, execute, open_project, spec_of
 from strop.app.journals import events_of
-from strop.app.ratchet import guided, spent_by
+from strop.app.ratchet import spent_by
 from strop.checking.judge import same
 from strop.learning.experiments import first_outcomes
 from strop.learning.making import arm
@@ -61,7 +63,7 @@ from strop.testing.server import TestServer
 from strop.testing.web import FIELDS, Row, Web
 from strop.testing.web_server import WebServer
 from strop.testing.wires import Asked, Reply
-from strop.types.content import Cell, Chart, ChartKind, Part, Point, Scalar, Standing
+from strop.types.content import Cell, Chart, ChartKind, Part, Point, Standing
 from strop.types.events import PlanProposed, VerdictGiven
 from strop.types.memory import ItemState
 from strop.types.money import Price
@@ -249,7 +251,7 @@ def told(project: Project, ended: Ended, gold: Mapping[str, Row], *, name: str, 
     spending = Spending()
     for event in events:
         spending.apply(event)
-    plan = next(event.body.plan for event in events if isinstance(event.body, PlanProposed))
+    plan = plan_of(ended.folder)
     marks = score(
         table_of(ended.folder), list(gold.values()), columns=FIELDS, key=("name",),
         metrics={each: near(0.0) for each in ("founded", "members", "volumes")},
@@ -339,33 +341,35 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
 # ---------------------------------------------------------------- the probe set
 
 
-async def probe(bench: Bench, series: Series) -> str:
-    """What the library of now makes of pages of another web; read once for each state of the guidance."""
-    project = bench.project("library")
+async def probe(bench: Bench, series: Series) -> None:
+    """Have the probe set read under every guidance that a run had and no probe yet."""
+    for lap in series.of("library"):
+        if lap.guidance not in series.probes:
+            plan = plan_of(bench.folder / "library" / "runs" / lap.run)
+            series.probes[lap.guidance] = await probed(bench, plan.guidance)
+
+
+async def probed(bench: Bench, guidance: Guidance) -> list[str]:
+    """The cells of the probe set that come out right under a guidance."""
     web = Web(seed=bench.web.seed + 1, entities=PROBES)
     async with WebServer(web) as pages:
         there = replace(bench, web=web, pages=pages, units=PROBES)
-        apart = there.project("probe")
-        order = order_of(there, apart, web.slugs, "probe.md")
-        given = guided(project, order.spec, manifest=project.db.head(), base=Guidance(), worker=None, units=())
-        mark = arm(given.guidance)
-        if mark in series.probes:
-            return mark
-        bare = not given.guidance.exemplars
-        ended = await carry(apart, replace(order, guidance=given.guidance, bare=bare, trial=True))
-    gold = {slug: web.truth(slug, 0) for slug in web.slugs}
-    values = {(value.row, value.field): value.value for value in ended.turn.verdict.values}
-    series.probes[mark] = sorted(
+        project = there.project("probe")
+        order = order_of(there, project, web.slugs, "probe.md")
+        bare = not guidance.exemplars
+        ended = await carry(project, replace(order, guidance=guidance, bare=bare, trial=True))
+    values = {(str(value.row), value.field): value.value for value in ended.turn.verdict.values}
+    return [
         f"{slug}.{name}"
-        for slug, row in gold.items()
+        for slug, row in web.gold(0).items()
         for name in FIELDS
-        if same(_scalar(values.get((slug, name))), row[name])
-    )
-    return mark
+        if same(values.get((slug, name)), row[name])
+    ]
 
 
-def _scalar(value: Scalar) -> Scalar:
-    return value
+def plan_of(folder: Path) -> Plan:
+    """What a run was to do, as its journal tells it."""
+    return next(event.body.plan for event in events_of(folder) if isinstance(event.body, PlanProposed))
 
 
 # ---------------------------------------------------------------- the series
@@ -379,14 +383,10 @@ def load(path: Path, *, seed: int, units: int, churn: float) -> Series:
     """
     if not path.is_file():
         return Series(seed, units, churn)
-    body = json.loads(path.read_text("utf-8"))
-    if (body["seed"], body["units"], body["churn"]) != (seed, units, churn):
+    held = TypeAdapter(Series).validate_json(path.read_bytes())
+    if (held.seed, held.units, held.churn) != (seed, units, churn):
         raise SystemExit(f"{path} holds a series with other settings; give another --out")
-    laps = [
-        Lap(**{name: tuple(value) if isinstance(value, list) else value for name, value in lap.items()})
-        for lap in body["laps"]
-    ]
-    return Series(seed, units, churn, laps, body["probes"])
+    return held
 
 
 def keep(path: Path, series: Series) -> None:
@@ -395,7 +395,6 @@ def keep(path: Path, series: Series) -> None:
 
 async def carried(folder: Path, *, runs: int, seed: int, units: int, churn: float) -> Series:
     """The series up to `runs` laps an arm."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "series.json"
     series = load(path, seed=seed, units=units, churn=churn)
     async with opened(folder, seed=seed, units=units, churn=churn) as bench:
@@ -405,8 +404,6 @@ async def carried(folder: Path, *, runs: int, seed: int, units: int, churn: floa
                     continue
                 began = time.monotonic()
                 made = await lap(bench, name, number)
-                if name == "library":
-                    await probe(bench, series)
                 series.laps.append(made)
                 keep(path, series)
                 print(
@@ -414,6 +411,8 @@ async def carried(folder: Path, *, runs: int, seed: int, units: int, churn: floa
                     f"{time.monotonic() - began:.1f} s{''.join(f'; {each}' for each in made.moves)}",
                     file=sys.stderr,
                 )
+        await probe(bench, series)
+    keep(path, series)
     return series
 
 
@@ -579,6 +578,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     folder = chosen.out or Path(tempfile.mkdtemp(prefix="strop-loop-"))
+    folder.mkdir(parents=True, exist_ok=True)
     print(f"in {folder}; to go on after a stop: --out {folder}", file=sys.stderr)
     series = asyncio.run(carried(folder, runs=chosen.runs, seed=chosen.seed, units=chosen.units, churn=chosen.churn))
     made = figures(series)

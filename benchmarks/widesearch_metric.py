@@ -9,8 +9,8 @@ least cell score:
     P_item = TP_item / (rows predicted * k)    R_item = TP_item / (rows of gold * k)
     P_row  = TP_row / rows predicted           R_row  = TP_row / rows of gold          F1 = 2 P R / (P + R)
 
-The strict form drops nothing: a duplicate counts as predicted, and each gold row is matched by one row at the most,
-the best of those with its key. So repeating a row costs precision.
+The strict form drops nothing: a duplicate counts as predicted, and rows of one key are matched one to one, as they
+fit best. So repeating a row costs precision.
 
 Two tables without rows are equal (F1 = 1); an empty one against one with rows scores 0.
 """
@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import inf
 from urllib.parse import urlsplit
 
 Row = Mapping[str, object]
@@ -119,32 +120,60 @@ class _Table:
         """(item, row): keys are unique on both sides."""
         gold = {self.key(row): row for row in true}
         pairs = [(row, gold[self.key(row)]) for row in said if self.key(row) in gold]
-        return self._f1([self.cells(*pair) for pair in pairs], len(said), len(true))
+        scored = [self.cells(*pair) for pair in pairs]
+        return self._f1(sum(map(sum, scored)), sum(map(min, scored)), len(said), len(true))
 
     def matched(self, said: list[dict[str, str]], true: list[dict[str, str]]) -> tuple[F1, F1]:
-        """(item, row), one to one: within a key the best pairs first (greedy; keys of gold are nearly always unique)."""
-        scored: list[list[float]] = []
+        """(item, row), one to one: within a key as the rows fit best, for items and for rows each by itself."""
+        items = rows = 0.0
         for key in dict.fromkeys(map(self.key, true)):
             mine = [row for row in said if self.key(row) == key]
             theirs = [row for row in true if self.key(row) == key]
-            pairs = [(self.cells(a, b), i, j) for i, a in enumerate(mine) for j, b in enumerate(theirs)]
-            taken_mine: set[int] = set()
-            taken_theirs: set[int] = set()
-            for cells, i, j in sorted(pairs, key=lambda pair: (-min(pair[0]), -sum(pair[0]))):
-                if i not in taken_mine and j not in taken_theirs:
-                    taken_mine.add(i)
-                    taken_theirs.add(j)
-                    scored.append(cells)
-        return self._f1(scored, len(said), len(true))
+            cells = [[self.cells(a, b) for b in theirs] for a in mine]
+            items += best_sum([[sum(each) for each in line] for line in cells])
+            rows += best_sum([[min(each) for each in line] for line in cells])
+        return self._f1(items, rows, len(said), len(true))
 
-    def _f1(self, scored: list[list[float]], said: int, true: int) -> tuple[F1, F1]:
+    def _f1(self, items: float, rows: float, said: int, true: int) -> tuple[F1, F1]:
         if not said and not true:
             return F1(1.0, 1.0), F1(1.0, 1.0)
         if not said or not true:
             return F1(0.0, 0.0), F1(0.0, 0.0)
-        items, rows = sum(map(sum, scored)), sum(map(min, scored))
         width = len(self.names)
         return F1(items / (said * width), items / (true * width)), F1(rows / said, rows / true)
+
+
+def best_sum(scores: Sequence[Sequence[float]]) -> float:
+    """The largest sum of scores of pairs that share no row and no column (H. Kuhn 1955, with potentials)."""
+    if not scores or not scores[0]:
+        return 0.0
+    if len(scores) > len(scores[0]):
+        scores = [list(column) for column in zip(*scores, strict=True)]
+    high, wide = len(scores), len(scores[0])
+    left, right = [0.0] * (high + 1), [0.0] * (wide + 1)
+    owner = [0] * (wide + 1)
+    for row in range(1, high + 1):
+        owner[0], at = row, 0
+        slack, before, used = [inf] * (wide + 1), [0] * (wide + 1), [False] * (wide + 1)
+        while owner[at]:
+            used[at], nearest, to = True, inf, 0
+            for column in range(1, wide + 1):
+                if not used[column]:
+                    cost = -scores[owner[at] - 1][column - 1] - left[owner[at]] - right[column]
+                    if cost < slack[column]:
+                        slack[column], before[column] = cost, at
+                    if slack[column] < nearest:
+                        nearest, to = slack[column], column
+            for column in range(wide + 1):
+                if used[column]:
+                    left[owner[column]] += nearest
+                    right[column] -= nearest
+                else:
+                    slack[column] -= nearest
+            at = to
+        while at:
+            owner[at], at = owner[before[at]], before[at]
+    return sum(scores[owner[column] - 1][column - 1] for column in range(1, wide + 1) if owner[column])
 
 
 # ---------------------------------------------------------------- metrics of a cell
