@@ -359,7 +359,9 @@ def figures(mutants: int, fresh: int) -> Iterator[Figure]:
         low, high = gate.wilson(tally.held, tally.made)
         by = ", ".join(f"{name} {number}" for name, number in sorted(tally.by.items()))
         repeat = f"caught again {tally.caught}/{tally.again}" if tally.again else "not again"
-        name = f"{arm}: {kind}, {where}: held {tally.held} of {tally.made} ({low:.2f} to {high:.2f}); {by}; {repeat}"
+        name = (
+            f"{arm}: {kind}, {where}: held {tally.held} of {tally.made} ({abs(low):.2f} to {high:.2f}); {by}; {repeat}"
+        )
         yield Figure(name, 100 * tally.held / tally.made, "%")
         for each in tally.missed[:1]:
             print(f"    came through: {each.artefact} {each.locator}: {each.before[:50]!r} -> {each.after[:50]!r}")
@@ -367,7 +369,9 @@ def figures(mutants: int, fresh: int) -> Iterator[Figure]:
     false, tried, loud = false_alarms(rules, fresh)
     low, high = gate.wilson(false, tried)
     number = sum(map(len, rules.values()))
-    name = f"clean deliveries with an alarm of {number} learned rules: {false} of {tried} ({low:.2f} to {high:.2f})"
+    name = (
+        f"clean deliveries with an alarm of {number} learned rules: {false} of {tried} ({abs(low):.2f} to {high:.2f})"
+    )
     yield Figure(name, 100 * false / max(tried, 1), "%", "0", false == 0)
     for check, times in Counter(loud).items():
         print(f"    false alarm, {times} times: {check}")
@@ -387,11 +391,11 @@ def _overall(tallies: Mapping[Key, Tally]) -> Iterator[Figure]:
         ):
             low, high = gate.wilson(number, made)
             share, whole = 100 * number / max(made, 1), goal is not None and what.startswith("findings")
-            name = f"{arm}: {what}: {number} of {made} ({low:.2f} to {high:.2f})"
+            name = f"{arm}: {what}: {number} of {made} ({abs(low):.2f} to {high:.2f})"
             yield Figure(name, share, "%", f">= {goal:g}" if whole else "", share >= (goal or 0) if whole else None)
         through = again - sum(t.caught for t in chosen)
         low, high = gate.wilson(through, again)
-        name = f"{arm}: repeats of held flaws that got through: {through} of {again} ({low:.2f} to {high:.2f})"
+        name = f"{arm}: repeats of held flaws that got through: {through} of {again} ({abs(low):.2f} to {high:.2f})"
         yield Figure(name, 100 * through / max(again, 1), "%", "0", through == 0)
 
 

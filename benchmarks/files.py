@@ -154,11 +154,11 @@ def bare_csv(folder: Path) -> str:
     return ""
 
 
-def of_charts(folder: Path) -> str:
+def of_charts(folder: Path, *, count: int = CHARTS) -> str:
     """Fourteen charts as PNG."""
-    for number in range(CHARTS):
+    for number in range(count):
         renderers()[Kind.PNG].render(Part(f"{number}.png", (_chart(number),)), to=folder / f"{number}.png")
-    return f"{CHARTS} charts"
+    return f"{count} charts"
 
 
 def _chart(number: int) -> Chart:
@@ -234,7 +234,7 @@ _SMALL = Table("t", (Head("a"),), ((Cell("b"),),))
 WARM: dict[str, Callable[[Path], None]] = {
     **{f"{kind.value} 20,000 x 10": (lambda folder, kind=kind: warmed(kind, _SMALL, folder))
        for kind in (Kind.CSV, Kind.JSONL, Kind.PARQUET, Kind.XLSX)},
-    "pdf 40 pages": lambda folder: warmed(Kind.PDF, Document("t", "", (Heading("h"),)), folder),
+    "pdf 40 pages": lambda folder: warmed(Kind.PDF, Document("t", "", (Heading("h"), Figure(_chart(0)))), folder),
     "png 14 charts": lambda folder: warmed(Kind.PNG, _chart(0), folder),
     "pptx 12 slides": lambda folder: warmed(Kind.PPTX, Deck("t", "", (Slide("s", ()),)), folder),
     "gate of the xlsx": lambda folder: (of_table(folder, Kind.XLSX), None)[1],
@@ -249,6 +249,7 @@ JOBS: dict[str, Callable[[Path], str]] = {
     "gate of the xlsx": of_gate,
     "pdf 40 pages": of_pdf,
     "png 14 charts": of_charts,
+    "first chart of a process": lambda folder: of_charts(folder, count=1),
     "pptx 12 slides": of_deck,
     "everything in one process": of_everything,
 }

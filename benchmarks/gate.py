@@ -1,6 +1,6 @@
 """What the deterministic gate finds of planted flaws, by kind; false alarms, place, milliseconds.
 
-    python benchmarks/gate.py [--bundles 300] [--mutants 10] [--json]
+    python benchmarks/gate.py [--bundles 300] [--mutants 3] [--json]
 
 Clean deliveries (strop.testing.bundles) are broken one flaw at a time (strop.checking.mutants) and go
 through the same gate as a run: values first, then the bytes of the files by independent readers. No
@@ -19,7 +19,8 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -81,8 +82,12 @@ def loud(verdict: Verdict) -> tuple[Finding, ...]:
 def _places(finding: Finding, record: Record) -> bool:
     if record.form is Form.CONSISTENT:
         return finding.locator.startswith(record.locator) or record.locator in (finding.artefact, finding.locator)
+    drawn = record.locator == "picture" and finding.locator.startswith("chart ")
     near = (
-        record.locator in finding.locator or finding.locator in record.locator or record.before[:40] in finding.expected
+        drawn
+        or record.locator in finding.locator
+        or finding.locator in record.locator
+        or record.before[:40] in finding.expected
     )
     return finding.artefact == record.artefact and near
 
@@ -148,14 +153,26 @@ def looked_at(
     one: Delivered, bodies: Mapping[str, bytes], *, redraw: Callable[[Part], bytes] | None
 ) -> tuple[Finding, ...]:
     """What the gate finds in these bytes."""
+    with laid_out(bodies) as folder:
+        return look(one, folder, redraw=redraw)
+
+
+@contextmanager
+def laid_out(bodies: Mapping[str, bytes]) -> Generator[Path]:
+    """The files in a folder of their own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file, body in bodies.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(body)
-        return inspected(
-            one.case.run.plan.spec, folder, parts=one.parts, verdict=one.verdict, tables=no_tables, redraw=redraw
-        )
+        yield folder
+
+
+def look(one: Delivered, folder: Path, *, redraw: Callable[[Part], bytes] | None) -> tuple[Finding, ...]:
+    """What the gate finds in the files of a folder."""
+    return inspected(
+        one.case.run.plan.spec, folder, parts=one.parts, verdict=one.verdict, tables=no_tables, redraw=redraw
+    )
 
 
 # ---------------------------------------------------------------- flaws
@@ -205,25 +222,38 @@ def spoiled(part: Part) -> bytes | None:
         return None
 
 
-def alarms(bundles: int) -> tuple[int, list[float]]:
+def alarms(bundles: int) -> tuple[int, list[tuple[float, float]]]:
     """Clean deliveries with a finding that is no note; milliseconds of each look at 40 rows and 5 files.
 
-    Each delivery is judged once and looked at once, so nothing of it is known beforehand; that its files
-    are written in between is not counted.
+    Of the clock, and of this process alone. Each delivery is judged once and looked at once, so nothing of
+    it is known beforehand; that its files are written in between is not counted.
     """
-    false, taken = 0, list[float]()
+    false, taken = 0, list[tuple[float, float]]()
     for seed in range(bundles):
         case = reading(seed, rows=40) if seed % 2 else writing(seed)
-        began = time.perf_counter()
+        began = now()
         verdict = judged(case)
-        judging = time.perf_counter() - began
+        judging = since(began)
         one = written(case, verdict)
-        began = time.perf_counter()
-        findings = (*verdict.findings, *looked_at(one, one.bodies, redraw=None))
-        if seed % 2:
-            taken.append(1_000 * (judging + time.perf_counter() - began))
+        with laid_out(one.bodies) as folder:
+            began = now()
+            findings = (*verdict.findings, *look(one, folder, redraw=None))
+            if seed % 2:
+                passed, own = since(began)
+                taken.append((judging[0] + passed, judging[1] + own))
         false += any(finding.severity is not Severity.NOTE for finding in findings)
     return false, taken
+
+
+def now() -> tuple[float, float]:
+    """Seconds of the clock, and of this process alone: other work on the machine is not in the second."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(began: tuple[float, float]) -> tuple[float, float]:
+    """Milliseconds of both."""
+    passed, own = now()
+    return 1_000 * (passed - began[0]), 1_000 * (own - began[1])
 
 
 # ---------------------------------------------------------------- the table
@@ -241,8 +271,12 @@ def figures(bundles: int, mutants: int) -> Iterator[Figure]:
     yield from _by_kind(tallies)
     yield from _overall(tallies)
     false, taken = alarms(bundles)
-    share, median = 100 * false / bundles, statistics.median(taken)
-    yield Figure(f"clean deliveries with a false alarm, of {bundles}", share, "%", "< 1", share < 1)
+    share, median = 100 * false / bundles, statistics.median(passed for passed, _ in taken)
+    low, high = wilson(false, bundles)
+    name = f"clean deliveries with a false alarm: {false} of {bundles}, {100 * low:.2f} to {100 * high:.2f} %"
+    yield Figure(name, share, "%", "< 1", share < 1)
+    yield Figure("one look at 40 rows and 5 files, least", min(passed for passed, _ in taken), "ms")
+    yield Figure("one look, time of this process alone, median", statistics.median(own for _, own in taken), "ms")
     yield Figure("one look at 40 rows and 5 files, median", median, "ms", "< 100", median < 100)
 
 
@@ -282,8 +316,8 @@ def _overall(tallies: Mapping[Key, Tally]) -> Iterator[Figure]:
 def main() -> None:
     """Print the table; with --json one last line for programs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundles", type=int, default=300)
-    parser.add_argument("--mutants", type=int, default=10, help="of each kind and file")
+    parser.add_argument("--bundles", type=int, default=300, help="clean deliveries, at least 2")
+    parser.add_argument("--mutants", type=int, default=3, help="of each kind and file; 0: clean deliveries only")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     found: list[Figure] = []

@@ -54,16 +54,15 @@ def items(chance: random.Random) -> tuple[Item, ...]:
 
 def filled(path: Path, chance: random.Random) -> tuple[ProjectDb, list[str]]:
     """(a library with so many manifests, their hashes); each differs from the one before in one item."""
-    db, held = ProjectDb(path), list(items(chance))
+    db, held, head = ProjectDb(path), list(items(chance)), Manifest().hash
     names: list[str] = []
     for number in range(MANIFESTS):
         at = chance.randrange(ITEMS)
         held[at] = replace(held[at], digest=digest((at, number)), parent=held[at].digest)
-        head = db.head()
-        manifest = Manifest(tuple(sorted(held, key=lambda item: item.id)), parent=head.hash)
-        if not db.commit(manifest, expected=head.hash, by=f"01K{number:011}", why="learned an item"):
+        manifest = Manifest(tuple(sorted(held, key=lambda item: item.id)), parent=head)
+        if not db.commit(manifest, expected=head, by=f"01K{number:011}", why="learned an item"):
             raise SystemExit("the only writer lost a race")
-        names.append(manifest.hash)
+        names.append(head := manifest.hash)
     return db, names
 
 

@@ -18,6 +18,7 @@ tokens, 0.10 cached, 2.50 output) and billed by the server's own count of tokens
 What is measured, against gold:
     Item-F1, Row-F1     of the delivered table (`widesearch_metric.py`), and in their strict form
     silent errors       cells that the gate accepted and that are wrong, of those it accepted
+    taken out           cells that were read rightly and that the gate, or a learned check, refuted all the same
     cost                dollars of all runs, over tables that the gate passed; trials and re-reads are inside
     catches             first readings' cells that the gate took out, corrected or marked, for 100 claims
     repeat flaws        wrong first readings of a kind (field, lure or slip) that an earlier run's gate had caught,
@@ -128,6 +129,8 @@ class Lap:
     accepted: int
     """Cells."""
     wrong_accepted: int
+    right_refuted: int
+    """Cells that were read rightly and are not in the table, since the gate took them out."""
     claims: int
     """First readings."""
     wrong: int
@@ -278,6 +281,10 @@ def told(project: Project, ended: Ended, gold: Mapping[str, Row], *, name: str, 
         cells=len(last.values),
         accepted=len(accepted),
         wrong_accepted=sum(not same(value.value, gold[value.row][value.field]) for value in accepted),
+        right_refuted=sum(
+            value.standing is Standing.REFUTED and same(value.said, gold[value.row][value.field])
+            for value in last.values
+        ),
         claims=sum(claim.reader > 0 for claim in first_outcomes(ended.turn.run).claims),
         wrong=sum(len(kinds) for kinds in flaws.values()),
         caught=len(caught),
@@ -473,8 +480,10 @@ def _of_arm(name: str, laps: Sequence[Lap]) -> Iterable[Figure]:
             "1/1000 $",
             n=accepted - wrong,
         )
-    yield _share(f"cells accepted, {name}", accepted, sum(lap.cells for lap in laps))
+    cells = sum(lap.cells for lap in laps)
+    yield _share(f"cells accepted, {name}", accepted, cells)
     yield _share(f"silent errors (accepted and wrong), {name}", wrong, accepted)
+    yield _share(f"right cells that the gate took out, {name}", sum(lap.right_refuted for lap in laps), cells)
     yield Figure(f"cells caught for 100 claims, {name}", round(100 * caught / max(claims, 1), 2), "", n=claims)
     yield _share(f"of these with a wrong reading, {name}", sum(lap.caught_wrong for lap in laps), caught)
     yield _share(f"wrong first readings, {name}", sum(lap.wrong for lap in laps), claims)

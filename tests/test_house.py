@@ -5,6 +5,7 @@ The directions stand as contracts in pyproject.toml; here they are shown to hold
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -267,11 +268,13 @@ def teardown_module():
 def test_a_test_that_leaves_something_open_fails(tmp_path: Path) -> None:
     """A file, socket, child, temporary folder or task that is left fails its test; a clean one passes."""
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    shutil.copytree(ROOT / "tests" / "support", tmp_path, dirs_exist_ok=True)
     (tmp_path / "test_leaks.py").write_text(LEAKS)
     options = ["-q", "-rA", "-W", "error", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'base'}"]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "test_leaks.py"],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), *sys.path))},
         capture_output=True,
         text=True,
         check=False,

@@ -3,7 +3,7 @@
     make portfolio
 
 Everything is written under `out/`. Models are a script on strop's own test server: no key, no network. Two
-first answers are short (a page, a slide), and three files are spoiled from outside as they are first
+first answers are short (a page, two slides), and three files are spoiled from outside as they are first
 written (`Meddling`): what the gate says of each, and that it is mended, is printed at the end.
 """
 
@@ -57,7 +57,7 @@ class Sizes:
     short_by: int = 1
     """Chapters that the first atlas leaves out."""
     slides: int = 6
-    """Slides of the first deck without those that the harness adds: one short of what is ordered."""
+    """Slides of the first deck without those that the harness adds: two short of what is ordered."""
 
 
 # ---------------------------------------------------------------- faults from outside

@@ -7,6 +7,7 @@ StropError                      exit 70: a fault of ours unless a branch says ot
 |  |- SchemaRefused             a schema outside the closed subset
 |  |- ConfigRefused             strop.toml, a role or a catalogue entry
 |  |- PathRefused               a path that leaves its root, or cannot be read
+|  |- DocumentRefused           a document that cannot be read, or is too much to read
 |  `- MissingPart               an extra, a key or weights that are not installed
 |- GateClosed                   exit 1: the gate refused
 |- BudgetExhausted              exit 3: money, steps, tokens or time ran out
@@ -71,6 +72,10 @@ class ConfigRefused(BadInput):
 
 class PathRefused(BadInput):
     """A path that leaves its root, collides with another, or cannot be read."""
+
+
+class DocumentRefused(BadInput):
+    """A document that cannot be read or would be too much to read; one line says what it is and what to do."""
 
 
 class MissingPart(BadInput):

@@ -120,6 +120,7 @@ def run_json(
         ],
         "conflicts": [finding for finding in turn.verdict.findings if finding.kind in CONTRADICTIONS],
         "findings": turn.verdict.findings,
+        "earlier_findings": turn.verdict.earlier,
         "verdict": {
             "passed": turn.verdict.passed,
             "refuter": turn.verdict.refuter,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from strop.types.content import Part
+from strop.types.document import Format, Hit, Query, ReadDocument
 from strop.types.events import Body, Event, ToolCall
 from strop.types.evidence import Pair
 from strop.types.label import Label
@@ -294,6 +295,48 @@ class Evidence(Protocol):
 
     def trial(self, item: str, *, version: str) -> int:
         """Which of the library's trials this one is, from 1: given once, when its first pair is to be looked at."""
+        ...
+
+
+class Index(Protocol):
+    """Passages that can be searched. It can be lost and made again from the documents."""
+
+    def add(self, document: ReadDocument, *, day: str) -> None:
+        """Put a document's passages in, in place of those that its path may have; all or none.
+
+        Raises:
+            JournalFault: disk full, locked, damaged.
+        """
+        ...
+
+    def search(self, query: Query) -> tuple[Hit, ...]:
+        """The best passages first, in a stable order; none where nothing is good enough.
+
+        Words of the query are data: no character of theirs is an operator.
+        """
+        ...
+
+    def remove(self, path: str) -> None:
+        """Take a document's passages out; of a path that is not there nothing happens."""
+        ...
+
+
+# ---------------------------------------------------------------- readers
+
+
+class Reader(Protocol):
+    """Takes documents of some formats apart."""
+
+    @property
+    def formats(self) -> tuple[Format, ...]: ...
+
+    def read(self, body: bytes, *, path: str) -> ReadDocument:
+        """The document's passages, each with its place, and a light outline.
+
+        Raises:
+            DocumentRefused: it is none of these formats, broken, locked, or beyond a limit.
+            MissingPart: the extra `docs` is not installed.
+        """
         ...
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from strop.app import open_project, state_of
-from strop.app.ruling import barred, deliveries, honour, library_rules
+from strop.app import open_project, settle, state_of
+from strop.app.ruling import barred, deliveries, deliveries_with_files, library_rules, ruling_of
 from strop.checking.checks import parse_check
-from strop.learning.corpus import day_of, kept, looks
+from strop.learning.corpus import day_of, looks
 from strop.types.memory import ItemState, Origin
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_contradicting_rules_are_shown_with_both_ids_and_lines(taught: Path, str
     lines = {each["id"]: each["line"] for each in body["rules"]}
     assert (code, told.code) == (1, 1)
     assert (lines[clash["first"]], lines[clash["second"]]) == (number, number + 1)
-    assert f"contradiction {clash['first']} (line {number}) and {clash['second']} (line {number + 1})" in told.out
+    assert f"{clash['first']} (line {number}) and {clash['second']} (line {number + 1}) contradict" in told.out
 
 
 def test_a_rule_that_speaks_against_what_passed_is_told(taught: Path, strop: Strop) -> None:
@@ -161,15 +161,13 @@ def test_an_edited_rule_is_the_users_and_is_never_overwritten(taught: Path, stro
     text = text_of(taught).replace(r"pattern(name, \S+)", "max_length(name, 7)")
     (taught / "CONSTRAINTS.md").write_text(text)
 
-    drift = honour(open_project(taught))
+    settle(open_project(taught))
 
     held = {body.id: (item, body) for item, body in library_rules(open_project(taught))}
     item, body = held[name]
-    assert [rule.id for rule in drift.edited] == [name]
     assert (body.check, item.origin, item.state) == ("max_length(name, 7)", Origin.USER, ItemState.ACTIVE)
     assert run(strop) == 0
     assert text_of(taught) == text
-    assert honour(open_project(taught)).edited == ()
 
 
 @pytest.mark.parametrize("how", ["struck", "removed"])
@@ -181,22 +179,29 @@ def test_what_is_struck_out_or_removed_is_retired_and_not_learned_again(taught: 
     kept_lines = [new if name in old else old for old, new in zip(lines, kept_lines, strict=True)]
     (taught / "CONSTRAINTS.md").write_text("".join(kept_lines))
 
-    drift = honour(open_project(taught))
+    settle(open_project(taught))
 
     project = open_project(taught)
     state = {body.id: item.state for item, body in library_rules(project)}
-    assert drift.retired == (name,)
     assert state[name] is ItemState.RETIRED
     assert {name, r"pattern(name, \S+)"} <= barred(project)
     assert text_of(taught) == "".join(kept_lines)
-    assert honour(project).retired == ()
 
 
-def test_a_file_that_is_gone_says_nothing(taught: Path) -> None:
-    """A clone without the file retires no rule."""
-    (taught / "CONSTRAINTS.md").unlink()
+def test_a_run_begins_with_rules_that_can_hold_together(taught: Path) -> None:
+    """A person's bound goes before a learned one, of two of a person's neither holds; both pairs are told."""
+    with (taught / "CONSTRAINTS.md").open("a") as file:
+        file.write("- [c-1234abcd] old {check: range(founded, 1, 9)}\n- `founded` is from 1500 to 2026\n")
+        file.write('- `name` is one of "Mill"\n- `name` is one of "Tower"\n')
+    project = open_project(taught)
+    settle(project)
 
-    assert honour(open_project(taught)).retired == ()
+    ruling = ruling_of(project)
+
+    assert {rule.check for rule in ruling.rules} == {r"pattern(name, \S+)", "range(founded, 1500, 2026)"}
+    assert len(ruling.warnings) == 2
+    assert "c-1234abcd (line 7) and h-" in ruling.warnings[0]
+    assert {item.origin for item, body in library_rules(project) if body.id.startswith("h-")} == {Origin.USER}
 
 
 # ---------------------------------------------------------------- stored deliveries
@@ -205,7 +210,7 @@ def test_a_file_that_is_gone_says_nothing(taught: Path) -> None:
 def test_a_stored_delivery_is_what_was_delivered(taught: Path) -> None:
     """Values with their standing, texts by hash, files as they were written, the day by the run's id."""
     project = open_project(taught)
-    (held,) = deliveries(project)
+    (held,) = deliveries_with_files(project)
 
     said = {f"{v.row}.{v.field}": v.value for v in held.bundle.values}
     assert said["harbour.founded"] == 1642
@@ -225,9 +230,9 @@ def test_a_file_that_was_changed_since_is_no_part_of_it(taught: Path) -> None:
     (folder / "files" / "places.csv").write_text("name,founded\nMill,1\n")
     project = open_project(taught)
 
-    held = kept(state_of(folder), folder=folder, blobs=project.blobs)
+    (held,) = deliveries_with_files(project)
 
-    assert held is not None
+    assert "claims.csv" in held.bundle.files
     assert "places.csv" not in held.bundle.files
     assert held.bundle.values
 

@@ -206,7 +206,7 @@ def test_a_rule_stands_once(strop: Strop, opened: Project) -> None:
 
 
 def test_bisect_finds_the_rule_that_made_a_run_worse(strop: Strop, project: Path) -> None:
-    """Four items came in between a run that passed and one that was refused; three replays name one, which is undone."""
+    """Four items came in between a run that passed and one that was refused; three replays name the one."""
     assert strop("run", "spec.md", *SCRIPTED).code == 0
     (good,) = (path.name for path in (project / "runs").iterdir())
     for text, check in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,145 @@ def test_without_sources_the_files_are_held_against_themselves(strop: Strop, han
     assert "No source was named" in told.out
     (handed / "report.md").write_text(REPORT.replace("43,880", "43,808"))
     assert strop("verify", "towns.csv", "report.md", "--spec", "spec.md", "--verifier", "none").code == 1
+
+
+# ---------------------------------------------------------------- lines of valid:
+
+YOUNG, OLD = (f"{datetime.now(UTC).date() - timedelta(days=days)}" for days in (10, 500))
+CHECKED = ORDER.replace(
+    "---\n# Housing",
+    """valid:
+  - unique(town)
+  - range(houses, 1, 100000)
+  - newer(seen, 366)
+  - same("towns.csv", "copy.csv")
+  - sections("report.md", "Summary")
+  - 'unit(houses, "houses")'
+  - drawn("map.png")
+  - every town is told kindly
+---
+# Housing""",
+).replace("houses: integer}", "houses: integer, seen: date}")
+SEEN = "".join(f"{line},{seen}\n" for line, seen in zip(TABLE.split(), ("seen", YOUNG, YOUNG, YOUNG), strict=True))
+FOUND = {
+    "a date that is too old": (SEEN.replace(f"97,{YOUNG}", f"97,{OLD}"), "constraint towns.csv row 2, seen"),
+    "a value twice": (SEEN.replace("Birchley", "Ashby"), "constraint towns.csv row 2, town"),
+    "a number out of range": (SEEN.replace(",97,", ",0,"), "constraint towns.csv row 2, houses"),
+    "another table": (SEEN.replace("1388", "1389"), "constraint copy.csv row 2, founded"),
+}
+
+
+@pytest.fixture
+def ordered(handed: Path) -> Path:
+    """The same files with the day each town was seen, a copy of the table, and an order with checks."""
+    (handed / "spec.md").write_text(CHECKED)
+    (handed / "towns.csv").write_text(SEEN)
+    (handed / "copy.csv").write_text(SEEN)
+    return handed
+
+
+ALONE = ("towns.csv", "copy.csv", "report.md", "--spec", "spec.md", "--verifier", "none")
+
+
+def test_checks_of_an_order_are_held_to_files_of_others_or_told_as_not_checked(strop: Strop, ordered: Path) -> None:
+    """What breaks none passes; what rests on quotes, on a picture's values or on a reader is named, each once."""
+    told = strop("verify", *ALONE)
+    said = " ".join(told.out.split())
+    assert told.code == 0, told.out
+    assert 'Not checked: unit(houses, "houses"): what the values rest on is not known' in said
+    assert "Not checked: drawn(map.png): what the picture should show is not known" in said
+    assert "Not checked: every town is told kindly" in said
+    assert said.count("Not checked: ") == 3
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_file_of_others_that_breaks_a_check_is_found(name: str, strop: Strop, ordered: Path) -> None:
+    """Exit 1 and the row; among them the age of a date, counted from the day of the call."""
+    table, where = FOUND[name]
+    (ordered / "towns.csv").write_text(table)
+    told = strop("verify", *ALONE)
+    assert told.code == 1
+    assert where in " ".join(told.out.split())
+
+
+DATED = """---
+deliver:
+  - {file: places.csv, columns: {name: {type: text, quote: true}, seen: {type: date, quote: true}}}
+  - {file: "charts/*.svg", count: 1}
+each: inputs/*.txt
+readers: 2
+valid:
+  - newer(seen, 366)
+  - drawn("charts/*.svg")
+  - drawn("charts/standing_by_field.svg")
+  - same("places.csv", "copy.csv")
+  - drawn("places.csv")
+  - unique(nme)
+---
+# Places
+"""
+SAW = """
+[[turn]]
+match = "Harbour"
+answer = {{ name = "The Old Harbour", "name_at" = 1, seen = "{0}", "seen_at" = 2 }}
+
+[[turn]]
+match = "Library"
+answer = {{ name = "The City Library", "name_at" = 1, seen = "{1}", "seen_at" = 2 }}
+"""
+
+
+def dated(project: Path, harbour: str, library: str) -> None:
+    """Two documents that bear a day each, and their reader."""
+    (project / "spec.md").write_text(DATED)
+    (project / "script.toml").write_text(SAW.format(harbour, library))
+    (project / "inputs" / "harbour.txt").write_text(f"The Old Harbour\nIt was seen on {harbour}.\n")
+    (project / "inputs" / "library.txt").write_text(f"The City Library\nIt was seen on {library}.\n")
+
+
+def test_a_date_that_is_too_old_is_taken_out_of_a_run(strop: Strop, project: Path) -> None:
+    """`newer` counts from the day of the run: one row keeps its date, the other's is refuted, and it is said."""
+    dated(project, YOUNG, OLD)
+    ended = strop("run", "spec.md", *SCRIPTED)
+    said = " ".join(ended.out.split())
+    assert "constraint inputs/library.txt library.seen: expected at most 366 days before" in said
+    table = (project / "runs" / only_run(project) / "files" / "places.csv").read_text()
+    assert YOUNG in table
+    assert OLD not in table
+
+
+def test_checks_that_cannot_be_held_are_told_by_a_run_and_by_the_gate_again(strop: Strop, project: Path) -> None:
+    """A file that is not ordered, a table that is no picture, a field that nobody fills: one line each."""
+    dated(project, YOUNG, YOUNG)
+    for told in (strop("run", "spec.md", *SCRIPTED), strop("verify", only_run(project))):
+        said = " ".join(told.out.split())
+        assert told.code == 0, told.out
+        assert "Not checked: same(places.csv, copy.csv): the order has no file copy.csv." in said
+        assert "Not checked: drawn(places.csv): places.csv is no picture." in said
+        assert "Not checked: unique(nme): no value here is of a field nme." in said
+        assert said.count("Not checked: ") == 3
+
+
+def test_a_picture_is_drawn_again_by_the_gate_again(strop: Strop, project: Path) -> None:
+    """A bar that somebody made longer breaks `drawn`, whether the order names the picture or its pattern."""
+    dated(project, YOUNG, YOUNG)
+    assert strop("run", "spec.md", *SCRIPTED).code == 0
+    run = only_run(project)
+    (picture,) = (project / "runs" / run / "files" / "charts").iterdir()
+    picture.write_text(picture.read_text().replace("Field", "Yield"))
+    told = strop("verify", run)
+    said = " ".join(told.out.split())
+    assert told.code == 1
+    assert said.count("constraint charts/standing_by_field.svg picture") == 2
+
+
+def test_a_member_of_a_pattern_that_was_not_written_is_a_finding(strop: Strop, project: Path) -> None:
+    """The order names one picture among many: another one in its place does not do."""
+    dated(project, YOUNG, YOUNG)
+    (project / "spec.md").write_text(DATED.replace("standing_by_field", "seen_by_unit"))
+    told = strop("run", "spec.md", *SCRIPTED)
+    assert told.code == 1
+    assert "constraint charts/seen_by_unit.svg" in " ".join(told.out.split())
 
 
 # ---------------------------------------------------------------- a model beside the checks

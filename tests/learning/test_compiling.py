@@ -234,14 +234,14 @@ def test_a_check_says_on_how_many_deliveries_it_was_silent() -> None:
     """Three stored deliveries, all silent: the bound on false alarms is printed with them, and is what it is."""
     (rule,) = taught("h3.berths", -16, past=tuple(stored(f"run-{n}") for n in range(3))).rules
 
-    assert rule.reason.endswith("silent on 3 stored deliveries (false alarms under 63 % of them, at 95 %)")
+    assert rule.reason.endswith("silent on 3 stored deliveries (it speaks against under 63 %, 95 % sure)")
 
 
 def test_fifty_nine_silent_deliveries_bound_false_alarms_by_five_percent() -> None:
     """The rule of the admission ladder, as a figure."""
     (rule,) = taught("h3.berths", -16, past=tuple(stored(f"run-{n}") for n in range(59))).rules
 
-    assert "silent on 59 stored deliveries (false alarms under 5 % of them, at 95 %)" in rule.reason
+    assert "silent on 59 stored deliveries (it speaks against under 5 %, 95 % sure)" in rule.reason
 
 
 def test_a_check_that_speaks_against_a_stored_delivery_stays_a_candidate() -> None:

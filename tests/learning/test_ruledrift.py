@@ -190,3 +190,12 @@ def test_a_check_that_cannot_be_read_names_its_line() -> None:
     """Nothing is taken in from a file with a broken check."""
     with pytest.raises(BadInput, match=r"CONSTRAINTS\.md line 2: 'rnage\(a, 1, 2\)' is no check"):
         rules_said("- fine\n- x {check: rnage(a, 1, 2)}\n", held=(), lines={})
+
+
+def test_a_persons_line_is_never_taken_back() -> None:
+    """Also where the library came to hold no such rule between the look and the writing."""
+    text = "- Count no row twice.\n"
+    own = frozenset(lines_now(text, own=frozenset()))
+
+    assert rules_written(text, held=(), own=own) == text
+    assert rules_written(text, held=(), own=frozenset()) == "", "given back to the library, it goes with its item"

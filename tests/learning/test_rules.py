@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.errors import BadInput
-from strop.learning.rules import HEADER, Drift, add_rules, drifted, lines_of, read_rules, struck_out
+from strop.learning.rules import HEADER, add_rules, lines_of, read_rules, struck_out
 from strop.types.memory import CheckKind, Constraint, ItemState
 
 ONE_WORD = Constraint(
@@ -134,23 +134,6 @@ def test_only_what_is_in_force_gets_into_the_file() -> None:
 
     assert add_rules("", waiting) == ""
     assert read_rules(add_rules("", [*waiting, AT_LEAST])) == (AT_LEAST,)
-
-
-def test_what_a_person_changed_is_told_from_what_the_library_holds() -> None:
-    """An edited check is theirs, a struck line and a line that is gone are retired, a new line is added."""
-    third = replace(AT_LEAST, id="c-33333333")
-    fourth = replace(AT_LEAST, id="c-44444444")
-    text = add_rules("# Mine\n\n- Count no bell twice.\n", [ONE_WORD, AT_LEAST, third, fourth])
-    text = text.replace("range(rows, 1, 9)} <!-- reason: 1 broke it -->", "range(rows, 1, 20)}", 1)
-    text = text.replace("- [c-33333333]", "- ~~[c-33333333]")
-    text = "".join(line for line in text.splitlines(keepends=True) if "c-44444444" not in line)
-
-    drift = drifted(text, [ONE_WORD, AT_LEAST, third, fourth])
-
-    assert [(rule.id, rule.check) for rule in drift.edited] == [(AT_LEAST.id, "range(rows, 1, 20)")]
-    assert drift.retired == (third.id, fourth.id)
-    assert [rule.text for rule in drift.added] == ["Count no bell twice."]
-    assert drifted(add_rules("", [ONE_WORD]), [ONE_WORD]) == Drift()
 
 
 def test_each_rule_knows_its_line() -> None:

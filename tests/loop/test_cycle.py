@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import orjson
 import pytest
 from bells import BELLS, PATHS, PROSE, SPEC, Bend, Loop, asked_by
 
@@ -24,12 +25,14 @@ from strop.loop.distill import described
 from strop.loop.plan import Think
 from strop.loop.specify import specify
 from strop.loop.verify import Proofs
-from strop.types.content import Standing
+from strop.renderers.csv_file import CsvFile
+from strop.reporting import run_json
+from strop.types.content import Part, Standing
 from strop.types.events import VerdictGiven
 from strop.types.memory import Author
 from strop.types.schema import Json
-from strop.types.trial import Outcome
-from strop.types.work import Guidance, Plan, Task, TaskKind
+from strop.types.trial import Outcome, Severity
+from strop.types.work import Guidance, Kind, Plan, Task, TaskKind
 
 
 def invented(key: str, prompt: str) -> dict[str, Json] | None:
@@ -77,6 +80,44 @@ def test_a_repair_that_stays_wrong_is_not_repaired_again(tmp_path: Path) -> None
     assert "elm,," in (tmp_path / "files" / "bells.csv").read_text()
 
 
+@dataclass(frozen=True, slots=True)
+class Losing:
+    """Writes a CSV without its last row, so many times; then as it should."""
+
+    times: list[int]
+    whole: CsvFile = field(default_factory=CsvFile)
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.CSV
+
+    def render(self, part: Part, *, to: Path) -> None:
+        self.whole.render(part, to=to)
+        if part.file == "bells.csv" and self.times:
+            self.times.pop()
+            to.write_text("".join(to.read_text().splitlines(keepends=True)[:-1]))
+
+
+def test_what_a_round_found_is_kept_after_its_repair(tmp_path: Path) -> None:
+    """Of values and of files, with the round: in the verdict, in the journal, in run.json. The last round is clean."""
+    loop = Loop(tmp_path, invented, change=lambda shop: replace(shop, renderers={Kind.CSV: Losing([1, 1])}))
+
+    turn = loop.turn()
+
+    assert turn.outcome is Outcome.PASSED
+    assert {finding.severity for finding in turn.verdict.findings} == {Severity.NOTE}
+    found = {(each.round, each.finding.artefact, each.finding.locator): each.finding for each in turn.verdict.earlier}
+    value = found[1, "inputs/elm.txt", "elm.bells"]
+    assert (value.kind, value.observed, value.scope) == ("quote", "99", "bells")
+    assert (1, "bells.csv", "rows") in found
+    assert loop.state.verdict == turn.verdict
+    told = orjson.loads(orjson.dumps(run_json(turn, loop.state, before="", after="")))
+    assert {(each["round"], each["finding"]["locator"]) for each in told["earlier_findings"]} >= {
+        (1, "elm.bells"),
+        (1, "rows"),
+    }
+
+
 def test_a_second_round_goes_to_another_prompt_and_to_the_reserve(tmp_path: Path) -> None:
     """What the first round could not mend is read once more, otherwise; then the run ends and says what is left."""
     loop = Loop(tmp_path, lambda key, prompt: {"bells": 99} if key == "elm" else None)
@@ -113,7 +154,7 @@ async def stamped(task: Task) -> Json:
 
 
 def test_nothing_is_learned_from_a_run_whose_refuter_is_a_rubber_stamp(tmp_path: Path) -> None:
-    """The run passes on what code proved; neither skill nor rule comes of it, and the verdict says why."""
+    """Files are there; the run is refused, neither skill nor rule comes of it, and the verdict says why."""
     flawed = Loop(tmp_path / "a", lambda key, prompt: {"bells": 0} if key == "elm" else None)
     loop = Loop(
         tmp_path / "b",
@@ -127,7 +168,10 @@ def test_nothing_is_learned_from_a_run_whose_refuter_is_a_rubber_stamp(tmp_path:
 
     assert without.skill is not None
     assert without.rules
-    assert turn.outcome is Outcome.PASSED
+    assert without.outcome is Outcome.PASSED
+    assert turn.outcome is Outcome.REFUSED
+    assert [file.file for file in turn.delivery.files] == [file.file for file in without.delivery.files]
+    assert [f.kind for f in turn.verdict.findings if f.severity is Severity.FATAL] == ["void"]
     assert (turn.skill, turn.rules) == (None, ())
     assert turn.verdict.void
     assert turn.verdict.calibration is not None

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -31,6 +31,9 @@ from strop.renderers.html_file import HtmlFile
 from strop.renderers.json_file import JsonFile
 from strop.renderers.language import language_of
 from strop.renderers.pdf_file import PdfFile
+from strop.renderers.plain_book import PlainBook, style_of
+from strop.renderers.sheet_cells import blank_cell, day_number, formula_cell, number_cell, text_cell, truth_cell
+from strop.renderers.sheets import letters
 from strop.renderers.theme import load_theme
 from strop.renderers.vega import vega_lite
 from strop.renderers.xlsx_file import XlsxFile
@@ -170,6 +173,64 @@ def test_charts_are_native(tmp_path: Path) -> None:
     assert [[cell.value for cell in row] for row in sheet["A3:B4"]] == [["a", 1], ["b", 2]]
 
 
+def test_bars_lie_with_the_first_on_top(tmp_path: Path) -> None:
+    """Places stand at the upright axis from the top down, the scale runs from the left, each under its own title."""
+    chart = Chart("c", ChartKind.BAR, "Rows", "place", "count", (Point("a", Cell(1)), Point("b", Cell(2))))
+    XlsxFile().render(Part("x", (chart,)), to=tmp_path / "x.xlsx")
+    with ZipFile(tmp_path / "x.xlsx") as archive:
+        drawn = archive.read("xl/charts/chart1.xml").decode()
+    places, values = drawn[drawn.index("<c:catAx>") :].split("<c:valAx>")
+    assert "<a:t>place</a:t>" in places
+    assert '<c:orientation val="maxMin"/>' in places
+    assert "<a:t>count</a:t>" in values
+    assert '<c:orientation val="minMax"/>' in values
+    assert '<c:crosses val="max"/>' in values
+
+
+@pytest.mark.parametrize("title", ["Stop!A1", "=Charts!$B$2", "a b!C3"])
+def test_a_title_names_no_cell(title: str, tmp_path: Path) -> None:
+    """A chart's title and axes are words, also where they look like the name of a cell."""
+    chart = Chart("c", ChartKind.BAR, title, title, title, (Point("a", Cell(1)),))
+    XlsxFile().render(Part("x", (chart,)), to=tmp_path / "x.xlsx")
+    with ZipFile(tmp_path / "x.xlsx") as archive:
+        drawn = archive.read("xl/charts/chart1.xml").decode()
+    assert drawn.replace("\u2060", "").count(f"<a:t>{title}</a:t>") == 3
+
+
+def test_rows_of_ours_are_the_librarys_own(tmp_path: Path) -> None:
+    """Finished rows make the same file, byte for byte, as xlsxwriter's methods, whatever stands around them."""
+    texts = ("plain", " kept ", "a\nb", "<&>\"'", "_x0041_", "")
+    numbers = (0.1, -3, 1e300, 2**53, 12345.678901234567)
+    days = tuple(map(date.fromisoformat, ("1900-01-02", "1900-02-28", "1900-03-01", "2026-11-22")))
+    files: list[bytes] = []
+    for ours in (True, False):
+        book = PlainBook(str(tmp_path))
+        sheet, look = book.sheet("S"), book.look({"bold": True})
+        sheet.write_string(0, 0, "head", look)
+        sheet.write_comment(1, 2, "said")
+        if ours:
+            style = style_of(look)
+            rows = [[text_cell(f"{letters(at)}2", style, text) for at, text in enumerate(texts)]]
+            rows += [[number_cell(f"{letters(at)}3", style, number) for at, number in enumerate(numbers)]]
+            rows += [[number_cell(f"{letters(at)}4", style, day_number(day)) for at, day in enumerate(days)]]
+            rows += [[truth_cell("A5", style, held=True), blank_cell("B5", style)]]
+            rows += [[formula_cell("A6", style, "A1&B2", 25)]]
+            sheet.put_rows(rows, first=1, width=len(texts))
+        else:
+            for at, text in enumerate(texts):
+                sheet.write_string(1, at, text, look)
+            for at, number in enumerate(numbers):
+                sheet.write_number(2, at, number, look)
+            for at, day in enumerate(days):
+                sheet.write_datetime(3, at, datetime.combine(day, time()), look)
+            sheet.write_boolean(4, 0, True, look)
+            sheet.write_blank(4, 1, None, look)
+            sheet.write_formula(5, 0, "=A1&B2", look, 25)
+        sheet.write_string(8, 1, "tail", look)
+        files.append(book.closed())
+    assert files[0] == files[1]
+
+
 def test_prose_is_no_sheet(tmp_path: Path) -> None:
     """A document is refused with the kinds to ask for instead."""
     with pytest.raises(BadInput, match="PDF or Markdown"):
@@ -239,6 +300,33 @@ def test_a_figure_is_drawn_with_its_caption(tmp_path: Path) -> None:
     assert "The caption" in text
     assert "Figure 1" in text
     assert "Chart title" in text
+
+
+_GROWS = """
+import sys
+from pathlib import Path
+from strop.renderers.pdf_file import PdfFile
+from strop.types.content import Document, Heading, Paragraph, Part, Sentence
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+text = Paragraph(tuple(Sentence(f"Bell {number} hangs in the tower of the station. ") for number in range(200)))
+sizes = []
+for turn in range(5):
+    part = Part("x.pdf", (Document(f"Bells {turn}", "", (Heading("Bells"), *(text,) * 12)),))
+    PdfFile().render(part, to=Path(sys.argv[1]))
+    sizes.append(resident())
+print((sizes[-1] - sizes[1]) / sizes[1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no count of pages held is read here")
+def test_a_long_document_is_forgotten(tmp_path: Path) -> None:
+    """A process that sets one long document after the other does not grow by each of them."""
+    done = subprocess.run([sys.executable, "-c", _GROWS, str(tmp_path / "x.pdf")], env=os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path)}, check=True, capture_output=True, text=True)  # fmt: skip
+    assert float(done.stdout) < 0.2
 
 
 def test_letters_without_a_font_are_told(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ HOSTILE = (
     "| pipe | `code` [link](javascript:alert(1)) ![image](http://example.invalid/x.png)",
     '=HYPERLINK("http://example.invalid","go")',
     "]]> <!-- --> &amp; &#x41; \\ {{7*7}} {% raw %}",
+    "<r><t>a &</t><b/></r>",
 )
 """Markup and code of every format that we write; each must come back as the text it is."""
 

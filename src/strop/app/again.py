@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 
 from strop.app.evidence import Cached, proofs_of, thinker
 from strop.app.pages import pages_of, reading
-from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, tables_of
+from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, renderers, tables_of, theme_of
 from strop.app.project import Project, new_run_id, state_of
 from strop.app.rehearing import Approve, Rehearing, reheard
-from strop.loop.deliver import held_to_contract
+from strop.checking.ordered import Redraw, held_to_checks
+from strop.loop.deliver import held_to_contract, parts
 from strop.loop.specify import DRAFT, draft, drafted
 from strop.loop.verify import Proofs, bench_of, sealed, verify, with_hearing
 from strop.renderers.story import Comparison
@@ -27,7 +29,7 @@ from strop.types.events import RunClosed, RunOpened
 from strop.types.fingerprint import digest_bytes
 from strop.types.money import nanos
 from strop.types.trial import Deliverable, Delivery, Finding, Outcome, Run, Severity, Verdict
-from strop.types.work import Budget, Task, TaskId, TaskKind
+from strop.types.work import Budget, Task, TaskId, TaskKind, kind_of
 from strop.version import __version__
 
 EQUAL = "No value moved."
@@ -58,12 +60,29 @@ async def verify_again(
         verdict = await verify(run, proofs=replace(proofs, before=state.verdict))
         number = 0
     tables = tables_of(project, run.plan.spec)
-    findings = held_to_contract(run.plan.spec, folder / "files", verdict=verdict, tables=tables)
+    findings = [*held_to_contract(run.plan.spec, folder / "files", verdict=verdict, tables=tables)]
+    redraw = _redraw(project, run, state.verdict or verdict)
+    findings += held_to_checks(run.plan.spec, folder / "files", redraw=redraw)
     changed = tuple(_unlike(folder / "files", file) for file in state.files.values())
     verdict = sealed(verdict, delivery=Delivery(tuple(state.files.values()), (*findings, *(f for f in changed if f))))
     if number:
         write_whole(folder / f"verdict-{number}.json", orjson.dumps(verdict, option=orjson.OPT_INDENT_2))
     return verdict
+
+
+def _redraw(project: Project, run: Run, verdict: Verdict) -> Redraw:
+    """Draws a picture of the run again, from the values that it was delivered from."""
+
+    def drawn(file: str) -> bytes | None:
+        part = next((part for part in parts(run, verdict=verdict) if part.file == file), None)
+        if part is None:
+            return None
+        with TemporaryDirectory(prefix="strop-drawn-") as folder:
+            path = Path(folder) / Path(file).name
+            renderers(theme_of(project))[kind_of(file)].render(part, to=path)
+            return path.read_bytes()
+
+    return drawn
 
 
 def _next_number(folder: Path) -> int:

@@ -11,7 +11,9 @@ from itertools import combinations
 from pathlib import Path
 
 from strop.checking.contracts import contract, same_tables
-from strop.checking.foreign import Given, Looked, Material, looked, oldest_day
+from strop.checking.foreign import Given, Looked, looked, oldest_day
+from strop.checking.foreign_checks import checked
+from strop.checking.foreign_tables import Material
 from strop.checking.opened import Opened, Sheet, open_file, readable
 from strop.errors import BadInput
 from strop.types.trial import Finding, Severity, Value
@@ -60,14 +62,16 @@ def examine_files(
     findings: list[Finding] = list(_contracts(files, spec))
     given, skipped = _given(files, spec)
     findings += _twins(files)
-    oldest = None if max_age is None else oldest_day(datetime.now().astimezone().date(), days=max_age)
+    today = datetime.now().astimezone().date()
+    oldest = None if max_age is None else oldest_day(today, days=max_age)
+    broken, unheld = checked(given, spec, today=today) if spec is not None else ((), ())
     seen = looked(given, material, oldest=oldest) if sources is not None else _without_sources(given, oldest)
     return Examined(
         files=tuple(name for name, _ in files),
         sources=tuple(each.path for each in material),
         values=seen.values,
-        findings=(*findings, *seen.findings),
-        unchecked=(*skipped, *unread, *seen.unchecked),
+        findings=(*findings, *broken, *seen.findings),
+        unchecked=(*skipped, *unread, *unheld, *seen.unchecked),
         texts=tuple((each.path, each.text) for each in material),
     )
 

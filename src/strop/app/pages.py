@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
+from strop.app.parts import TEXTS
 from strop.app.project import Project, begun_at
 from strop.drafting.pages import is_page, pages, places
 from strop.net.fetch import fetch
+from strop.readers.html_file import HtmlFile
+from strop.readers.letters import decoded
 from strop.stores.archive import PageArchive
 from strop.tools.fetch import Got, Pages
 from strop.tools.inside import Inside
+from strop.types.page import Page
 from strop.types.work import Plan, Spec
 
 Approve = Callable[[Plan], Awaitable[str]]
@@ -30,7 +34,21 @@ def pages_of(project: Project, spec: Spec, *, run: str = "", plan: Callable[[], 
         return Got(page.url, page.status, kind, page.body, page.digest)
 
     archive = PageArchive(project.folder / ".strop" / "pages.db", project.blobs)
-    return Pages(get, archive, time.time, since=begun_at(run) if run else 0.0)
+    return Pages(get, archive, shown, time.time, since=begun_at(run) if run else 0.0)
+
+
+def shown(page: Page, body: bytes) -> str:
+    """A page as text: of HTML what a person reads of it, plain text as it is, other documents by their reader.
+
+    Raises:
+        DocumentRefused, MissingPart: see `seams.Reader`.
+    """
+    begins = body[:200].lstrip().lower()
+    if "html" in page.kind or begins.startswith((b"<!doctype html", b"<html")):
+        return "\n\n".join(each.text for each in HtmlFile().read(body, path=page.url).passages) + "\n"
+    if page.kind.startswith("text/") or "json" in page.kind:
+        return decoded(body)[0]
+    return TEXTS.text_of(body, page.url)
 
 
 def reading(material: Inside, web: Pages) -> Callable[[str], str]:

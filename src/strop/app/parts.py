@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 import time
@@ -13,6 +14,7 @@ from strop.app.project import Project
 from strop.config import Entry, price_of
 from strop.errors import ConfigRefused, MissingPart
 from strop.models.transport import Wire
+from strop.readers.apart import Texts
 from strop.renderers.theme import Theme, load_theme
 from strop.seams import Model, ModelCard, Renderer, Tables, Tool
 from strop.swarm.endpoints.limits import DRIP
@@ -24,6 +26,9 @@ from strop.tools.sources import open_table
 from strop.tools.tables import CompanionTable
 from strop.types.money import Price
 from strop.types.work import Binding, Kind, Sources, Spec
+
+TEXTS = Texts(environment=os.environ)
+"""Documents as text, each read once a process: all agents see, and the gate judges by, the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,4 +268,5 @@ def inside_of(project: Project, spec: Spec) -> tuple[Inside, Inside]:
     wider = Sources(
         (*spec.sources.allow, *beside, *((spec.each,) if spec.each and not spec.items else ())), spec.sources.deny
     )
-    return Inside(project.folder.absolute(), spec.sources), Inside(project.folder.absolute(), wider)
+    folder = project.folder.absolute()
+    return Inside(folder, spec.sources, TEXTS.text_of), Inside(folder, wider, TEXTS.text_of)

@@ -215,26 +215,31 @@ def weigh(project: Project, name: str, *, incumbent: str, model: str, by: str) -
     measured = Measured(model, SCORER, datetime.now(UTC).date().isoformat())
     if item.state in (ItemState.PROBATION, ItemState.ACTIVE):
         return _watched(project, item, pairs, by=by)
-    decision = decide(pairs, item=item, incumbent=incumbent, terms=_terms(project, item), measured=measured)
+    offered = _terms(project, item, incumbent)
+    decision = decide(pairs, item=item, incumbent=incumbent, terms=offered, measured=measured)
     if decision.word is Word.UNDECIDED and decision.certificate.cost is not None and decision.certificate.cost < 1:
-        cheap = decide_cheaper(pairs, item=item, incumbent=incumbent, terms=_terms(project, item), measured=measured)
+        cheap = decide_cheaper(pairs, item=item, incumbent=incumbent, terms=offered, measured=measured)
         decision = cheap if cheap.word in (Word.ADMIT, Word.QUARANTINE) else decision
     to = decision.state
     if decision.word is Word.ADMIT and item.state is ItemState.STALE:
         to = ItemState.ACTIVE
     if to is not item.state:
-        project.db.certify(decision.certificate)
+        admitted = decision.word is Word.ADMIT
+        project.db.certify(decision.certificate, trial=_trial_of(item, incumbent), admitted=admitted)
         move(project.db, item.id, to=to, why=decision.why, by=by)
         _succeed(project, item, by=by, to=to)
     return Weighed(_now(project, item), item.state, decision.certificate, decision.why)
 
 
-def _terms(project: Project, item: Item) -> Terms:
-    number = project.db.trial(item.id, version=item.digest)
-    head = project.db.head()
-    earlier = {name: version for at, name, version in project.db.trials() if at < number}
-    admitted = sum(each.state in USED and earlier.get(each.id) == each.digest for each in head.items)
+def _terms(project: Project, item: Item, incumbent: str) -> Terms:
+    """What this trial must show. Another ground or incumbent begins evidence anew, and with it a trial."""
+    number = project.db.trial(item.id, version=_trial_of(item, incumbent))
+    admitted = project.db.admitted(before=number, by="e-process")
     return terms(number, admitted=admitted, planned=project.config.settings.learning.pairs)
+
+
+def _trial_of(item: Item, incumbent: str) -> str:
+    return f"{item.digest}:{item.ground}:{incumbent}"
 
 
 def _watched(project: Project, item: Item, pairs: Sequence[Pair], *, by: str) -> Weighed | None:

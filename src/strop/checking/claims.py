@@ -190,18 +190,15 @@ def bases(claim: Claim, held: Mapping[str, Claim]) -> tuple[Claim, ...]:
     """The claims at the bottom: those that rest on words or a call, each once, in order."""
     found: dict[str, Claim] = {}
     seen: set[str] = set()
-
-    def walk(each: Claim) -> None:
+    left = [claim]
+    while left:
+        each = left.pop()
         if each.id in seen:
-            return
+            continue
         seen.add(each.id)
         if not each.rests:
             found[each.id] = each
-        for id in each.rests:
-            if id in held:
-                walk(held[id])
-
-    walk(claim)
+        left += [held[id] for id in reversed(each.rests) if id in held]
     return tuple(found.values())
 
 

@@ -19,12 +19,14 @@ from decimal import Decimal
 from itertools import pairwise
 
 from strop.checking.opened import Opened, Sheet
+from strop.checking.opened_office import Plotted
 from strop.checking.quotes import as_number, normal, said_numbers
 from strop.types.content import (
     Block,
     Bullets,
     Callout,
     Cell,
+    Chart,
     Content,
     Deck,
     Document,
@@ -36,10 +38,13 @@ from strop.types.content import (
     Table,
 )
 from strop.types.trial import Finding, Severity
+from strop.types.work import Kind, kind_of
 
 SHOWN = 20
 """Findings of one file that are told one by one."""
 _OTHER = re.compile(r"[^\w.,%€$£+]+|_")
+_CUT = 255
+"""Letters of a cell's text that a workbook keeps of a name."""
 _LEAST = 12
 """Letters of either half of a sentence that is broken over a page, where the second is looked for anywhere."""
 _TOP = 200
@@ -49,9 +54,12 @@ _TOP = 200
 def faithful(part: Part, opened: Opened) -> tuple[Finding, ...]:
     """Everything in the file that is not what `part` says; empty when it is true to it.
 
-    Pictures are compared by drawing them again (`Bundle.redrawn`), not here.
+    Native charts of a workbook are compared by the cells that they draw, pictures by drawing them again
+    (`Bundle.redrawn`), not here.
     """
     found = [finding for content in part.content for finding in _unfaithful(part.file, content, opened)]
+    if kind_of(part.file) is Kind.XLSX:
+        found += _drawn(part, opened)
     if len(found) > SHOWN:
         more = _told(part.file, "file", "nothing more", f"{len(found) - SHOWN} more of the same kind")
         found = [*found[:SHOWN], more]
@@ -107,6 +115,42 @@ def _plain(value: Scalar) -> str:
             return "true" if value else "false"
         case _:
             return str(value)
+
+
+# ---------------------------------------------------------------- charts of a workbook
+
+
+def _drawn(part: Part, opened: Opened) -> Iterator[Finding]:
+    """Each chart that has points draws them, from cells that say them, under the names of its axes."""
+    charts = [content for content in part.content if isinstance(content, Chart) and content.points]
+    if len(charts) != len(opened.plotted):
+        yield _told(part.file, "charts", str(len(charts)), str(len(opened.plotted)))
+    for number, (chart, plotted) in enumerate(zip(charts, opened.plotted, strict=False), start=1):
+        place = f"chart {number}"
+        titles = {normal(plotted.x_title), normal(plotted.y_title)}  # lying bars have them the other way round
+        for title in (chart.x_title, chart.y_title):
+            if normal(title) not in titles:
+                yield _told(part.file, f"{place}, axes", title, f"{plotted.x_title}, {plotted.y_title}")
+        yield from _points(part.file, place, chart, plotted)
+
+
+def _points(file: str, place: str, chart: Chart, plotted: Plotted) -> Iterator[Finding]:
+    names = list(dict.fromkeys(point.series for point in chart.points))
+    across = list(dict.fromkeys(point.x for point in chart.points))
+    held = {(point.x, point.series): point.y for point in chart.points}
+    if len(names) != len(plotted.series):
+        yield _told(file, f"{place}, series", ", ".join(names), ", ".join(name for name, _ in plotted.series))
+    for name, (title, points) in zip(names, plotted.series, strict=False):
+        if normal(title) != normal((name or chart.y_title)[:_CUT]):
+            yield _told(file, f"{place}, series", name or chart.y_title, title)
+        if len(points) != len(across):
+            yield _told(file, f"{place}, {title}", f"{len(across)} points", f"{len(points)} points")
+        for x, (category, value) in zip(across, points, strict=False):
+            cell = held.get((x, name))
+            if not _says(category, x):
+                yield _told(file, f"{place}, {title}, {category}", _plain(x), category)
+            elif not _says(value, cell.value if cell else None):
+                yield _told(file, f"{place}, {title}, {category}", _plain(cell.value if cell else None), value)
 
 
 # ---------------------------------------------------------------- documents and slides

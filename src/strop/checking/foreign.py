@@ -22,10 +22,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import combinations
 from pathlib import PurePosixPath
-from statistics import median
 
+from strop.checking.foreign_tables import (
+    Match,
+    Material,
+    aggregate,
+    body_of,
+    derived,
+    figures_of,
+    follows,
+    is_total,
+    key_of,
+    labels_of,
+    matches,
+    rounds,
+    same_cell,
+    told_figure,
+)
 from strop.checking.judge import SMALL
 from strop.checking.opened import Opened, Sheet
 from strop.checking.quotes import as_number, locate, normal, states
@@ -36,12 +50,9 @@ from strop.types.trial import Claim, Finding, Severity, Value
 from strop.types.work import Column, TaskId, UnitKey
 
 TASK = TaskId("verify")
-SHARED = 0.6
-"""Part of a column's cells that must be keys of a source table before the two are read row by row."""
 FIGURE = re.compile(r"(?<![\w.,/-])-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|[.,/]\d|-\d)")
 DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 _PAGE = re.compile(r"\s*(?:page\s+)?\d+(?:\s*(?:/|of)\s*\d+)?\s*", re.IGNORECASE)
-_TOTALS = re.compile(r"(grand )?totals?|sum|average|mean|median|all", re.IGNORECASE)
 _STATED: Mapping[str, str] = {
     "total": "sum", "sum": "sum", "altogether": "sum", "average": "mean", "mean": "mean", "median": "median",
     "highest": "max", "maximum": "max", "largest": "max", "lowest": "min", "minimum": "min", "smallest": "min",
@@ -63,15 +74,6 @@ class Given:
     """Files that a relative link may mean and that are there."""
     columns: tuple[Column, ...] = ()
     """As the spec orders them, where there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """One source."""
-
-    path: str
-    text: str
-    sheets: tuple[Sheet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +103,6 @@ def looked(files: Sequence[Given], material: Sequence[Material], *, oldest: date
     return Looked(tuple(desk.values), tuple(desk.findings), tuple(lines))
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """A source table whose rows answer to a file's by a key."""
-
-    path: str
-    sheet: Sheet
-    key: int
-    """Column of the file that holds the key."""
-    rows: Mapping[str, int]
-    """Row of the source table by key."""
-    columns: Mapping[int, int]
-    """Column of the source by column of the file."""
-
-
 @dataclass(slots=True)
 class _Desk:
     """One examination."""
@@ -131,11 +119,11 @@ class _Desk:
     def table(self, given: Given, sheet: Sheet) -> None:
         """Every row of a sheet, by key where a source table has one."""
         name = f"{given.name} {sheet.name}".strip()
-        match = next((found for each in self.material for found in _matches(sheet, each)), None)
-        key = match.key if match is not None else _key(sheet)
-        body = [row for row in sheet.rows if not _is_total(row)]
+        match = next((found for each in self.material for found in matches(sheet, each)), None)
+        key = match.key if match is not None else key_of(sheet)
+        body = [row for row in sheet.rows if not is_total(row)]
         for number, row in enumerate(sheet.rows, start=1):
-            if _is_total(row):
+            if is_total(row):
                 self._total(given, sheet, number, row, body)
                 continue
             label = row[key].strip() if key is not None else ""
@@ -148,7 +136,7 @@ class _Desk:
 
     def _cell(
         self, given: Given, sheet: Sheet, number: int, place: int, column: str, row: Sequence[str], label: str,
-        match: _Match | None,
+        match: Match | None,
     ) -> None:  # fmt: skip
         cell, where = row[place].strip(), f"row {number}, {column}"
         twin = match.rows.get(normal(label)) if match is not None else None
@@ -156,7 +144,7 @@ class _Desk:
             said = match.sheet.rows[twin][match.columns[place]].strip()
             locator = f"table:row {twin + 1}, {match.sheet.names[match.columns[place]]}({match.path})"
             claim = Claim(TASK, _row(given, number), column, _scalar(said), match.path, "", locator=locator)
-            if _same(cell, said):
+            if same_cell(cell, said):
                 self._value(given, number, column, cell, Standing.ACCEPTED, claim, f"{match.path} says the same")
             else:
                 self._value(given, number, column, cell, Standing.REFUTED, claim, f"{match.path} says {said}")
@@ -172,13 +160,13 @@ class _Desk:
         cell, where = row[place].strip(), f"row {number}, {column}"
         figure = as_number(cell)
         about = self._about(label)
-        others = [each for each in _labels(sheet) if label and each != label]
+        others = [each for each in labels_of(sheet) if label and each != label]
         claim = self._stated(cell, about, label, column, UnitKey(_row(given, number)), others)
         stray = _said_of(claim.quote, label, others) if claim is not None and figure is not None else ""
         if claim is not None and not stray:
             found = f"{claim.source} states it"
             self._value(given, number, column, cell, Standing.UNVERIFIED, claim, found)
-        elif figure is not None and _follows(figure, place, row):
+        elif figure is not None and follows(figure, place, row):
             self._value(given, number, column, cell, Standing.ACCEPTED, None, "follows from the row's other figures")
         else:
             self._value(given, number, column, cell, Standing.REFUTED, None, "no source states it")
@@ -229,13 +217,16 @@ class _Desk:
         """A total row is computed again from the rows above it."""
         kind = _STATED.get(row[0].strip().lower().removeprefix("grand ").rstrip("s"), "sum")
         for place, column in enumerate(sheet.names):
-            said, figures = as_number(row[place].strip()) if place < len(row) else None, _figures(body, place)
+            said, figures = as_number(row[place].strip()) if place < len(row) else None, figures_of(body, place)
             if said is None or not figures:
                 continue
-            right = _aggregate(kind, figures)
-            if not _rounds(right, row[place]):
-                self._flaw("recompute", given.name, f"row {number}, {column}", f"{kind} {_plain(right)}", row[place],
-                           f"a total is computed from the rows above it ({kind} of {column})")  # fmt: skip
+            right = aggregate(kind, figures)
+            if not rounds(right, row[place]):
+                where, rule = (
+                    f"row {number}, {column}",
+                    f"a total is computed from the rows above it ({kind} of {column})",
+                )
+                self._flaw("recompute", given.name, where, f"{kind} {told_figure(right)}", row[place], rule)
 
     # ------------------------------------------------------------ prose
 
@@ -260,7 +251,7 @@ class _Desk:
 
     def _figure(self, given: Given, words: str, line: str, said: str, figure: Decimal, own: Sequence[Sheet]) -> None:
         row, name = UnitKey(f"{given.name} {line}"), said
-        labels = [label for sheet in own for label in _labels(sheet) if states(label, words)]
+        labels = [label for sheet in own for label in labels_of(sheet) if states(label, words)]
         about = tuple(dict.fromkeys(each for label in labels for each in self._about(label))) or self.material
         claim = self._stated(said, about, labels[0] if labels else "", "", row)
         if claim is not None:
@@ -270,7 +261,7 @@ class _Desk:
             )
             return
         sheets = [*own, *(sheet for each in self.material for sheet in each.sheets)]
-        how = _derived(said, figure, words, sheets)
+        how = derived(said, figure, words, sheets)
         if how:
             self.values.append(Value(row, name, words, Standing.ACCEPTED, (), (how,)))
             return
@@ -287,19 +278,19 @@ class _Desk:
         said = [each for each in FIGURE.findall(DAY.sub(" ", words)) if as_number(each) is not None]
         named = [
             (sheet, place) for sheet in own for place, name in enumerate(sheet.names)
-            if _figures(_body(sheet), place) and any(states(part, words) for part in _parts(name))
+            if figures_of(body_of(sheet), place) and any(states(part, words) for part in _parts(name))
         ]  # fmt: skip
-        if len(kinds) != 1 or not said or not named or any(states(e, words) for s, _ in named for e in _labels(s)):
+        if len(kinds) != 1 or not said or not named or any(states(e, words) for s, _ in named for e in labels_of(s)):
             return set()
         (kind,) = kinds
-        rights = [_aggregate(kind, _figures(_body(sheet), place)) for sheet, place in named]
-        if any(_rounds(right, each) for right in rights for each in said):
+        rights = [aggregate(kind, figures_of(body_of(sheet), place)) for sheet, place in named]
+        if any(rounds(right, each) for right in rights for each in said):
             return set()
         sheet, place = named[0]
-        if len({_plain(right) for right in rights}) > 1:
+        if len({told_figure(right) for right in rights}) > 1:
             return set()
         rule = f"{kind} of {sheet.names[place]} is computed again from the table"
-        self._flaw("recompute", given.name, line, f"{kind} {_plain(rights[0])}", words, rule)
+        self._flaw("recompute", given.name, line, f"{kind} {told_figure(rights[0])}", words, rule)
         return set(said)
 
     # ------------------------------------------------------------ links and dates
@@ -362,103 +353,6 @@ def _said_of(words: str, label: str, others: Sequence[str]) -> str:
     return next((other for other in others if states(other, words)), "")
 
 
-# ---------------------------------------------------------------- tables against tables
-
-
-def _matches(sheet: Sheet, source: Material) -> Iterator[_Match]:
-    """Source tables that hold the sheet's keys: shared names first, then any column that fits."""
-    body = _body(sheet)
-    for other in source.sheets:
-        names = {_plainly(name): place for place, name in enumerate(other.names)}
-        pairs = [(place, names[_plainly(name)]) for place, name in enumerate(sheet.names) if _plainly(name) in names]
-        for place, there in pairs:
-            keys = [normal(row[there]) for row in other.rows if there < len(row)]
-            cells = [normal(row[place]) for row in body if place < len(row) and row[place].strip()]
-            if not cells or len(set(keys)) != len(keys) or all(as_number(cell) is not None for cell in cells):
-                continue
-            if len(set(cells)) == len(cells) and sum(cell in set(keys) for cell in cells) >= SHARED * len(cells):
-                columns = dict(pairs)
-                yield _Match(source.path, other, place, {key: at for at, key in enumerate(keys)}, columns)
-
-
-def _key(sheet: Sheet) -> int | None:
-    """The first column of words in which no value comes twice."""
-    body = _body(sheet)
-    for place in range(len(sheet.names)):
-        cells = [row[place].strip() for row in body if place < len(row)]
-        if cells and all(cells) and len(set(cells)) == len(cells) and not any(as_number(c) is not None for c in cells):
-            return place
-    return None
-
-
-def _labels(sheet: Sheet) -> list[str]:
-    key = _key(sheet)
-    return [] if key is None else [row[key].strip() for row in _body(sheet)]
-
-
-def _body(sheet: Sheet) -> list[tuple[str, ...]]:
-    return [row for row in sheet.rows if not _is_total(row)]
-
-
-def _is_total(row: Sequence[str]) -> bool:
-    return bool(row) and _TOTALS.fullmatch(row[0].strip()) is not None
-
-
-def _figures(rows: Sequence[Sequence[str]], place: int) -> list[Decimal]:
-    """A column's figures; nothing where a cell is none."""
-    cells = [as_number(row[place].strip()) for row in rows if place < len(row) and row[place].strip()]
-    figures = [cell for cell in cells if cell is not None]
-    return figures if len(figures) == len(cells) else []
-
-
-def _aggregate(kind: str, figures: Sequence[Decimal]) -> Decimal:
-    match kind:
-        case "sum":
-            return sum(figures, Decimal(0))
-        case "mean":
-            return sum(figures, Decimal(0)) / len(figures)
-        case "median":
-            return Decimal(median(figures))
-        case "max":
-            return max(figures)
-        case _:
-            return min(figures)
-
-
-def _derived(said: str, figure: Decimal, words: str, sheets: Sequence[Sheet]) -> str:
-    """How a figure follows from a table; empty where it does not."""
-    for sheet in sheets:
-        body = _body(sheet)
-        if figure == len(body):
-            return f"counted: {len(body)} rows"
-        for place, name in enumerate(sheet.names):
-            figures = _figures(body, place)
-            for kind in ("sum", "mean", "median", "max", "min") if figures else ():
-                if _rounds(_aggregate(kind, figures), said):
-                    return f"computed again: {kind} of {name}"
-            if re.search(rf"{re.escape(said)}\s*(?:%|per ?cent)", words) and body:
-                cells = [normal(row[place]) for row in body if place < len(row)]
-                if any(_rounds(Decimal(100 * cells.count(cell)) / len(body), said) for cell in set(cells)):
-                    return f"computed again: a share of {name}"
-    return ""
-
-
-def _follows(figure: Decimal, place: int, row: Sequence[str]) -> bool:
-    """Whether a cell is the sum, difference, product, quotient or growth of two others of its row."""
-    others = [as_number(cell.strip()) for at, cell in enumerate(row) if at != place]
-    known = [other for other in others if other is not None]
-    said = row[place].strip()
-    if len(known) > 1 and figure == sum(known, Decimal(0)):
-        return True
-    for one, other in combinations(known, 2):
-        pairs = ((one, other), (other, one))
-        results = [one + other, one * other, *(a - b for a, b in pairs), *(a / b for a, b in pairs if b)]
-        results += [100 * (a - b) / b for a, b in pairs if b] + [100 * a / b for a, b in pairs if b]
-        if any(_rounds(result, said) for result in results):
-            return True
-    return False
-
-
 # ---------------------------------------------------------------- words and figures
 
 
@@ -471,32 +365,6 @@ def _scalar(cell: str) -> Scalar:
     if figure is None:
         return cell
     return int(figure) if figure == int(figure) else float(figure)
-
-
-def _same(cell: str, said: str) -> bool:
-    one, other = as_number(cell), as_number(said)
-    if one is not None and other is not None:
-        return _rounds(other, cell)
-    return normal(cell) == normal(said)
-
-
-def _rounds(exact: Decimal, said: str) -> bool:
-    """Whether a figure, as precisely as it is written, is the exact one."""
-    figure = as_number(said.strip())
-    if figure is None:
-        return False
-    exponent = figure.as_tuple().exponent
-    places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
-    return abs(exact - figure) * 2 <= Decimal(1).scaleb(-places) if exact != exact.to_integral() else exact == figure
-
-
-def _plain(figure: Decimal) -> str:
-    shown = f"{figure:,.4f}".rstrip("0").rstrip(".")
-    return shown or "0"
-
-
-def _plainly(name: str) -> str:
-    return re.sub(r"\W+|_", "", name).casefold()
 
 
 def _parts(column: str) -> list[str]:

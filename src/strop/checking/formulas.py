@@ -78,17 +78,15 @@ def recalculated(body: bytes) -> tuple[Computed, ...]:
                 shown.setdefault((sheet, cell.column), {})[cell.row] = cell.value
                 if cell.formula is not None:
                     formulas.append((sheet, cell.row, cell.column, cell.formula))
-    parsed = [_parsed(text, sheet) for sheet, _, _, text in formulas]
     sums: dict[tuple[str, _Range], Decimal | None] = {}
-    return tuple(
-        _computed(place, tree, shown, sums) for place, tree in zip(formulas, parsed, strict=True)
-    )  # fmt: skip
+    return tuple(_computed(place, shown, sums) for place in formulas)
 
 
 def _computed(
-    place: tuple[str, int, int, str], tree: _Tree | str, shown: _Shown, sums: dict[tuple[str, _Range], Decimal | None]
+    place: tuple[str, int, int, str], shown: _Shown, sums: dict[tuple[str, _Range], Decimal | None]
 ) -> Computed:
     sheet, row, column, text = place
+    tree = _parsed(text, sheet)
     figure: Decimal | None = None
     unknown = tree if isinstance(tree, str) else ""
     if not isinstance(tree, str):
@@ -153,7 +151,7 @@ def _walk(parts: ZipFile, part: str) -> Iterator[_At]:
                 if found and (formula is not None or value is not None or text):
                     shown = TEXT if text else _shown(value, element.get("t", "n"))
                     said = None if formula is None else formula.text or ""
-                    yield _At(int(found[2]), _number(found[1]), shown, said)
+                    yield _At(int(found[2]), column_number(found[1]), shown, said)
             elif element.tag == f"{_MAIN}row":
                 element.clear()
 
@@ -177,7 +175,8 @@ def _letters(column: int) -> str:
     return found
 
 
-def _number(letters: str) -> int:
+def column_number(letters: str) -> int:
+    """A column as sheets name it, counted from 1: `AB` is 28."""
     found = 0
     for letter in letters:
         found = found * 26 + ord(letter) - ord("A") + 1
@@ -284,14 +283,14 @@ class _Formula:
     def _range(self, first: re.Match[str]) -> _Range:
         sheet = first["sheet"]
         sheet = sheet.strip("'").replace("''", "'") if sheet else self._sheet
-        top, left = int(first["row"]), _number(first["column"])
+        top, left = int(first["row"]), column_number(first["column"])
         if not self._sign(":"):
             return _Range(sheet, top, left, top, left)
         last = self._tokens[self._at] if self._at < len(self._tokens) else None
         if last is None or not last["column"]:
             raise Unknown("a range ends in a cell")
         self._at += 1
-        bottom, right = int(last["row"]), _number(last["column"])
+        bottom, right = int(last["row"]), column_number(last["column"])
         return _Range(sheet, min(top, bottom), min(left, right), max(top, bottom), max(left, right))
 
     def _deeper(self, part: Callable[[], _Tree]) -> _Tree:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeGuard, cast
 
 from strop.checking.lines import missing, read_lines, restored, said, sheets
+from strop.checking.opened_charts import read_charts
 from strop.checking.opened_code import code_flaws
 from strop.checking.opened_html import Link, read_html
 from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document
@@ -59,7 +60,7 @@ class Opened:
     """A picture of one colour, or without anything drawn."""
     slides: tuple[SlideRead, ...] | None = None
     plotted: tuple[Plotted, ...] = ()
-    """A deck's native charts with their values."""
+    """Native charts of a deck or workbook with their values; of a workbook as the cells say them."""
     shown: tuple[Shown, ...] = ()
     """Tables as people see them: grouped digits, and maybe fewer rows than the file of data has."""
     flaws: tuple[Flaw, ...] = ()
@@ -132,9 +133,11 @@ def _lined(body: bytes, kind: Kind) -> Opened:
 
 
 def _xlsx(body: bytes) -> Opened:
-    held = tuple(_sheet(name, [tuple(map(said, row)) for row in rows]) for name, rows in sheets(body))
+    tables = sheets(body)
+    held = tuple(_sheet(name, [tuple(map(said, row)) for row in rows]) for name, rows in tables)
     words = (cell for sheet in held for row in (sheet.names, *sheet.rows) for cell in row if cell)
-    return Opened(held, "\n".join(words))
+    drawn = read_charts(body, tables)
+    return Opened(held, "\n".join(words), plotted=drawn.plotted, flaws=drawn.flaws)
 
 
 def _sheet(name: str, lines: list[tuple[str, ...]]) -> Sheet:

@@ -17,7 +17,8 @@ from zipfile import ZipFile
 _MOST = 512 * 2**20
 """Bytes that the parts of one file may unpack to."""
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-_C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+"""The space of names of charts, in decks and workbooks."""
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
@@ -119,6 +120,17 @@ def read_document(body: bytes) -> DocumentRead:
     return DocumentRead(headings, "\n".join(lines), tuple(_word_tables(root)), figures, notes)
 
 
+def xml_of(held: bytes, name: str) -> Element:
+    """The root of one part.
+
+    Raises:
+        ValueError, ParseError: it declares entities, or is no XML.
+    """
+    if b"<!DOCTYPE" in held or b"<!ENTITY" in held:
+        raise ValueError(f"{name}: entities are not read")
+    return fromstring(held)
+
+
 class _Parts:
     """The archive: every part read whole once, so that a broken one is seen."""
 
@@ -134,10 +146,7 @@ class _Parts:
             raise ValueError(f"{broken} is broken")
 
     def xml(self, name: str, root: str = "") -> Element:
-        held = self._archive.read(name)
-        if b"<!DOCTYPE" in held or b"<!ENTITY" in held:
-            raise ValueError(f"{name}: entities are not read")
-        found = fromstring(held)
+        found = xml_of(self._archive.read(name), name)
         if root and found.tag.rpartition("}")[2] != root:
             raise ValueError(f"{name}: the root is {found.tag}, not {root}")
         return found
@@ -195,7 +204,7 @@ def _slide(parts: _Parts, name: str) -> SlideRead:
             unfilled.append(kind)
     tables = tuple(_slide_table(each) for each in root.iter(f"{_A}tbl"))
     said += ["\t".join(row) for table in tables for row in (table.names, *table.rows, *table.totals)]
-    charts = tuple(_chart(parts.xml(targets[each.attrib[f"{_R}id"]])) for each in root.iter(f"{_C}chart"))
+    charts = tuple(_chart(parts.xml(targets[each.attrib[f"{_R}id"]])) for each in root.iter(f"{CHART}chart"))
     notes = (
         "\n".join(_words(each, _A) for each in parts.xml(path).iter(f"{_A}p"))
         for path in parts.targets(name, "notesSlide").values()
@@ -219,35 +228,41 @@ def _slide_table(table: Element) -> Shown:
 
 
 def _chart(root: Element) -> Plotted:
+    return Plotted(*axis_titles(root), tuple(_series(each) for each in root.iter(f"{CHART}ser")))
+
+
+def axis_titles(root: Element) -> tuple[str, str]:
+    """Of the categories or x, and of the values."""
     titles = {name: _axis_title(root, name) for name in ("catAx", "dateAx", "valAx")}
     across, up = titles["catAx"] or titles["dateAx"], titles["valAx"]
     if not across:
-        axes = [_title(each) for each in root.iter(f"{_C}valAx")]
+        axes = [_title(each) for each in root.iter(f"{CHART}valAx")]
         across, up = (axes[0], axes[1]) if len(axes) == 2 else ("", up)
-    return Plotted(across, up, tuple(_series(each) for each in root.iter(f"{_C}ser")))
+    return across, up
 
 
 def _axis_title(root: Element, name: str) -> str:
-    return next((_title(each) for each in root.iter(f"{_C}{name}")), "")
+    return next((_title(each) for each in root.iter(f"{CHART}{name}")), "")
 
 
 def _title(axis: Element) -> str:
-    title = axis.find(f"{_C}title")
+    title = axis.find(f"{CHART}title")
     return "" if title is None else "".join(_words(each, _A) for each in title.iter(f"{_A}p"))
 
 
 def _series(series: Element) -> tuple[str, tuple[tuple[str, str], ...]]:
-    name = "".join(each.text or "" for each in series.findall(f"{_C}tx//{_C}v"))
-    across = _points(series.find(f"{_C}cat")) or _points(series.find(f"{_C}xVal"))
-    up = _points(series.find(f"{_C}val")) or _points(series.find(f"{_C}yVal"))
+    name = "".join(each.text or "" for each in series.findall(f"{CHART}tx//{CHART}v"))
+    across = points_of(series.find(f"{CHART}cat")) or points_of(series.find(f"{CHART}xVal"))
+    up = points_of(series.find(f"{CHART}val")) or points_of(series.find(f"{CHART}yVal"))
     places = sorted({*across, *up})
     return name, tuple((across.get(place, ""), up.get(place, "")) for place in places)
 
 
-def _points(held: Element | None) -> dict[int, str]:
+def points_of(held: Element | None) -> dict[int, str]:
+    """What a chart keeps of the cells it draws, by place from 0."""
     if held is None:
         return {}
-    return {int(each.attrib["idx"]): each.findtext(f"{_C}v") or "" for each in held.iter(f"{_C}pt")}
+    return {int(each.attrib["idx"]): each.findtext(f"{CHART}v") or "" for each in held.iter(f"{CHART}pt")}
 
 
 # ---------------------------------------------------------------- documents

@@ -162,8 +162,9 @@ class _Reader:
         known: set[int] = set()
         figures = 0
         count = raw.FPDFPage_CountObjects(page.raw)
+        held, found = page.raw, raw.FPDFPage_GetObject
         for place in range(count):
-            one = raw.FPDFPage_GetObject(page.raw, place)
+            one = found(held, place)
             kind = self._look_at_fonts(one, number, known, 0)
             if kind in (_IMAGE, _FORM) and (box := self._box(one, page)):
                 figures += 1

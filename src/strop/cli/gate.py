@@ -28,6 +28,7 @@ from strop.app import (
 )
 from strop.app.project import new_run_id
 from strop.checking.calibration import told
+from strop.checking.checks import is_check
 from strop.checking.hearing import Bench
 from strop.cli.console import err, out, print_json
 from strop.cli.look import planned, show_verdict
@@ -142,7 +143,8 @@ def _of_files(gate: Gate, *, as_json: bool) -> int:
 
 async def _refuted(gate: Gate, examined: Examined, spec: Spec | None) -> tuple[Hearing | None, list[str], str]:
     """(the refuting model's words, what was not asked, its name)."""
-    known = [line for line in (spec.valid if spec is not None else ()) if "quote" not in line.lower()]
+    lines = (line for line in (spec.valid if spec is not None else ()) if not is_check(line))  # checks are held by code
+    known = [line for line in lines if "quote" not in line.lower()]
     rules = [f"Not checked: {line}" for line in known]
     if not gate.model or not examined.values:
         return None, [NOT_ASKED, *rules], ""

@@ -15,6 +15,7 @@ import typer
 
 from strop.cli.guard import guarded
 from strop.cli.inbox import inbox_app, runs_app
+from strop.cli.know import know_app
 from strop.cli.rules import rules_app
 from strop.cli.skills import skills_app
 from strop.errors import BadInput
@@ -40,6 +41,7 @@ app.add_typer(runs_app, name="runs")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(skills_app, name="skills")
 app.add_typer(rules_app, name="rules")
+app.add_typer(know_app, name="know")
 app.add_typer(model_app, name="model")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress goes to stderr.")]

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 
 from strop.app import open_project
-from strop.app.ruling import Checked, Tried, tried_rules
+from strop.app.ruling import Checked, Tried, shown, tried_rules
 from strop.cli.console import out, print_json
-from strop.types.count import agreeing, counted
+from strop.types.count import counted
 
 _COLOUR = {"contradicts": "red", "speaks against what passed": "red", "fires": "yellow", "cannot be judged": "dim"}
 
@@ -38,11 +38,6 @@ def _body(found: Checked) -> dict[str, object]:
         "sound": found.sound,
         "rules": [_rule_body(each) for each in found.rules],
         "contradictions": found.contradictions,
-        "by_hand": {
-            "edited": [rule.id for rule in found.drift.edited],
-            "retired": found.drift.retired,
-            "added": [rule.id for rule in found.drift.added],
-        },
         "waiting": [
             {"state": state, **_named(rule.id, rule.text, rule.check, rule.reason)} for state, rule in found.waiting
         ],
@@ -82,36 +77,27 @@ def show_checked(console: Console, found: Checked) -> None:
             f"{counted(len(found.rules), 'rule')}, tried on {found.run or 'no run'} and {many}\n", highlight=False
         )
         console.print(_table(found))
+    lines = {tried.rule.id: tried.line for tried in found.rules}
     for each in found.contradictions:
-        lines = {tried.rule.id: tried.line for tried in found.rules}
-        said = f"{each.first} (line {lines[each.first]}) and {each.second} (line {lines[each.second]}): {each.why}"
-        console.print(f"[red]contradiction[/red] {escape(said)}", highlight=False, soft_wrap=True)
-    _show_drift(console, found)
+        console.print(f"\n[red]{escape(shown(each, lines))}[/red]", highlight=False, soft_wrap=True)
     for state, rule in found.waiting:
         console.print(f"{state}  {rule.id}  {escape(rule.text)}", highlight=False, soft_wrap=True)
         console.print(Padding(f"[dim]{escape(rule.reason)}[/dim]", (0, 0, 0, 4)), highlight=False)
 
 
 def _table(found: Checked) -> Table:
+    """`clean` is on how many of the stored deliveries in its scope a rule is silent, `alarms` the bound of that."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("line", "rule", "says", "result", "clean", "why"):
-        table.add_column(head, justify="right" if head in ("line", "clean") else "left", overflow="fold")
+    for head in ("line", "rule", "says", "result", "clean", "alarms"):
+        table.add_column(head, justify="left" if head in ("rule", "says", "result") else "right", overflow="fold")
     for each in found.rules:
         colour = _COLOUR.get(each.status, "green")
-        result = f"{each.status} {len(each.places)}x" if each.status == "fires" else each.status
-        clean = f"{each.record.silent}/{each.record.silent + len(each.record.loud)}" if each.record else "-"
-        where = f"{', '.join(each.places[:3])}; " if each.status == "fires" else ""
-        cells = (str(each.line), each.rule.id, escape(each.rule.text), f"[{colour}]{result}[/{colour}]", clean)
-        table.add_row(*cells, escape(f"{where}{each.why}"))
+        colon = ":" if each.status in ("cannot be judged", "speaks against what passed") else ""
+        why = f"{colon} [dim]{escape(each.why)}[/dim]" if each.why else ""
+        result = f"[{colour}]{each.status}[/{colour}]{why}"
+        clean, bound = "-", "-"
+        if each.record is not None and (tried := each.record.silent + len(each.record.loud)):
+            clean = f"{each.record.silent}/{tried}"
+            bound = "-" if each.record.loud else f"< {100 * each.record.bound:.0f} %"
+        table.add_row(str(each.line), each.rule.id, escape(each.rule.text), result, clean, bound)
     return table
-
-
-def _show_drift(console: Console, found: Checked) -> None:
-    """What the next run takes over from the file."""
-    drift = found.drift
-    if drift.edited:
-        names = ", ".join(rule.id for rule in drift.edited)
-        verb = agreeing(len(drift.edited), "is", "are")
-        console.print(f"edited by hand, your version holds: {names} {verb} taken over at the next run", highlight=False)
-    if drift.retired:
-        console.print(f"struck out or removed by hand, not learned again: {', '.join(drift.retired)}", highlight=False)

@@ -84,9 +84,9 @@ def _summary(
         ),
         Sentence(
             f"{counted(accepted, 'value')} {agreeing(accepted, 'was', 'were')} accepted, "
-            f"{counts[Standing.CORRECTED]} corrected by the gate, "
-            f"{unverified} {agreeing(unverified, 'is', 'are')} unverified and marked, "
-            f"{refuted} {agreeing(refuted, 'was', 'were')} refuted and taken out."
+            f"{counts[Standing.CORRECTED]:,} corrected by the gate, "
+            f"{unverified:,} {agreeing(unverified, 'is', 'are')} unverified and marked, "
+            f"{refuted:,} {agreeing(refuted, 'was', 'were')} refuted and taken out."
         ),
         Sentence(
             f"In {counted(len(disagreements), 'place')} a document and its data disagree; see Findings."

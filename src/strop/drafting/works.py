@@ -172,9 +172,9 @@ def standing_blocks(verdict: Verdict, key: str) -> list[Block]:
         counts[each] for each in (Standing.ACCEPTED, Standing.UNVERIFIED, Standing.REFUTED)
     )
     sentence = Sentence(
-        f"Of {counted(len(held), 'statement')} in this document {accepted} {agreeing(accepted, 'was', 'were')} "
-        f"accepted, {unverified} {agreeing(unverified, 'is', 'are')} unverified and marked, "
-        f"{refuted} {agreeing(refuted, 'was', 'were')} taken out."
+        f"Of {counted(len(held), 'statement')} in this document {accepted:,} {agreeing(accepted, 'was', 'were')} "
+        f"accepted, {unverified:,} {agreeing(unverified, 'is', 'are')} unverified and marked, "
+        f"{refuted:,} {agreeing(refuted, 'was', 'were')} taken out."
     )
     return [
         Paragraph((sentence,)),

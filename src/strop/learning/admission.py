@@ -71,8 +71,10 @@ def decide(pairs: Iterable[Pair], *, item: Item, incumbent: str, terms: Terms, m
 def decide_cheaper(pairs: Iterable[Pair], *, item: Item, incumbent: str, terms: Terms, measured: Measured) -> Decision:
     """Whether the item costs less and is not worse by `MARGIN`; when the plan ends without an answer it escalates.
 
-    Both must be shown, each at the whole of the item's alpha (a false admission needs only one of them to be
-    false). Outputs that are the same on every replay are the shortest way: `alike_needed` says how many.
+    Both must be shown, each at the whole of the item's share (a false admission needs only one of them to be false).
+    It is a promise of its own beside `decide`'s, over the same places: the chance that an item is ever admitted as
+    cheaper that is worse by `MARGIN` or not cheaper is at most ALPHA too; only admissions by `decide` give a place
+    back. Outputs that are the same on every replay are the shortest way: `alike_needed` says how many.
     """
     evidence = counted(pairs, item=item, incumbent=incumbent)
     limit = 1 / (terms.looked + 1 / terms.always)
@@ -182,7 +184,7 @@ class Rung(StrEnum):
     PROVENANCE = "provenance"
     GENERALITY = "generality"
     CONFLICT = "conflict"
-    """Duplicates and conflicts."""
+    """Duplicates (`twin`) and conflicts (contradictions.py)."""
     REPLAY = "replay"
     """Paired replay on held inputs."""
     PROBATION = "probation"
@@ -223,7 +225,7 @@ def uncited(item: Item) -> str:
     return ""
 
 
-# ---------------------------------------------------------------- duplicates and conflicts
+# ---------------------------------------------------------------- duplicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,12 +258,3 @@ def twin(item: Item, *, text: str, others: Mapping[Item, str]) -> Twin | None:
 def _rivals(one: Item, other: Item) -> bool:
     """Items that could stand for one another. An older version of the same item is its parent, no twin."""
     return one.id != other.id and one.kind is other.kind and one.scope == other.scope
-
-
-def opposed(first: frozenset[str], second: frozenset[str], *, stored: frozenset[str]) -> bool:
-    """Whether two checks of one scope demand opposites: of the stored values none satisfies both.
-
-    `first` and `second` are the stored values that break each. A check that nothing stored satisfies opposes
-    nobody: it is wrong by itself, and its own admission says so.
-    """
-    return bool(stored - first) and bool(stored - second) and not stored - first - second

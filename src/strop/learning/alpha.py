@@ -16,12 +16,14 @@ is concave in alpha and no order of the candidates deserves more; what stands be
 number of pairs, with looks at `LOOKS` of it. Given which pairs are discordant, under the null a win is at most a
 fair coin, so the chance of each count of wins is known exactly; a look admits from the least count on that keeps
 the chance of ever having admitted within what may be spent by then (`SPENT`; P. O'Brien and T. Fleming 1979,
-K. Lan and D. DeMets 1983). What a look cannot use, counts being whole, the next one may. At a given number of
-discordant pairs E rises with the wins, so "at least so many wins" is "E at least E(so many)": one statistic, with a
-threshold that is sharper where its maximum over time is not asked for. Both parts by the union bound. The number
-of pairs is planned before the first of them, by the settings and not by other items' outcomes. Places behind the
-even ones have no looks, and their share is below what an even place spends on all times: so each admits only
-where an earlier one would.
+K. Lan and D. DeMets 1983). Counts are whole, so some of it would be left over: of the items that lack one win those
+are admitted too that won most since the look before, as far as alpha goes; what is left then the next look may use.
+A loss that became a win never takes an admission back, so a win less likely than a fair coin only lowers the chance.
+At a given number of discordant pairs E rises with the wins, so "at least so many wins" is "E at least E(so many)": one
+statistic, with a threshold that is sharper where its maximum over time is not asked for. Both parts by the union
+bound. The number of pairs is planned before the first of them, by the settings and not by other items' outcomes.
+Places behind the even ones have no looks, and their share is below what an even place spends on all times: so each
+admits only where an earlier one would.
 
 Pure. Chances are floats; `SLACK` covers their rounding (relative error below 1e-11 for 10,000 pairs).
 """
@@ -38,16 +40,18 @@ from strop.learning.evalues import Duel, duel, least_wins
 
 ALPHA = 0.05
 """Chance, over a library's whole life, that a useless or harmful item is ever admitted."""
-PLACES = 24
-"""Places that share alpha evenly: with a fifth or more of 30 candidates admitted none stands behind them."""
-REST = 0.02
+PLACES = 26
+"""Places that share alpha evenly: 30 candidates, of which four or more are admitted, need no more."""
+REST = 0.01
 """Part of alpha for all places behind them, for ever, in ever smaller parts."""
-LATER = 0.05
+FIRST = 15
+"""The parts of the rest are as 1 / (15 * 16), 1 / (16 * 17), ...: each below `LATER` of an even share."""
+LATER = 0.02
 """Part of an even place's share that is good at all times, before, between and after the looks."""
 LOOKS = (0.6, 0.8, 1.0)
 """When an item is looked at, in shares of its planned pairs."""
-SPENT = (0.1, 0.4, 1.0)
-"""What may have been spent at each look."""
+SPENT = (0.05, 0.25, 1.0)
+"""What may have been spent at each look: late looks see most, early ones save pairs where an item is plainly good."""
 HARM = 5.0
 """E of "worse" at which an item is put away; it costs no alpha, and dropping a good item costs little."""
 SLACK = 1e-9
@@ -95,8 +99,8 @@ def share(place: int) -> float:
     """The part of alpha that a place may spend; places count from 1."""
     if place <= PLACES:
         return ALPHA * (1 - REST) / PLACES
-    beyond = place - PLACES + 9
-    return ALPHA * REST * 10 / (beyond * (beyond + 1))
+    beyond = place - PLACES + FIRST
+    return ALPHA * REST * FIRST / ((beyond - 1) * beyond)
 
 
 def terms(trial: int, *, admitted: int, planned: int) -> Terms:
@@ -110,7 +114,7 @@ def terms(trial: int, *, admitted: int, planned: int) -> Terms:
 def course(signs: Iterable[int], *, terms: Terms) -> Course:
     """Follow a trial pair by pair (1 won, -1 lost, 0 neither), and stop where it is decided."""
     looks = terms.looks
-    won = lost = pairs = 0
+    won = lost = pairs = looked = 0
     counts: tuple[int, ...] = ()
     for sign in signs:
         pairs += 1
@@ -122,35 +126,72 @@ def course(signs: Iterable[int], *, terms: Terms) -> Course:
                 return Course(Word.ADMIT, pairs, duel(won, lost), terms.always)
         if pairs in looks:
             counts += (won + lost,)
-            needed = wins_needed(counts, terms.looked)
-            if won >= needed:
-                return Course(Word.ADMIT, pairs, duel(won, lost), duel(needed, won + lost - needed).better)
+            bar = bar_at(counts, terms.looked)
+            if bar.passed(won, recent=won - looked):
+                least = min(won, bar.wins)
+                return Course(Word.ADMIT, pairs, duel(won, lost), duel(least, won + lost - least).better)
+            looked = won
     return Course(Word.UNDECIDED, pairs, duel(won, lost), terms.always)
 
 
-def wins_needed(counts: tuple[int, ...], alpha: float) -> int:
-    """Wins that admit at the last of the looks, which saw so many discordant pairs each; one too many if none do."""
-    return _walk(counts, alpha)[0]
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a look asks for."""
+
+    wins: int
+    """So many wins admit; one more than there are pairs if none do."""
+    recent: int
+    """One win fewer admits too, with so many of them since the look before."""
+
+    def passed(self, won: int, *, recent: int) -> bool:
+        return won >= self.wins or (won == self.wins - 1 and recent >= self.recent)
+
+
+def bar_at(counts: tuple[int, ...], alpha: float) -> Bar:
+    """The bar at the last of the looks, which saw so many discordant pairs each, in all."""
+    return _walk(counts, alpha).bar
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A useless item's looks so far, as fair coins."""
+
+    bar: Bar
+    spent: float
+    """Chance of having been admitted."""
+    chances: tuple[float, ...]
+    """Chance of each number of wins, not yet admitted."""
 
 
 @lru_cache(maxsize=65_536)
-def _walk(counts: tuple[int, ...], alpha: float) -> tuple[int, float, tuple[float, ...]]:
-    """Wins needed, what has been spent, and the chance of each count of wins not yet admitted, of fair coins."""
+def _walk(counts: tuple[int, ...], alpha: float) -> _Walk:
     if not counts:
-        return 0, 0.0, (1.0,)
-    _, spent, before = _walk(counts[:-1], alpha)
-    chances = _tossed(before, counts[-1] - (counts[-2] if len(counts) > 1 else 0))
-    needed, most = len(chances), alpha * SPENT[len(counts) - 1] * (1 - SLACK)
-    while needed and spent + chances[needed - 1] <= most:
-        needed -= 1
-        spent += chances[needed]
-    return needed, spent, (*chances[:needed], *(0.0 for _ in chances[needed:]))
-
-
-def _tossed(chances: tuple[float, ...], coins: int) -> list[float]:
-    """The chances of each count after so many more fair coins."""
+        return _Walk(Bar(0, 0), 0.0, (1.0,))
+    before = _walk(counts[:-1], alpha)
+    coins = counts[-1] - (counts[-2] if len(counts) > 1 else 0)
     tosses = [comb(coins, heads) / 2**coins for heads in range(coins + 1)]
-    after = [0.0] * (len(chances) + coins)
+    chances, spent = _tossed(before.chances, tosses), before.spent
+    wins, most = len(chances), alpha * SPENT[len(counts) - 1] * (1 - SLACK)
+    while wins and spent + chances[wins - 1] <= most:
+        wins -= 1
+        spent += chances[wins]
+        chances[wins] = 0.0
+    recent = coins + 1
+    while wins and recent and spent + (part := _ended(before.chances, tosses, wins - 1, recent - 1)) <= most:
+        recent -= 1
+        spent += part
+        chances[wins - 1] -= part
+    return _Walk(Bar(wins, recent), spent, tuple(chances))
+
+
+def _ended(chances: tuple[float, ...], tosses: list[float], wins: int, heads: int) -> float:
+    """Chance of so many wins in all, of which so many since the last look."""
+    return chances[wins - heads] * tosses[heads] if 0 <= wins - heads < len(chances) else 0.0
+
+
+def _tossed(chances: tuple[float, ...], tosses: list[float]) -> list[float]:
+    """The chances of each count after as many more coins."""
+    after = [0.0] * (len(chances) + len(tosses) - 1)
     for won, chance in enumerate(chances):
         if chance:
             for heads, toss in enumerate(tosses):

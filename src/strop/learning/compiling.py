@@ -25,6 +25,7 @@ from strop.checking.conflicts import keys_of
 from strop.checking.mutators import mutant
 from strop.checking.opened import Opened
 from strop.checking.primitives import run_check
+from strop.checking.quotes import normal
 from strop.drafting.answers import answer_keys
 from strop.learning.corpus import Kept, Record, alarms, delivered, tried
 from strop.learning.ladder import LEAST, RUNGS, Ground, Rung, ladder, of_file, ordered
@@ -174,11 +175,22 @@ def fires(check: Check, flaw: Value, clean: Bundle) -> bool:
         return False
     if check.name not in IN_TABLE:
         return bool(run_check(check, Bundle((flaw,), today=clean.today)))
-    return bool(_new(check, with_flaw(clean, flaw), clean))
+    near = replace(clean, values=_near(check, flaw, clean))
+    return not set(run_check(check, with_flaw(near, flaw))) <= set(run_check(check, near))
 
 
-def _new(check: Check, broken: Bundle, clean: Bundle) -> bool:
-    return not set(run_check(check, broken)) <= set(run_check(check, clean))
+def _near(check: Check, flaw: Value, clean: Bundle) -> tuple[Value, ...]:
+    """The part of the table that decides: a formula's row, rows that say the same, rows of the same key."""
+    if check.name is CheckName.FORMULA:
+        whole = "(" in check.text  # a sum or mean of a column
+        return clean.values if whole else tuple(v for v in clean.values if v.row == flaw.row)
+    key, wanted = check.field, flaw.value
+    if check.name is CheckName.CONSISTENT:
+        (key,) = check.names
+        wanted = next((v.value for v in clean.values if (v.row, v.field) == (flaw.row, key)), None)
+    said = normal(str(wanted))
+    rows = {v.row for v in clean.values if v.field == key and normal(str(v.value)) == said} | {flaw.row}
+    return tuple(v for v in clean.values if v.row in rows and v.field in (check.field, *check.names))
 
 
 # ---------------------------------------------------------------- admission
@@ -212,16 +224,20 @@ def admitted(
         )
     mutants = [with_flaw(clean, flaw) for flaw in caught[:SEEDS]]
     mutants += [m for seed in range(SEEDS) if (m := mutant(check, clean, seed=seed)) is not None]
-    killed = [broken for broken in mutants if _new(check, broken, clean)]
+    killed = [mutants[number] for number in _killed(check, mutants, clean)]
     if not killed:
         return Trial("it finds no mutant of its own", record)
-    others = {
-        name: {number for number, m in enumerate(killed) if _new(other, m, clean)} for name, other in active.items()
-    }
+    others = {name: _killed(other, killed, clean) for name, other in active.items()}
     if set().union(*others.values()) >= set(range(len(killed))):
         name = max(others, key=lambda each: len(others[each]))
         return Trial(f"redundant: {name} finds what it finds", record)
     return Trial("", record)
+
+
+def _killed(check: Check, mutants: Sequence[Bundle], clean: Bundle) -> set[int]:
+    """Which of the mutants the check finds something in that is not in the clean bundle."""
+    base = set(run_check(check, clean))
+    return {number for number, broken in enumerate(mutants) if not set(run_check(check, broken)) <= base}
 
 
 # ---------------------------------------------------------------- one run
@@ -262,12 +278,14 @@ class _Desk:
         if len(proved) < LEAST:
             return
         flawed = [flaw for held in self.flaws.values() for flaw in held if flaw.field == column.name][:MOST]
-        left = [flaw for flaw in flawed if not self._known(flaw)]
+        left: list[Value] = [flaw for flaw in flawed if not self._known(flaw)]
         grid = {(value.row, value.field): value.value for value in self.clean.values}
         ground = Ground(
             column, flawed, proved, grid, self.occasion.today, column.name in keys_of(self.occasion.spec.made)
         )
         for check in ladder(ground) if left else ():
+            if not left:
+                return
             caught = [flaw for flaw in left if fires(check, flaw, self.clean)]
             if not caught or check in self.order or self._barred(check):
                 continue

@@ -15,11 +15,14 @@ from strop.checking.bundle import Bundle
 from strop.checking.checks import Check, CheckName, parse_check
 from strop.checking.primitives import run_check
 from strop.learning.corpus import Kept
+from strop.learning.wording import told
 from strop.types.content import Scalar, Standing
 from strop.types.memory import Constraint
 from strop.types.trial import Value
 from strop.types.work import UnitKey
 
+BY_HAND = "h-"
+"""Begins the id of a line that a person wrote."""
 _OF_A_VALUE = (
     CheckName.TYPE,
     CheckName.ONE_OF,
@@ -61,6 +64,15 @@ def contradictions(rules: Sequence[Constraint], past: Sequence[Kept] = ()) -> tu
     return tuple(found)
 
 
+def in_force(rules: Sequence[Constraint], found: Sequence[Contradiction]) -> tuple[Constraint, ...]:
+    """The rules that can hold together: a person's line goes before a learned one, of two alike neither holds."""
+    out: set[str] = set()
+    for each in found:
+        by_hand = [name for name in (each.first, each.second) if name.startswith(BY_HAND)]
+        out |= {each.first, each.second} - set(by_hand if len(by_hand) == 1 else ())
+    return tuple(rule for rule in rules if rule.id not in out)
+
+
 def contradiction(one: Check, other: Check, past: Sequence[Kept] = ()) -> str:
     """Why no value keeps both; empty where some value does, or where nothing can be said."""
     if one.name is CheckName.ROWS and other.name is CheckName.ROWS:
@@ -73,17 +85,17 @@ def contradiction(one: Check, other: Check, past: Sequence[Kept] = ()) -> str:
     if any(_keeps(other, value) for value in first):
         return ""
     if CheckName.PATTERN not in (one.name, other.name) or CheckName.ONE_OF in (one.name, other.name):
-        return f"no value keeps both {one} and {other}"
+        return f"no value keeps both: {told(one)}; {told(other)}"
     second = [value for value in stored if _keeps(other, value)]
     if not second or not any(value in first for value in stored):
         return ""
-    return f"of {len(stored):,} stored values none keeps both {one} and {other}"
+    return f"of {len(stored):,} stored values none keeps both: {told(one)}; {told(other)}"
 
 
 def _rows(one: Check, other: Check) -> str:
     least = max(check.count.least or 0 for check in (one, other))
     most = [check.count.most for check in (one, other) if check.count.most is not None]
-    return f"no table keeps both {one} and {other}" if most and least > min(most) else ""
+    return f"no table keeps both: {told(one)}; {told(other)}" if most and least > min(most) else ""
 
 
 def _keeps(check: Check, value: Scalar) -> bool:

@@ -44,26 +44,30 @@ class Kept:
     """The same, with what was claimed in the refuted cells: what a rule may have caught."""
 
 
-def kept(state: RunFold, *, folder: Path, blobs: Blobs) -> Kept | None:
-    """The delivery of a run, from its journal and its folder; None where it did not pass.
+def kept(state: RunFold, *, blobs: Blobs) -> Kept | None:
+    """The values of a run and the texts they rest on, from its journal; None where it did not pass.
 
     Raises:
-        MissingPart: the reader for a kind of delivered file is not installed.
         JournalFault: the journal holds no plan.
     """
     verdict = state.verdict
     if state.outcome is not Outcome.PASSED or verdict is None or not verdict.passed or verdict.void:
         return None
     run = state.run()
-    whole = Bundle(
-        values=verdict.values,
-        sources=_texts(state, blobs),
-        files=_files(state, folder),
-        pictures=_pictures(state, folder),
-        redrawn={file: held.digest for file, held in state.files.items() if kind_of(file) in PICTURES},
-        today=day_of(run.id),
-    )
+    whole = Bundle(verdict.values, _texts(state, blobs), today=day_of(run.id))
     return Kept(run.id, run.plan.spec.fingerprint, delivered(whole), whole)
+
+
+def with_files(each: Kept, state: RunFold, *, folder: Path) -> Kept:
+    """The delivery with its files and pictures opened, as far as they are what was delivered.
+
+    Raises:
+        MissingPart: the reader for a kind of delivered file is not installed.
+    """
+    files, pictures = _files(state, folder), _pictures(state, folder)
+    redrawn = {file: held.digest for file, held in state.files.items() if kind_of(file) in PICTURES}
+    whole = replace(each.said, files=files, pictures=pictures, redrawn=redrawn)
+    return replace(each, bundle=delivered(whole), said=whole)
 
 
 def delivered(bundle: Bundle) -> Bundle:
@@ -161,7 +165,7 @@ class Record:
         if not self.silent:
             return "no other delivery is stored to try it on"
         many = "delivery" if self.silent == 1 else "deliveries"
-        return f"silent on {self.silent} stored {many} (false alarms under {100 * self.bound:.0f} % of them, at 95 %)"
+        return f"silent on {self.silent} stored {many} (it speaks against under {100 * self.bound:.0f} %, 95 % sure)"
 
 
 def tried(check: Check, past: Sequence[Kept]) -> Record:

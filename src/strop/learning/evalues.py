@@ -68,8 +68,13 @@ class Duel:
 
 def duel(won: int, lost: int) -> Duel:
     """The duel after so many wins and losses; their order does not matter."""
-    n = won + lost
-    return Duel(won, lost, sum(math.comb(n + 1, j) for j in range(won + 1)), math.comb(n, won))
+    n, fewer = won + lost, min(won, lost)
+    term = below = 1
+    for j in range(fewer):
+        term = term * (n + 1 - j) // (j + 1)
+        below += term
+    # The terms are symmetric, so the shorter side is summed and the longer one is what is left of 2^(n + 1).
+    return Duel(won, lost, below if won == fewer else 2 ** (n + 1) - below, math.comb(n, won))
 
 
 @lru_cache(maxsize=65_536)

@@ -16,9 +16,9 @@ from strop.learning.lifecycle import SHELVED, entering, moved, seat, stale
 from strop.seams import Blobs, Library
 from strop.types.events import revive
 from strop.types.evidence import Certificate
-from strop.types.fingerprint import canonical, short
+from strop.types.fingerprint import canonical
 from strop.types.memory import Item, ItemKind, ItemState, Manifest, Skill
-from strop.types.moves import AUTO, Change, Moved
+from strop.types.moves import AUTO, Change
 
 REBASES = 20
 SKILLS = (ItemKind.SKILL, ItemKind.PLAN)
@@ -45,10 +45,16 @@ class Shelf(Protocol):
         ...
 
 
-class Log(Protocol):
-    """Every time that the head was set, oldest first."""
+class Rewind(Protocol):
+    """A library whose head can be set to a manifest that it had."""
 
-    def moves(self) -> tuple[Moved, ...]: ...
+    def reset(self, name: str, *, by: str, why: str = "") -> Manifest:
+        """Set the head to the manifest of this hash, or of this unique beginning of one, whatever it is now.
+
+        Raises:
+            BadInput: none, or several.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +152,16 @@ def mark_stale(library: Shelf, present: Mapping[tuple[str, str], str], *, by: st
     return _committed(library, lambda head: _with(head, *stale(head, present)), by=by, why="dependencies changed")
 
 
-def rollback(library: Shelf, *, to: str, why: str = "", by: str = AUTO) -> Manifest:
+def rollback(library: Rewind, *, to: str, why: str = "", by: str = AUTO) -> Manifest:
     """Set the head to an older manifest, named by its hash or a unique beginning: the same bytes, the same hash.
 
-    What was learned since stays in its manifests, and all evidence stays: a rollback forgets nothing.
+    What was learned since stays in its manifests, and all evidence stays: a rollback forgets nothing. It
+    cannot lose a race; who learns at the same time does so on the older manifest, or is in the log before it.
 
     Raises:
         BadInput: no such manifest.
-        JournalFault: other processes kept winning the race for the head.
     """
-    older = library.manifest(to)
-    for _ in range(REBASES):
-        head = library.head()
-        if head == older or library.commit(older, expected=head.hash, by=by, why=why or f"back to {short(older.hash)}"):
-            return older
-    raise JournalFault(_lost())
+    return library.reset(to, by=by, why=why)
 
 
 def revert(library: Shelf, change: Change, *, why: str, by: str = AUTO) -> Manifest:

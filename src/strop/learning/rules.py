@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from strop.checking.bounds import HELD
 from strop.checking.checks import parse_check
@@ -86,44 +85,6 @@ def _rule(match: re.Match[str], number: int) -> Constraint:
         kind=kind,
         check=check,
     )
-
-
-# ---------------------------------------------------------------- what a person changed
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How the file differs from the rules that the library holds active: each is the user's own decision."""
-
-    edited: tuple[Constraint, ...] = ()
-    """Learned rules with other words or another check: the user's version, under the same id."""
-    retired: tuple[str, ...] = ()
-    """Ids of learned rules that were struck out, or whose line is gone."""
-    added: tuple[Constraint, ...] = ()
-    """Lines that the library does not know."""
-
-
-def drifted(text: str, held: Sequence[Constraint]) -> Drift:
-    """What a person did to the file since; `held` are the library's active rules.
-
-    Raises:
-        BadInput: as `read_rules`.
-    """
-    there = {rule.id: rule for rule in read_rules(text)}
-    known = {rule.id: rule for rule in held}
-    edited = (
-        there[name]
-        for name, rule in known.items()
-        if name in there and (there[name].text, there[name].check) != (rule.text, rule.check)
-    )
-    return Drift(
-        edited=tuple(edited),
-        retired=tuple(name for name in known if name not in there),
-        added=tuple(rule for name, rule in there.items() if name not in known),
-    )
-
-
-# ---------------------------------------------------------------- writing
 
 
 def add_rules(text: str, new: Sequence[Constraint]) -> str:

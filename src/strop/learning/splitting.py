@@ -120,7 +120,7 @@ def _near(shingled: Mapping[str, frozenset[int]]) -> Iterable[tuple[str, str]]:
             holders[low].append(key)
     compared: set[tuple[str, str]] = set()
     for keys in holders.values():
-        # Neighbours only: near-duplicates of one text are near one another, and a chain joins them all the same.
+        # Neighbours only: what only near-duplicates share lists just them, and a chain joins them all the same.
         for pair in pairwise(keys):
             if pair not in compared and likeness(shingled[pair[0]], shingled[pair[1]]) >= ALIKE:
                 yield pair

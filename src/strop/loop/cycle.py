@@ -47,7 +47,7 @@ from strop.types.events import (
 )
 from strop.types.memory import Constraint, Skill
 from strop.types.schema import Json, object_of
-from strop.types.trial import Delivery, Finding, Outcome, Run, Severity, Verdict
+from strop.types.trial import Delivery, Earlier, Finding, Outcome, Run, Severity, Verdict
 from strop.types.work import Kind, Plan, Spec, Task, TaskId, UnitKey
 
 STOPPED = {"interrupted": Outcome.INTERRUPTED}
@@ -113,7 +113,9 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
     verdict = await _judged(ran, shop)
     delivery = _delivered(ran, verdict, shop)
     while repairs := _repairs(for_user(shop.desk.state.run()), sealed(verdict, delivery=delivery), shop):
-        await shop.desk.record(PlanExtended(repairs, reason="findings of the gate"))
+        found = _superseded(sealed(verdict, delivery=delivery), round=shop.desk.state.extensions + 1)
+        told = VerdictGiven(found, shop.desk.state.rounds + 1)
+        await shop.desk.record(told, PlanExtended(repairs, reason="findings of the gate"))
         ran = for_user(await run(shop.desk, minutes=shop.minutes))
         verdict = await _judged(ran, shop)
         delivery = _with_rewritten(_delivered(ran, verdict, shop), before=delivery)
@@ -180,6 +182,12 @@ async def _judged(ran: Run, shop: Shop) -> Verdict:
     verdict = await verify(ran, proofs=proofs, refute=refute)
     await shop.desk.record(VerdictGiven(verdict, shop.desk.state.rounds + 1))
     return verdict
+
+
+def _superseded(verdict: Verdict, *, round: int) -> Verdict:
+    """A round's verdict before its repairs: what it found is kept for the rounds after it, and for who learns."""
+    found = tuple(Earlier(round, finding) for finding in verdict.findings)
+    return replace(verdict, earlier=(*verdict.earlier, *found))
 
 
 async def _refute_or_stop(shop: Shop, refute: Refute, task: Task) -> Json:

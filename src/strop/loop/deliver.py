@@ -12,14 +12,12 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from strop.checking.bundle import Bundle
-from strop.checking.checks import OF_FILES, is_check, parse_check
 from strop.checking.contracts import contract, same_tables
 from strop.checking.entries import fits
 from strop.checking.faithful import faithful
 from strop.checking.names import clashes, name_flaw
-from strop.checking.opened import Opened, open_file
-from strop.checking.primitives import run_check
+from strop.checking.opened import open_file
+from strop.checking.ordered import held_to_checks
 from strop.checking.shown import same_shown
 from strop.checking.taken import taken_contract
 from strop.checking.told import told_tables
@@ -219,7 +217,7 @@ def inspected(
     """
     findings = list(held_to_contract(spec, folder, verdict=verdict, tables=tables))
     broken = {finding.artefact for finding in findings if finding.locator == "file"}
-    findings += _checked(spec, folder)
+    findings += held_to_checks(spec, folder)
     for part in parts:
         if flaw := name_flaw(part.file):
             findings.append(_unwritten(part.file, flaw))
@@ -234,22 +232,6 @@ def inspected(
         else:
             findings += faithful(part, opened)
     return tuple(findings)
-
-
-def _checked(spec: Spec, folder: Path) -> Iterator[Finding]:
-    """Lines of `valid:` that are checks of files. A picture was drawn from the judged values a moment ago."""
-    checks = [parse_check(line) for line in spec.valid if is_check(line)]
-    checks = [check for check in checks if check.name in OF_FILES]
-    named = {name for check in checks for name in (check.field, *check.names)}
-    held: dict[str, Opened] = {}
-    for output in spec.outputs:
-        if output.file in named:
-            opened = open_file(folder / output.file, kind=output.kind)
-            if isinstance(opened, Opened):
-                held[output.file] = opened
-    for check in checks:
-        for finding in run_check(check, Bundle(files=held)):
-            yield replace(finding, severity=Severity.FATAL)
 
 
 def _not_drawn(file: str) -> Finding:

@@ -13,20 +13,17 @@ from datetime import date
 
 from strop.checking.bundle import Bundle
 from strop.checking.calibration import FLOOR
-from strop.checking.checks import OF_FILES, Check, is_check, parse_check
-from strop.checking.claims import bases, lifted, unfollowed, unsupported
-from strop.checking.conflicts import Dated, conflicts, keys_of, settle
+from strop.checking.checks import Check, is_check, parse_check
+from strop.checking.claims import lifted
+from strop.checking.conflicts import Dated
 from strop.checking.headlines import headline
 from strop.checking.hearing import Bench, Docket, Question, coverage, docket, hearing_task, weighed, words_of
 from strop.checking.judge import Evidence, Failure, judge, stands
+from strop.checking.made import column_of, judge_claim, judge_made, ordered_columns
+from strop.checking.ordered import of_values, unheld
 from strop.checking.overview import bundle_tasks, by_id, contradictions
 from strop.checking.primitives import run_check
-from strop.checking.prose import unsaid
-from strop.checking.quotes import states
-from strop.checking.repeats import repeated
 from strop.checking.siblings import outliers
-from strop.drafting.answers import answer_keys
-from strop.drafting.works import answers_of, left_over, tries
 from strop.errors import BadStream, JournalFault, StropError
 from strop.types.content import Standing
 from strop.types.count import agreeing, counted
@@ -47,7 +44,7 @@ from strop.types.trial import (
     Verdict,
     Word,
 )
-from strop.types.work import Column, Kind, Spec, Task, UnitKey
+from strop.types.work import Kind, Task, UnitKey
 
 SILENT = "No refuting model ran"
 AT_ONCE = 32
@@ -100,7 +97,7 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         values, odd = outliers(values)
         findings = (*findings, *odd)
     else:
-        values, findings = _judge_made(run, proofs)
+        values, findings = judge_made(run, sources=proofs.sources, dates=proofs.dates)
     findings = (*findings, *_missing(run), *_unread(run))
     heard = None
     if refute is not None or (proofs.before is not None and proofs.before.words):
@@ -108,7 +105,7 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         values, findings = heard.values, (*findings, *heard.findings)
         findings = (*findings, *(_kept(proofs.before, values) if refute is None else ()))
     values = lifted(values)
-    values, broken = _ruled(values, (*_ordered(run.plan.spec), *_learned(proofs.rules)), proofs.today)
+    values, broken = _ruled(values, (*of_values(run.plan.spec), *_learned(proofs.rules)), proofs.today)
     findings = (*findings, *broken)
     refuter = proofs.refuter if heard else ""
     return Verdict(
@@ -120,6 +117,7 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         calibration=heard.calibration if heard else None,
         words=heard.words if heard else (),
         asked=heard.asked if heard else "",
+        earlier=proofs.before.earlier if proofs.before is not None else (),
     )
 
 
@@ -137,96 +135,6 @@ def _rows(run: Run) -> tuple[UnitKey, ...]:
         for unit in task.units:
             seen.setdefault(unit.key)
     return tuple(seen)
-
-
-def _judge_made(run: Run, proofs: Proofs) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Values of planned prose: what the makers' last answers claim, by their quotes and by what they follow from.
-
-    Where a maker has not landed, what the others found is judged in its place. What agents or sources
-    contradict each other in is settled by the order's rule, and listed.
-    """
-    ordered = _ordered_columns(run)
-    made = tuple(dict.fromkeys(claim for result in answers_of(run).values() for claim in result.claims))
-    held = {claim.id: claim for claim in run.claims}
-    values: list[Value] = []
-    findings: list[Finding] = []
-    for claim in (*made, *left_over(run)):
-        column = ordered.get((claim.row.rpartition(".rows[")[0], claim.field))
-        value, finding = _derived(claim, column, held, proofs) if claim.rests else _made(claim, column, proofs)
-        values += [value] if value else []
-        findings += [finding] if finding else []
-    contradictions = conflicts(
-        _compared(run, made), rule=run.plan.spec.conflict, keys=keys_of(run.plan.spec.outputs), dates=proofs.dates
-    )
-    settled, listed = settle(values, contradictions)
-    return settled, (*findings, *listed, *repeated(settled))
-
-
-def _compared(run: Run, made: Sequence[Claim]) -> tuple[Claim, ...]:
-    """Claims that may contradict each other: what was found, and what makers read themselves and quote rightly."""
-    makers = {name for task in run.plan.tasks if task.makes for name in tries(task)}
-    found = (claim for result in run.results if result.task not in makers for claim in result.claims)
-    return (*found, *(claim for claim in made if not claim.rests and states(claim.value, claim.quote)))
-
-
-def _derived(
-    claim: Claim, column: Column | None, held: Mapping[str, Claim], proofs: Proofs
-) -> tuple[Value | None, Finding | None]:
-    """A claim that rests on others stands when they stand and it follows from them."""
-    row, name, below = claim.row, claim.field, bases(claim, held)
-    if claim.value is None:
-        return None, None
-    said = any(states(claim.value, each.quote) for each in below)
-    flaw = unsupported(claim, held, proofs.sources) or unfollowed(claim, held)
-    if not flaw and column is not None and column.quote and not (said or claim.formula):
-        flaw = "no quote of the claims it cites says it"
-    if not flaw:
-        why = f"recomputed: {claim.formula}" if claim.formula else "what it cites stands"
-        reasons = (why, "quote states the value") if said and not claim.formula else (why,)
-        return Value(row, name, claim.value, Standing.UNVERIFIED, (claim, *below), reasons), None
-    kind, rule = "quote", "what a value or sentence says stands in the claims it cites"
-    if claim.formula:
-        kind, rule = "formula", "a derived value is what its formula gives"
-    heard = f"{str(claim.value)[:200]} ({flaw})"
-    finding = Finding(kind, claim.task, f"{row}.{name}", "what it rests on says it", heard, rule, claims=(claim.id,))
-    return Value(row, name, None, Standing.REFUTED, (claim, *below), (flaw,), claim.value), finding
-
-
-def _ordered_columns(run: Run) -> dict[tuple[str, str], Column]:
-    """Columns by the key of their file and their name."""
-    keys = answer_keys(run.plan.spec.outputs)
-    return {(keys[output.file], column.name): column for output in run.plan.spec.outputs for column in output.columns}
-
-
-def _made(claim: Claim, column: Column | None, proofs: Proofs) -> tuple[Value | None, Finding | None]:
-    """One claim of a maker. A cell of an ordered table may be an honest gap; a sentence without words is none."""
-    row, name = claim.row, claim.field
-    place = f"{row}.{name}"
-    if claim.value is None:
-        if column is None:
-            return None, None
-        rule = "every cell that the sources can fill is filled"
-        finding = Finding("missing", claim.task, place, "a value", "nothing found", rule, Severity.NOTE)
-        return Value(row, name, None, Standing.REFUTED, (), ("nothing was found",)), finding
-    if claim.span is None or claim.source not in proofs.sources:
-        rule, observed = "every value carries a quote that stands in its source", claim.quote or "no quote"
-        finding = Finding("quote", claim.task, place, "a quote that stands", observed, rule, claims=(claim.id,))
-        return Value(row, name, None, Standing.REFUTED, (claim,), ("no quote stands",), claim.value), finding
-    if states(claim.value, claim.quote):
-        return Value(row, name, claim.value, Standing.UNVERIFIED, (claim,), ("quote states the value",)), None
-    if column is not None and column.quote:
-        rule = f"the quote of {name} says its value"
-        finding = Finding(
-            "quote", claim.task, place, f"a quote that says {claim.value!r}", claim.quote, rule, claims=(claim.id,)
-        )
-        return Value(row, name, None, Standing.REFUTED, (claim,), ("its quote says otherwise",), claim.value), finding
-    said = unsaid(str(claim.value), quotes=[claim.quote], sources=[proofs.sources[claim.source]])
-    if column is None and isinstance(claim.value, str) and said:
-        rule = "a sentence says no more than the words it rests on"
-        observed = f"{claim.value[:300]} ({', '.join(said)})"
-        finding = Finding("unsaid", claim.task, place, claim.quote[:300], observed, rule, claims=(claim.id,))
-        return Value(row, name, None, Standing.REFUTED, (claim,), ("says more than its quote",), claim.value), finding
-    return Value(row, name, claim.value, Standing.UNVERIFIED, (claim,), ("quote stands",)), None
 
 
 def _failures(run: Run) -> tuple[Failure, ...]:
@@ -298,7 +206,15 @@ async def hear(values: Sequence[Value], *, bench: Bench, refute: Refute | None, 
     if refute is not None and bench.room:
         more, unseen = await _looked_over(judged, bench, refute)
         findings, silences = (*findings, *more), (*silences, *unseen)
+    if worth is not None and worth.state is Reliance.VOID:
+        findings = (*findings, _voided())
     return Hearing(judged, findings, worth, words, coverage(found, words) if words else "", silences)
+
+
+def _voided() -> Finding:
+    """Who asks a refuting model is not told "passed" by one whose word is nothing. Why it is void, the report says."""
+    rule = "the word of the refuting model that was asked counts"
+    return Finding("void", "gate", "refuting model", "a word that counts", "its word is void", rule, Severity.FATAL)
 
 
 async def _looked_over(
@@ -390,6 +306,7 @@ def _kept(before: Verdict | None, values: Sequence[Value]) -> tuple[Finding, ...
 def bench_of(run: Run, proofs: Proofs) -> Bench:
     """What this run's hearing is held by."""
     columns = {column.name: column for column in run.plan.spec.table}
+    ordered = ordered_columns(run)
     leads, before = headline(run), proofs.before
     old = {(value.row, value.field): value.value for value in before.values} if before and before.words else {}
 
@@ -399,16 +316,13 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
 
     def passes(value: Value) -> bool:
         claim = value.claims[0]
-        column = _ordered_columns(run).get((claim.row.rpartition(".rows[")[0], claim.field))
-        if claim.rests:
-            judged, _ = _derived(claim, column, {each.id: each for each in value.claims[1:]}, proofs)
-            value = judged if judged is not None else value
-        elif run.plan.spec.each is None:
-            judged, _ = _made(claim, column, proofs)
+        if claim.rests or run.plan.spec.each is None:
+            below = {each.id: each for each in value.claims[1:]}
+            judged, _ = judge_claim(claim, column=column_of(claim, ordered), held=below, sources=proofs.sources)
             value = judged if judged is not None else value
         elif not stands(claim, column=columns[claim.field], sources=proofs.sources):
             return False
-        after, _ = _ruled((value,), (*_ordered(run.plan.spec), *_learned(proofs.rules)), proofs.today)
+        after, _ = _ruled((value,), (*of_values(run.plan.spec), *_learned(proofs.rules)), proofs.today)
         return after[0].standing is not Standing.REFUTED
 
     return Bench(
@@ -426,12 +340,6 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
 
 
 # ---------------------------------------------------------------- rules and what is left
-
-
-def _ordered(spec: Spec) -> tuple[Check, ...]:
-    """Lines of `valid:` in the check language, of values; those of files are held when they are delivered."""
-    checks = (parse_check(line) for line in spec.valid if is_check(line))
-    return tuple(check for check in checks if check.name not in OF_FILES)
 
 
 def _learned(rules: Sequence[Constraint]) -> tuple[Check, ...]:
@@ -476,12 +384,13 @@ def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str,
     else:
         lines.append(f"{SILENT}: nothing was checked for what only a reader of the whole can see.")
         lines += [f"Not checked: {line}" for line in rules]
+    lines += unheld(run.plan.spec, values)
     codes = [output.file for output in run.plan.spec.outputs if output.kind is Kind.CODE]
     lines += [f"The code in {file} was read and parsed as far as its language can be, and not run." for file in codes]
     unverified = sum(1 for value in values if value.standing is Standing.UNVERIFIED)
     if unverified:
         lines.append(
-            f"{unverified} of {counted(len(values), 'value')} {agreeing(unverified, 'is', 'are')} unverified: "
+            f"{unverified:,} of {counted(len(values), 'value')} {agreeing(unverified, 'is', 'are')} unverified: "
             f"{agreeing(unverified, 'it is', 'they are')} delivered and marked."
         )
     return tuple(lines)

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TypeAlias, cast
 
 from strop.errors import BadInput, MissingPart
@@ -23,6 +24,7 @@ from strop.types.content import (
     Deck,
     Document,
     Figure,
+    Heading,
     Paragraph,
     Part,
     Scalar,
@@ -201,6 +203,32 @@ def pages(part: Part) -> tuple[Table | Chart | Document, ...]:
         if isinstance(content, Deck | Code):
             raise BadInput(f"{part.file}: slides and code have files of their own. Ask for a PPTX or a source file")
     return cast("tuple[Table | Chart | Document, ...]", contents)
+
+
+def one_document(part: Part) -> Document:
+    """All contents as one document, named by the first of them that has a title, else by the file.
+
+    Raises:
+        BadInput: as `pages`.
+    """
+    contents = pages(part)
+    first = next((one for one in contents if isinstance(one, Document)), None)
+    blocks = tuple(block for content in contents for block in _blocks_of(content, leads=content is first))
+    if first is None:
+        return Document(PurePosixPath(part.file).stem.replace("_", " ").capitalize(), "", blocks)
+    return Document(first.title, first.subtitle, blocks, first.nav)
+
+
+def _blocks_of(content: Table | Chart | Document, *, leads: bool) -> Iterator[Block]:
+    match content:
+        case Document():
+            if not leads:
+                yield Heading(content.title)
+            yield from content.blocks
+        case Chart():
+            yield Figure(content)
+        case Table():
+            yield content
 
 
 def standings(table: Table) -> frozenset[Standing]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop.errors import BadInput
-from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, cut, pages, visible
+from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, cut, one_document, visible
 from strop.renderers.chart_file import SCALE, draw_png
 from strop.renderers.docx_words import (
     FIELD,
@@ -27,18 +27,17 @@ from strop.renderers.docx_words import (
     run,
     simple_field,
 )
-from strop.renderers.grid import Box, Panel, lay_out
+from strop.renderers.evidence import mark_of
+from strop.renderers.grid import Box, Panel, lay_out, totals_of
 from strop.renderers.letters import SANS
 from strop.renderers.markup import HEAD, tag
 from strop.renderers.package import EMU, SPACES, TEXT_WIDTH, Package, filled, hexed
-from strop.renderers.slides import totals_of
 from strop.renderers.theme import Theme, load_theme
 from strop.renderers.vega import vega_lite
 from strop.types.content import (
     Block,
     Bullets,
     Callout,
-    Chart,
     Document,
     Figure,
     Heading,
@@ -89,8 +88,7 @@ class DocxFile:
                 document holds.
             StropError: a chart cannot be drawn.
         """
-        contents = pages(part)
-        to.write_bytes(_Writing(self.theme, part.file).write(contents))
+        to.write_bytes(_Writing(self.theme, part.file).write(one_document(part)))
 
 
 class _Writing:
@@ -105,14 +103,12 @@ class _Writing:
         self._heads: list[tuple[int, str, str]] = []
         """(level, text, bookmark) of every heading for the contents."""
 
-    def write(self, contents: Sequence[Table | Chart | Document]) -> bytes:
-        first = next((content for content in contents if isinstance(content, Document)), None)
-        name = self._file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        title = visible(first.title if first else name)
-        body = "".join(each for block in _blocks(contents, first) for each in self._block(block))
+    def write(self, whole: Document) -> bytes:
+        title = visible(whole.title)
+        body = "".join(each for block in whole.blocks for each in self._block(block))
         if len(body) > _LIMIT:
             raise BadInput(f"{self._file}: {len(body):,} characters are too much for a DOCX. Ask for an XLSX or CSV")
-        cover = self._cover(title, visible(first.subtitle) if first else "")
+        cover = self._cover(title, visible(whole.subtitle))
         self._parts(title, cover + body)
         return self._package.sealed(title=title)
 
@@ -199,7 +195,7 @@ class _Writing:
         for number, sentence in enumerate(sentences):
             lead = " " if number else ""
             yield run(lead + visible(sentence.text))
-            mark = _mark(sentence)
+            mark = mark_of(sentence)
             yield run(mark, raised=True) if mark else ""
             yield self._notes.of(sentence.cells)
 
@@ -283,23 +279,6 @@ class _Writing:
 
 
 # ---------------------------------------------------------------- pieces
-
-
-def _blocks(contents: Sequence[Table | Chart | Document], first: Document | None) -> Iterator[Block]:
-    for content in contents:
-        if isinstance(content, Document):
-            if content is not first:
-                yield Heading(content.title)
-            yield from content.blocks
-        elif isinstance(content, Chart):
-            yield Figure(content)
-        else:
-            yield content
-
-
-def _mark(sentence: Sentence) -> str:
-    held = {cell.standing for cell in sentence.cells}
-    return next((mark for standing, mark in MARKS.items() if standing in held), "")
 
 
 def _legend(used: set[Standing]) -> str:

@@ -220,3 +220,16 @@ def _groups(wishes: tuple[_Wish, ...], letter: float, width: float) -> list[tupl
             wider = (0, number)
         now = wider
     return [*groups, now]
+
+
+def totals_of(table: Table) -> tuple[tuple[Cell, ...], ...]:
+    """One row for each function, its name in the first column that has no total."""
+    made: list[tuple[Cell, ...]] = []
+    for function in dict.fromkeys(total.function for total in table.totals):
+        held = {total.head: total.cell for total in table.totals if total.function == function}
+        row = [held.get(head.name, Cell(None)) for head in table.heads]
+        free = next((at for at, head in enumerate(table.heads) if head.name not in held), None)
+        if free is not None:
+            row[free] = Cell(TOTALS.get(function, function))
+        made.append(tuple(row))
+    return tuple(made)

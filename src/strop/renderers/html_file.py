@@ -8,14 +8,14 @@ in a table is itself the link. Links go to this page and to pages that `Document
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote as as_url
 
 from strop.errors import BadInput
-from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, Note, note_of, pages, shown, visible, weakest
+from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, Note, note_of, one_document, shown, visible, weakest
 from strop.renderers.elements import el, escaped, join, own, page, styled
 from strop.renderers.grid import NUMBERS, column_texts, footers
 from strop.renderers.inline_svg import inline_svg
@@ -63,14 +63,11 @@ class HtmlFile:
             MissingPart: vl-convert is not installed, and there is a chart.
             BadInput: a number is not finite, or the page is larger than 32 MiB.
         """
-        contents = pages(part)
-        first = next((one for one in contents if isinstance(one, Document)), None)
-        title = visible(first.title) if first else Path(part.file).stem.replace("_", " ").capitalize()
-        body = _Writing(self.theme).page(
-            contents, title=title, file=Path(part.file).name, first=first or Document(title, "", ())
-        )
+        whole = one_document(part)
+        title = visible(whole.title)
+        body = _Writing(self.theme).page(whole, file=Path(part.file).name)
         style = styled(self.theme, "report.css", "page.css")
-        text = page(title or part.file, style=style, body=body, language=language_of(words_in(contents, title)))
+        text = page(title or part.file, style=style, body=body, language=language_of(words_in((whole,), title)))
         if len(text) > _LIMIT:
             raise BadInput(f"{part.file}: {len(text):,} characters are too much for a page; the limit is {_LIMIT:,}")
         to.write_text(text, encoding="utf-8", newline="\n")
@@ -99,16 +96,15 @@ class _Writing:
         self._figures = 0
         self._level = 0
 
-    def page(self, contents: Sequence[Table | Chart | Document], *, title: str, file: str, first: Document) -> str:
-        blocks = tuple(_blocks(contents, first))
-        main = self._sections(blocks) + self._pages(first, file) + self._sources() + _turn(first, file)
+    def page(self, whole: Document, *, file: str) -> str:
+        main = self._sections(whole.blocks) + self._pages(whole, file) + self._sources() + _turn(whole, file)
         toc = self._contents() if len(self._places) > 1 else ""
-        lead = el("p", own(first.subtitle), class_="lead") if first.subtitle else ""
+        lead = el("p", own(whole.subtitle), class_="lead") if whole.subtitle else ""
         return join(
             [
                 el("a", "Skip to the text", href="#text", class_="skip"),
-                el("header", el("h1", own(title)) + lead, class_="masthead"),
-                *([_nav(first, file)] if first.nav else []),
+                el("header", el("h1", own(whole.title)) + lead, class_="masthead"),
+                *([_nav(whole, file)] if whole.nav else []),
                 el("div", toc + el("main", main, id="text"), class_="sheet"),
                 el("footer", "Nothing on this page is fetched from anywhere."),
             ]
@@ -316,18 +312,6 @@ def _turn(document: Document, file: str) -> str:
         for one, sign, rel in ((before, "← ", "prev"), (after, "→ ", "next"))
     )
     return el("nav", join(links), class_="turn", aria_label="Neighbouring pages")
-
-
-def _blocks(contents: Sequence[Table | Chart | Document], first: Document) -> Iterator[Block]:
-    for content in contents:
-        if isinstance(content, Document):
-            if content is not first:
-                yield Heading(content.title)
-            yield from content.blocks
-        elif isinstance(content, Chart):
-            yield Figure(content)
-        else:
-            yield content
 
 
 if TYPE_CHECKING:

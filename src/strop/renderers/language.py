@@ -13,16 +13,19 @@ from dataclasses import dataclass
 
 from strop.types.content import Bullets, Content, Document, Heading, Paragraph
 
-_SCRIPTS = (
-    ("he", "\u0590", "\u05ff"),
-    ("ar", "\u0600", "\u06ff"),
-    ("el", "\u0370", "\u03ff"),
-    ("ru", "\u0400", "\u04ff"),
-    ("hi", "\u0900", "\u097f"),
-    ("th", "\u0e00", "\u0e7f"),
-    ("ja", "\u3040", "\u30ff"),
-    ("ko", "\uac00", "\ud7af"),
-    ("zh", "\u4e00", "\u9fff"),
+_SCRIPTS = tuple(
+    (code, re.compile(f"[{first}-{last}]"))
+    for code, first, last in (
+        ("he", "\u0590", "\u05ff"),
+        ("ar", "\u0600", "\u06ff"),
+        ("el", "\u0370", "\u03ff"),
+        ("ru", "\u0400", "\u04ff"),
+        ("hi", "\u0900", "\u097f"),
+        ("th", "\u0e00", "\u0e7f"),
+        ("ja", "\u3040", "\u30ff"),
+        ("ko", "\uac00", "\ud7af"),
+        ("zh", "\u4e00", "\u9fff"),
+    )
 )
 _WORDS = {
     "en": "the of and to in is that for with are was were from by",
@@ -68,11 +71,11 @@ def words_in(contents: Iterable[Content], title: str) -> str:
 def language_of(text: str) -> Language:
     """The language most of `text` is in; English where nothing tells."""
     text = text[:_SEEN]
-    letters = sum(1 for letter in text if letter.isalpha())
-    for code, first, last in _SCRIPTS:
+    letters = 0 if text.isascii() else sum(map(str.isalpha, text))
+    for code, script in _SCRIPTS if letters else ():
         # Japanese is known by a fifth of kana among its characters.
         share = 5 if code == "ja" else 2
-        if letters and sum(1 for letter in text if first <= letter <= last) * share > letters:
+        if len(script.findall(text)) * share > letters:
             return Language(code, code in ("he", "ar"))
     return Language(_latin(text), rtl=False)
 

@@ -8,9 +8,10 @@ repeat the first. The file holds no date.
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from strop.renderers.cells import (
     cut,
     missing,
     note_of,
-    pages,
+    one_document,
     shown,
     visible,
     weakest,
@@ -43,8 +44,6 @@ from strop.types.content import (
     Block,
     Bullets,
     Callout,
-    Chart,
-    Document,
     Figure,
     Heading,
     Paragraph,
@@ -73,6 +72,9 @@ _CLAIMED = 1_000
 """Rows of tables whose claims are listed at the end."""
 _NUMBERED = re.compile(r"(\d+|[IVX]+)[.)]?\s")
 """A heading that brings its number."""
+_LONG, _FORGETS = 50_000, 10
+"""Bytes of a document that typst is made to forget: what it computed for one stays until ten others are set,
+50 to 140 MB for forty pages. Ten that say nothing take 0.06 s."""
 _LIMIT = 8 * 2**20
 """Bytes of content; 1 MB of text makes about 300 pages."""
 
@@ -115,14 +117,26 @@ def _compile(root: Path, *, beyond: bool) -> bytes:
     except ImportError as absent:
         raise missing("typst") from absent
     fonts = all_fonts() if beyond else bundled_fonts()
+    long = (root / "content.json").stat().st_size > _LONG
+    if long:
+        _give_back()
     try:
-        compiler = typst.Compiler(input=_TEMPLATE.read_bytes(), root=str(root), font_paths=fonts)
-        body = compiler.compile(format="pdf")
+        body = typst.Compiler(input=_TEMPLATE.read_bytes(), root=str(root), font_paths=fonts).compile(format="pdf")
+        if long:
+            for _ in range(_FORGETS):
+                typst.Compiler(input=b".", font_paths=fonts).compile(format="pdf")
+            _give_back()
     except RuntimeError as caught:
         raise StropError(f"typst cannot set this document: {caught}") from caught
     if not isinstance(body, bytes):
         raise StropError("typst gave no PDF")
     return body
+
+
+def _give_back() -> None:
+    """What threads have freed glibc keeps for them, and typst sets a document in many: hand it back."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 class _Setting:
@@ -139,19 +153,18 @@ class _Setting:
         self._figures = 0
 
     def document(self, part: Part) -> dict[str, Json]:
-        contents = pages(part)
-        first = next((one for one in contents if isinstance(one, Document)), None)
-        title = visible(first.title) if first else Path(part.file).stem.replace("_", " ").capitalize()
-        blocks = [self._block(block) for block in _blocks(contents, first)] + self._claimed()
+        whole = one_document(part)
+        title = visible(whole.title)
+        blocks = [self._block(block) for block in whole.blocks] + self._claimed()
         headings = [str(block["text"]) for block in blocks if block["kind"] == "heading"]
-        language = language_of(words_in(contents, title))
+        language = language_of(words_in((whole,), title))
         return {
             "title": flowing(title),
             "language": language.code,
             "direction": "rtl" if language.rtl else "ltr",
             "numbered": not any(_NUMBERED.match(heading) for heading in headings),
             "running": cut(title.replace("\n", " "), 62),
-            "subtitle": flowing(visible(first.subtitle)) if first else "",
+            "subtitle": flowing(visible(whole.subtitle)),
             "contents": len(headings) > 1,
             "apart": sum(1 + len(heading) // 90 for heading in headings) > _BESIDE,
             "empty": NO_ROWS,
@@ -263,18 +276,6 @@ def _claims_of(table: Table, number: int) -> list[str]:
             name = cut(shown(row[0].value).replace("\n", " "), 40)
             lines.append(flowing(visible(f"Table {number}, row {place} ({name}): {', '.join(held)}")))
     return lines
-
-
-def _blocks(contents: tuple[Table | Chart | Document, ...], first: Document | None) -> Iterator[Block]:
-    for content in contents:
-        if isinstance(content, Document):
-            if content is not first:
-                yield Heading(content.title)
-            yield from content.blocks
-        elif isinstance(content, Chart):
-            yield Figure(content)
-        else:
-            yield content
 
 
 def _legend(standing: Standing) -> Json:

@@ -7,21 +7,19 @@ beside their values.
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, cast
 
-from strop.renderers.cells import clean, cut, grouped, missing, visible
+from strop.renderers.cells import clean, cut, grouped, visible
 from strop.renderers.markup import HEAD, tag, text
 from strop.renderers.package import EMU, SPACES, hexed
+from strop.renderers.plain_book import PlainBook
+from strop.renderers.sheet_cells import number_cell, text_cell
+from strop.renderers.sheets import letters
 from strop.renderers.theme import Theme
 from strop.types.content import Cell, Chart, ChartKind, Point, Standing
-
-if TYPE_CHECKING:
-    from xlsxwriter.worksheet import Worksheet
 
 _SPACE = {"xmlns:c": "http://schemas.openxmlformats.org/drawingml/2006/chart"}
 _SHEET = "Data"
@@ -31,10 +29,10 @@ _LABELLED = 24
 _ACCENTS = 6
 _AROUND, _LEAST = 64.0, 6.5
 """Points that a chart needs around its bars, and of its smallest letters."""
+_GROUPED = 1_000
+"""From here on digits stand in groups, at the axis and at the values alike."""
 _ACROSS, _UP = 1, 2
 """Ids of the axes."""
-_BORN = datetime.fromisoformat("2000-01-01")
-_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,8 @@ class _Sheet:
         return self.chart.kind in (ChartKind.BAR, ChartKind.STACKED)
 
     def range(self, column: int, count: int) -> str:
-        letters = _letters(column)
-        return f"{_SHEET}!${letters}$2:${letters}${count + 1}"
+        letter = letters(column)
+        return f"{_SHEET}!${letter}$2:${letter}${count + 1}"
 
 
 def chart_part(chart: Chart, theme: Theme, height: float) -> tuple[str, bytes]:
@@ -164,60 +162,61 @@ def _numbers(points: Sequence[Point | None]) -> list[float | int]:
 
 def _format(points: Sequence[Point | None]) -> str:
     numbers = _numbers(points)
-    whole = "#,##0" if any(abs(number) >= 10_000 for number in numbers) else "0"
+    whole = "#,##0" if any(abs(number) >= _GROUPED for number in numbers) else "0"
     return whole if all(float(number).is_integer() for number in numbers) else f"{whole}.0##"
-
-
-class _Book(Protocol):
-    """What is used of xlsxwriter's workbook, whose own types are partly unknown."""
-
-    def set_properties(self, properties: Mapping[str, object]) -> None: ...
-    def add_worksheet(self, name: str) -> Worksheet: ...
 
 
 def _workbook(sheet: _Sheet) -> bytes:
     """The same values as a sheet, and behind them the claims they rest on."""
-    try:
-        from xlsxwriter import Workbook
-    except ImportError as absent:
-        raise missing("xlsxwriter") from absent
-    body = io.BytesIO()
-    with Workbook(body, _OPTIONS) as book:
-        typed = cast("_Book", book)
-        typed.set_properties({"created": _BORN})
-        page = typed.add_worksheet(_SHEET)
-        page.write_string(0, 0, clean(sheet.chart.x_title))
-        for row, place in enumerate(sheet.places, start=1):
-            page.write_string(row, 0, place)
-        behind = 2 * len(sheet.columns) if sheet.numeric else len(sheet.columns) + 1
-        for at, column in enumerate(sheet.columns):
-            up = 2 * at + 1 if sheet.numeric else at + 1
-            page.write_string(0, up, column.name)
-            if any(point is not None and point.y.claims for point in column.points):
-                page.write_string(0, behind + at, cut(f"claims of {column.name}", 255))
-            for row, point in enumerate(column.points, start=1):
-                if point is not None:
-                    _write(page, row, up, behind + at, point, numeric=sheet.numeric)
-    return body.getvalue()
+    count = max([len(sheet.places), *(len(column.points) for column in sheet.columns)])
+    rows = [_heads(sheet), *(_row(sheet, row) for row in range(count))]
+    with tempfile.TemporaryDirectory(prefix="strop-pptx-") as folder:
+        book = PlainBook(folder)
+        page = book.sheet(_SHEET)
+        made = ([_cell(number, at, value) for at, value in sorted(row.items())] for number, row in enumerate(rows, 1))
+        page.put_rows(made, first=0, width=1 + max(max(row, default=0) for row in rows))
+        return book.closed()
 
 
-def _write(page: Worksheet, row: int, up: int, behind: int, point: Point, *, numeric: bool) -> None:
-    if numeric:
-        page.write_number(row, up - 1, float(point.x))
-    number = number_of(point.y)
-    if number is not None:
-        page.write_number(row, up, number)
-    if point.y.claims:
-        page.write_string(row, behind, ", ".join(point.y.claims)[:32_000])
+def _cell(number: int, at: int, value: str | float) -> str:
+    place = f"{letters(at)}{number}"
+    return text_cell(place, 0, value) if isinstance(value, str) else number_cell(place, 0, value)
 
 
-def _letters(column: int) -> str:
-    """A, B, ..., AA of a column that counts from 0."""
-    said, left = "", column + 1
-    while left:
-        left, rest = divmod(left - 1, 26)
-        said = chr(ord("A") + rest) + said
-    return said
+def _behind(sheet: _Sheet) -> int:
+    """The first column of claims."""
+    return 2 * len(sheet.columns) if sheet.numeric else len(sheet.columns) + 1
+
+
+def _heads(sheet: _Sheet) -> dict[int, str | float]:
+    heads: dict[int, str | float] = {0: clean(sheet.chart.x_title)}
+    for at, column in enumerate(sheet.columns):
+        heads[_up(sheet, at)] = column.name
+        if any(point is not None and point.y.claims for point in column.points):
+            heads[_behind(sheet) + at] = cut(f"claims of {column.name}", 255)
+    return heads
+
+
+def _row(sheet: _Sheet, row: int) -> dict[int, str | float]:
+    """What stands in one row, by column."""
+    made: dict[int, str | float] = {0: sheet.places[row]} if row < len(sheet.places) else {}
+    for at, column in enumerate(sheet.columns):
+        point = column.points[row] if row < len(column.points) else None
+        if point is None:
+            continue
+        if sheet.numeric:
+            made[_up(sheet, at) - 1] = float(point.x)
+        number = number_of(point.y)
+        if number is not None:
+            made[_up(sheet, at)] = number
+        if point.y.claims:
+            made[_behind(sheet) + at] = ", ".join(point.y.claims)[:32_000]
+    return made
+
+
+def _up(sheet: _Sheet, at: int) -> int:
+    """The column of a series' values."""
+    return 2 * at + 1 if sheet.numeric else at + 1
 
 
 # ---------------------------------------------------------------- series
@@ -255,8 +254,8 @@ def _marks(sheet: _Sheet, theme: Theme) -> str:
 
 def _series(sheet: _Sheet, theme: Theme, at: int, look: str, form: str) -> str:
     column, count = sheet.columns[at], len(sheet.columns[at].points)
-    up = 2 * at + 1 if sheet.numeric else at + 1
-    name = tag("c:tx", None, _strings(f"{_SHEET}!${_letters(up)}$1", (column.name,)))
+    up = _up(sheet, at)
+    name = tag("c:tx", None, _strings(f"{_SHEET}!${letters(up)}$1", (column.name,)))
     hollow = [_hollow(sheet, theme, at, place) for place, point in enumerate(column.points) if _unsure(point)]
     figures = [None if point is None else number_of(point.y) for point in column.points]
     values = _figures(sheet.range(up, count), figures, _format(column.points))
@@ -340,7 +339,7 @@ def _figures(place: str, numbers: Sequence[float | int | None], form: str) -> st
 def _axes(sheet: _Sheet, theme: Theme, height: float) -> str:
     chart, colours = sheet.chart, theme.colours
     numbers = _numbers(chart.points)
-    form = "#,##0" if max(map(abs, numbers), default=0) >= 1_000 else "General"
+    form = "#,##0" if max(map(abs, numbers), default=0) >= _GROUPED else "General"
     log = chart.log_y and min(numbers, default=0) > 0
     floor = (_val("min", _floor(min(numbers))),) if log else ()
     grid = tag("c:majorGridlines", None, tag("c:spPr", None, _line(colours.rule, 0.5)))
@@ -384,10 +383,8 @@ def _across(sheet: _Sheet, theme: Theme, height: float) -> str:
     cross = (_val("crossAx", _UP), _val("crosses", "autoZero"))
     if sheet.numeric:
         scale = tag("c:scaling", None, _val("orientation", "minMax"))
-        letters = _letters_of(11, colours.muted)
-        return tag(
-            "c:valAx", None, _val("axId", _ACROSS), scale, *common, letters, *cross, _val("crossBetween", "midCat")
-        )
+        look = _letters_of(11, colours.muted)
+        return tag("c:valAx", None, _val("axId", _ACROSS), scale, *common, look, *cross, _val("crossBetween", "midCat"))
     scale = tag("c:scaling", None, _val("orientation", "maxMin" if sheet.lying else "minMax"))
     size, skip = 11.0, ""
     if sheet.lying:

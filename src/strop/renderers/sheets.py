@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from strop.errors import BadInput
 from strop.renderers.cells import clean, grouped
-from strop.types.content import Head, Scalar
+from strop.types.content import Head, Scalar, Table
+from strop.types.formulas import Expression, columns, parse, to_excel
 from strop.types.work import ColumnType
 
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
@@ -16,6 +18,9 @@ _NAME = 31
 _OURS = ("sources", "charts", "totals", "history")
 """Taken by us, or by the format."""
 _FIGURE = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
+_DECIMAL = re.compile(r"-?\d+\.(\d+)")
+ROW = "\0"
+"""Stands for the row's number in a formula until it is written."""
 SAMPLE = 500
 """Rows that a column's width is taken from."""
 _MOST_PLACES = 12
@@ -116,6 +121,53 @@ class Survey:
         return whole + ("." + "0" * self._places if self._places else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the cells of one column are written."""
+
+    head: str
+    letter: str
+    kind: ColumnType
+    number: str
+    """The format of its numbers."""
+    formula: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A table with what a first walk over it told."""
+
+    table: Table
+    surveys: tuple[Survey, ...]
+    count: int
+
+    def column(self, name: str) -> int:
+        names = [head.name for head in self.table.heads]
+        if name not in names:
+            raise BadInput(f"table {self.table.name!r}: a formula names {name!r}, which is no column")
+        return names.index(name)
+
+    def computes(self, expression: Expression) -> bool:
+        """Whether a sheet comes to the same figure: all that it rests on is held as numbers."""
+        return all(self.surveys[self.column(name)].pure for name in columns(expression))
+
+    def whole(self, name: str) -> str:
+        """All cells of a column: `$B$2:$B$41`."""
+        letter = letters(self.column(name))
+        return f"${letter}$2:${letter}${self.count + 1}"
+
+    def forms(self) -> tuple[Form, ...]:
+        """How the cells of each column are written; formulas have `ROW` for the number of their row."""
+        found: list[Form] = []
+        for column, (head, survey) in enumerate(zip(self.table.heads, self.surveys, strict=True)):
+            expression = parse(head.formula) if head.formula else None
+            formula = ""
+            if expression is not None and survey.pure and self.computes(expression):
+                formula = to_excel(expression, cell=lambda name: f"{letters(self.column(name))}{ROW}", whole=self.whole)
+            found.append(Form(head.name, letters(column), survey.kind, survey.format, formula))
+        return tuple(found)
+
+
 def is_number(value: Scalar) -> bool:
     """Whether a sheet can hold the value as a number without losing a digit."""
     if isinstance(value, bool) or value is None:
@@ -130,8 +182,11 @@ def _digits(text: str) -> int:
 
 
 def _places(value: Scalar) -> int:
+    """Digits behind the point; of a number that is written with an exponent none."""
     if isinstance(value, bool) or value is None or isinstance(value, int):
         return 0
-    text = repr(value) if isinstance(value, float) else value
-    found = re.fullmatch(r"-?\d+\.(\d+)", text)
-    return 0 if found is None or (isinstance(value, float) and value.is_integer()) else min(len(found[1]), _MOST_PLACES)
+    if isinstance(value, float):
+        tail = repr(value).partition(".")[2]
+        return min(len(tail), _MOST_PLACES) if tail != "0" and tail.isdecimal() else 0
+    found = _DECIMAL.fullmatch(value)
+    return min(len(found[1]), _MOST_PLACES) if found else 0

@@ -7,15 +7,15 @@ keeps its header on each of them. A chart gets the room that words leave.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeAlias
 
 from strop.errors import BadInput
-from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, cut, shown, visible
-from strop.renderers.grid import Box, Panel, lay_out
+from strop.renderers.cells import LEGEND, MARKS, NO_ROWS, cut, visible
+from strop.renderers.evidence import cells_of, distinct, evidence, mark_of, sentences_of, sources, told
+from strop.renderers.grid import Box, Panel, lay_out, totals_of
 from strop.renderers.letters import LINE, SANS, lines
 from strop.renderers.theme import Sizes
 from strop.types.content import (
@@ -31,7 +31,6 @@ from strop.types.content import (
     Figure,
     Heading,
     Paragraph,
-    Sentence,
     Slide,
     Standing,
     Table,
@@ -53,12 +52,8 @@ _CHART = 220.0
 _TABLE = Sizes(text=18, table=13, table_least=9, small=10, title=28)
 _PANEL = 9.0
 """Letters of a table that is too wide for one slide."""
-_SOURCES = "Sources"
 _LEGEND = 18.0
 _PAD = 8.0
-_PLACE = re.compile(r"(:\d+-\d+( and \d+ more)?|#.*)$")
-_CALL = re.compile(r"\w+:[^()]*\((.+)\)")
-"""A value that a tool computed names the call: `table:rows(data/a.csv)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +164,7 @@ def faces(deck: Deck, *, file: str) -> tuple[Face, ...]:
         BadInput: a table cell that fits no slide, or more slides than anyone looks at.
     """
     made: list[Face] = []
-    for slide in (*deck.slides, *_sources(deck)):
+    for slide in (*deck.slides, *sources(deck)):
         _check(slide, file)
         made += _faces(slide, file)
         if len(made) > MOST_SLIDES:
@@ -181,13 +176,13 @@ def _faces(slide: Slide, file: str) -> list[Face]:
     marked = any(cell.standing in MARKS for cell in cells_of(slide.blocks))
     room = HEIGHT - (_LEGEND if marked else 0)
     best = min((_pages(slide.blocks, size, room, file) for size in _SIZES), key=len)
-    said = [line for sentence in slide.notes for line in _told(sentence)]
+    said = [line for sentence in slide.notes for line in told(sentence)]
     made: list[Face] = []
     for number, page in enumerate(best, start=1):
         title, size = _title(slide.title, f" ({number}/{len(best)})" if len(best) > 1 else "")
         held = _cells_on(page, slide.blocks)
         legend = _legend(page, slide.blocks)
-        values = [_evidence(cell) for cell in _distinct(held)]
+        values = [evidence(cell) for cell in distinct(held)]
         notes = (*(said if number == 1 else ()), *(("Values on this slide:", *values) if values else ()))
         made.append(Face(title, size, page, legend, notes))
     return made
@@ -197,7 +192,7 @@ def _check(slide: Slide, file: str) -> None:
     for block in slide.blocks:
         if isinstance(block, Table):
             _check_cells(block, tuple(block.rows), file)
-    texts = (one.text for one in _sentences(slide.blocks))
+    texts = (one.text for one in sentences_of(slide.blocks))
     more = (block.text for block in slide.blocks if isinstance(block, Heading | Callout))
     for text in (slide.title, *texts, *more):
         if len(text) > _MOST_TEXT:
@@ -276,20 +271,15 @@ def _lines_of(block: Block, size: float) -> Iterator[Line]:
         case Heading():
             yield Line(visible(block.text), "", "heading", _tall(block.text, size, "heading"))
         case Paragraph():
-            text = " ".join(visible(one.text) + _mark(one) for one in block.sentences)
+            text = " ".join(visible(one.text) + mark_of(one) for one in block.sentences)
             yield Line(text, "", "plain", _tall(text, size, "plain"))
         case Bullets():
             for one in block.items:
                 yield Line(
-                    visible(one.text), _mark(one), "bullet", _tall(visible(one.text) + _mark(one), size, "bullet")
+                    visible(one.text), mark_of(one), "bullet", _tall(visible(one.text) + mark_of(one), size, "bullet")
                 )
         case _:
             return
-
-
-def _mark(sentence: Sentence) -> str:
-    held = {cell.standing for cell in sentence.cells}
-    return next((mark for standing, mark in MARKS.items() if standing in held), "")
 
 
 def _room(form: str) -> float:
@@ -388,22 +378,6 @@ def _check_cells(table: Table, rows: Sequence[tuple[Cell, ...]], file: str) -> N
                 )
 
 
-def totals_of(table: Table) -> tuple[tuple[Cell, ...], ...]:
-    """One row for each function, its name in the first column that has no total."""
-    made: list[tuple[Cell, ...]] = []
-    for function in dict.fromkeys(total.function for total in table.totals):
-        held = {total.head: total.cell for total in table.totals if total.function == function}
-        row = [held.get(head.name, Cell(None)) for head in table.heads]
-        free = next((at for at, head in enumerate(table.heads) if head.name not in held), None)
-        if free is not None:
-            row[free] = Cell(TOTAL_NAMES.get(function, function))
-        made.append(tuple(row))
-    return tuple(made)
-
-
-TOTAL_NAMES = {"sum": "Total", "mean": "Mean", "median": "Median", "min": "Least", "max": "Most", "count": "Count"}
-
-
 def _unbroken(panel: Panel) -> Panel:
     """Without the break points that grid puts into long words: here they break where they must."""
 
@@ -464,24 +438,7 @@ def _row_height(row: tuple[Box, ...], panel: Panel, letter: float, *, bold: bool
     return most * letter * LINE + 7.0
 
 
-# ---------------------------------------------------------------- evidence
-
-
-def cells_of(blocks: Sequence[Block]) -> Iterator[Cell]:
-    """Every cell that stands in the blocks."""
-    for block in blocks:
-        match block:
-            case Paragraph():
-                yield from (cell for one in block.sentences for cell in one.cells)
-            case Bullets():
-                yield from (cell for one in block.items for cell in one.cells)
-            case Table():
-                yield from (cell for row in block.rows for cell in row)
-                yield from (total.cell for total in block.totals)
-            case Figure():
-                yield from (point.y for point in block.chart.points)
-            case _:
-                pass
+# ---------------------------------------------------------------- what a page rests on
 
 
 def _cells_on(page: Iterable[tuple[float, Piece]], blocks: Sequence[Block]) -> tuple[Cell, ...]:
@@ -495,76 +452,19 @@ def _cells_on(page: Iterable[tuple[float, Piece]], blocks: Sequence[Block]) -> t
                 held += (point.y for point in piece.chart.points)
             case Words():
                 texts = "\n".join(line.text for line in piece.lines)
-                held += (cell for one in _sentences(blocks) if visible(one.text)[:60] in texts for cell in one.cells)
+                held += (cell for one in sentences_of(blocks) if visible(one.text)[:60] in texts for cell in one.cells)
             case Note():
                 pass
     return tuple(held)
-
-
-def _sentences(blocks: Sequence[Block]) -> Iterator[Sentence]:
-    for block in blocks:
-        if isinstance(block, Paragraph):
-            yield from block.sentences
-        elif isinstance(block, Bullets):
-            yield from block.items
-
-
-def _distinct(cells: Iterable[Cell]) -> Iterator[Cell]:
-    """Cells that rest on something, each claim once."""
-    told: set[tuple[object, ...]] = set()
-    for cell in cells:
-        key = (cell.claims, cell.source, cell.quote, cell.formula, str(cell.value))
-        if (cell.claims or cell.source or cell.formula) and key not in told:
-            told.add(key)
-            yield cell
-
-
-def _told(sentence: Sentence) -> Iterator[str]:
-    yield visible(sentence.text) + _mark(sentence)
-    yield from (_evidence(cell) for cell in _distinct(sentence.cells))
-
-
-_QUOTE = 400
-
-
-def _evidence(cell: Cell) -> str:
-    """`601†: claim 3f2a…; inputs/a.txt:10-20; “601 rows”; not verified…`."""
-    parts = [f"claim {', '.join(cell.claims)}"] if cell.claims else []
-    parts += [f"computed as {cut(visible(cell.formula), _QUOTE)}"] if cell.formula else []
-    parts += [cut(visible(cell.source), _QUOTE)] if cell.source else []
-    parts += [f"“{cut(' '.join(visible(cell.quote).split()), _QUOTE)}”"] if cell.quote else []
-    parts += [LEGEND[cell.standing]] if cell.standing in LEGEND else []
-    value = cut(" ".join(shown(cell.value).split()), 80) or "—"
-    return f"{value}{MARKS.get(cell.standing, '')}: {'; '.join(parts)}"
 
 
 def _legend(page: Iterable[tuple[float, Piece]], blocks: Sequence[Block]) -> str:
     """What the marks on this page mean, and a hollow bar or point."""
     drawn = {cell.standing for cell in _cells_on([one for one in page if isinstance(one[1], Plot)], blocks)}
     said = {cell.standing for cell in _cells_on([one for one in page if not isinstance(one[1], Plot)], blocks)}
-    lines = [f"{mark} {LEGEND[standing]}" for standing, mark in MARKS.items() if standing in said]
-    if Standing.UNVERIFIED in drawn:
-        lines.append(f"Hollow: {LEGEND[Standing.UNVERIFIED]}")
-    return "   ".join(lines)
-
-
-def _sources(deck: Deck) -> tuple[Slide, ...]:
-    """The last slide, unless the deck has one of that name."""
-    if any(slide.title.strip().lower() == _SOURCES.lower() for slide in deck.slides):
-        return ()
-    counts: dict[str, int] = {}
-    for slide in deck.slides:
-        for cell in _distinct(cells_of((*slide.blocks, Paragraph(slide.notes)))):
-            if cell.source:
-                place = " ".join(visible(cell.source).split())
-                call = _CALL.fullmatch(place)
-                name = call[1] if call else _PLACE.sub("", place)
-                counts[name] = counts.get(name, 0) + 1
-    if not counts:
-        return (Slide(_SOURCES, (Callout("No value in this deck rests on a source."),)),)
-    items = tuple(
-        Sentence(f"{cut(name, 200)}: {number} value{'s' if number > 1 else ''}")
-        for name, number in sorted(counts.items())
-    )
-    hint = Sentence("Claim, place and quote of every value stand in the speaker notes of its slide.")
-    return (Slide(_SOURCES, (Bullets(items), Paragraph((hint,)))),)
+    legend: list[str] = []
+    for standing, mark in MARKS.items():
+        signs = [mark] if standing in said else []
+        signs += ["Hollow"] if standing is Standing.UNVERIFIED and standing in drawn else []
+        legend += [f"{' or '.join(signs)}: {LEGEND[standing]}"] if signs else []
+    return "   ".join(legend)

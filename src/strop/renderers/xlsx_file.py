@@ -13,27 +13,29 @@ of its own making, so equal parts give equal bytes.
 
 from __future__ import annotations
 
-import io
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 from strop.errors import BadInput
-from strop.renderers.cells import LEGEND, NO_ROWS, checked, checked_rows, clean, cut, missing, said
-from strop.renderers.sheets import SAMPLE, Place, Survey, is_number, letters, sheet_names
+from strop.renderers.cells import LEGEND, NO_ROWS, checked, checked_rows, clean, cut, said
+from strop.renderers.plain_book import PlainBook, style_of
+from strop.renderers.sheet_cells import blank_cell, day_number, formula_cell, number_cell, text_cell, truth_cell
+from strop.renderers.sheets import ROW, SAMPLE, Form, Looked, Place, Survey, is_number, letters, sheet_names
 from strop.renderers.theme import Theme, load_theme
 from strop.types.content import Cell, Chart, ChartKind, Content, Part, Scalar, Standing, Table, Total
-from strop.types.formulas import Call, ColumnOf, Expression, columns, parse, to_excel
+from strop.types.formulas import Call, ColumnOf, to_excel
 from strop.types.work import ColumnType, Kind
 
 if TYPE_CHECKING:
-    from xlsxwriter.chart import Chart as XlsxChart
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
+    from strop.renderers.plain_book import PlainSheet
     from strop.seams import Renderer
 
 _ROWS, _COLUMNS, _LETTERS = 1_048_576, 16_384, 32_767
@@ -42,15 +44,6 @@ _LINKS = 60_000
 """The format holds 65,530 links a sheet; cells beyond this are named without one."""
 _QUOTE = 2_000
 _COMMENT = 400
-_BORN = datetime.fromisoformat("2000-01-01")
-"""A fixed date: the format wants one, and a clock would make equal parts unequal."""
-_OPTIONS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
 _SOURCES = (
     ("Sheet", 18),
     ("Cell", 8),
@@ -63,8 +56,7 @@ _SOURCES = (
 )
 _TOTALS = (("Table", 24), ("Column", 24), ("Figure", 12), ("Value", 20))
 _TOTALS_SHEET = "Totals"
-_ROW = "\0"
-"""Stands for the row's number in a formula until it is written."""
+_LIKE_CELL = re.compile(r"=?[^!]+!(?=\$?[A-Z]+\$?[0-9])")
 _CHARTS = "Charts"
 _CHART_ROWS = 22
 """Rows of a sheet that a chart covers."""
@@ -91,57 +83,14 @@ class XlsxFile:
         if not part.content or not all(isinstance(content, Table) for content in part.content):
             checked(Part(part.file, tuple(each for each in part.content if not isinstance(each, Table))))
         looked = [_look_at(content, part.file) for content in part.content]
-        try:
-            from xlsxwriter import Workbook
-        except ImportError as absent:
-            raise missing("xlsxwriter") from absent
-        body = io.BytesIO()
-        with (
-            tempfile.TemporaryDirectory(prefix="strop-xlsx-") as folder,
-            Workbook(body, _OPTIONS | {"tmpdir": folder}) as book,
-        ):
-            _Writing(cast("_Book", book), self.theme).write(looked)
-        to.write_bytes(body.getvalue())
+        with tempfile.TemporaryDirectory(prefix="strop-xlsx-") as folder:
+            book = PlainBook(folder)
+            _Writing(book, self.theme).write(looked)
+            body = book.closed()
+        to.write_bytes(body)
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """A table with what a first walk over it told."""
-
-    table: Table
-    surveys: tuple[Survey, ...]
-    count: int
-
-    def column(self, name: str) -> int:
-        names = [head.name for head in self.table.heads]
-        if name not in names:
-            raise BadInput(f"table {self.table.name!r}: a formula names {name!r}, which is no column")
-        return names.index(name)
-
-    def computes(self, expression: Expression) -> bool:
-        """Whether a sheet comes to the same figure: all that it rests on is held as numbers."""
-        return all(self.surveys[self.column(name)].pure for name in columns(expression))
-
-    def whole(self, name: str) -> str:
-        """All cells of a column: `$B$2:$B$41`."""
-        letter = letters(self.column(name))
-        return f"${letter}$2:${letter}${self.count + 1}"
-
-    def formulas(self) -> tuple[str, ...]:
-        """Of each column, the formula with `_ROW` for its row; empty where there is none."""
-        found: list[str] = []
-        for head, survey in zip(self.table.heads, self.surveys, strict=True):
-            expression = parse(head.formula) if head.formula else None
-            if expression is None or not survey.pure or not self.computes(expression):
-                found.append("")
-                continue
-            found.append(
-                "=" + to_excel(expression, cell=lambda name: f"{letters(self.column(name))}{_ROW}", whole=self.whole)
-            )
-        return tuple(found)
-
-
-def _look_at(content: Content, file: str) -> _Looked | Chart:
+def _look_at(content: Content, file: str) -> Looked | Chart:
     """The first walk: what the format cannot hold is said before anything is written.
 
     Raises:
@@ -165,30 +114,21 @@ def _look_at(content: Content, file: str) -> _Looked | Chart:
                 where = f"row {count}, column {cut(head.name, 40)!r}"
                 long = f"{len(cell.value):,} characters; an XLSX cell holds {_LETTERS:,}"
                 raise BadInput(f"{file}: {where} has {long}. Ask for a CSV")
-    return _Looked(content, surveys, count)
-
-
-class _Book(Protocol):
-    """What we use of xlsxwriter's workbook, whose own types are partly unknown."""
-
-    def set_properties(self, properties: Mapping[str, object]) -> None: ...
-    def add_worksheet(self, name: str) -> Worksheet: ...
-    def add_chart(self, options: Mapping[str, object]) -> XlsxChart | None: ...
-    def add_format(self, properties: Mapping[str, object]) -> Format: ...
+    return Looked(content, surveys, count)
 
 
 class _Writing:
     """One workbook while it is written: its formats, and the claims met so far."""
 
-    def __init__(self, book: _Book, theme: Theme) -> None:
+    def __init__(self, book: PlainBook, theme: Theme) -> None:
         self._book = book
+        self._styles: dict[tuple[str, str], int] = {}
         self._theme = theme
         self._formats: dict[tuple[str, str], Format] = {}
         self._claims: list[tuple[Place, str, Cell]] = []
 
-    def write(self, contents: Sequence[_Looked | Chart]) -> None:
-        self._book.set_properties({"created": _BORN, "author": "", "comments": ""})
-        tables = [content for content in contents if isinstance(content, _Looked)]
+    def write(self, contents: Sequence[Looked | Chart]) -> None:
+        tables = [content for content in contents if isinstance(content, Looked)]
         charts = [content for content in contents if isinstance(content, Chart)]
         names = sheet_names([looked.table.name for looked in tables])
         for name, looked in zip(names, tables, strict=True):
@@ -203,53 +143,61 @@ class _Writing:
 
     # ------------------------------------------------------------ tables
 
-    def _table(self, name: str, looked: _Looked) -> None:
+    def _table(self, name: str, looked: Looked) -> None:
         table = looked.table
-        sheet = self._book.add_worksheet(name)
+        sheet = self._book.sheet(name)
         for column, survey in enumerate(looked.surveys):
             sheet.set_column(column, column, survey.width)
         self._header(sheet, [head.name for head in table.heads])
-        formulas = looked.formulas()
-        forms = [(survey.kind, survey.format) for survey in looked.surveys]
-        for row, cells in enumerate(table.rows, start=1):
-            for column, cell in enumerate(cells):
-                kind, number = forms[column]
-                formula = formulas[column].replace(_ROW, str(row + 1)) if formulas[column] else ""
-                self._cell(sheet, row, column, cell, kind, number, formula)
-                if cell.claims or cell.source:
-                    self._claims.append((Place(name, row, column), table.heads[column].name, cell))
+        forms = looked.forms()
+        sheet.put_rows(
+            (self._row(sheet, name, row, forms, cells) for row, cells in enumerate(table.rows, start=1)),
+            first=1,
+            width=len(forms),
+        )
         if not looked.count:
             sheet.write_string(1, 0, NO_ROWS, self._format("note", ""))
         sheet.autofilter(0, 0, max(looked.count, 1), len(table.heads) - 1)
         _print_well(sheet)
 
-    def _totals(self, tables: Sequence[tuple[str, _Looked]]) -> None:
-        sheet = self._book.add_worksheet(_TOTALS_SHEET)
+    def _row(
+        self, sheet: PlainSheet, name: str, row: int, forms: Sequence[Form], cells: Sequence[Cell]
+    ) -> Sequence[str]:
+        for column, cell in enumerate(cells):
+            if cell.claims or cell.source:
+                self._claims.append((Place(name, row, column), forms[column].head, cell))
+        return [self._cell(sheet, row, column, form, cells[column]) for column, form in enumerate(forms)]
+
+    def _totals(self, tables: Sequence[tuple[str, Looked]]) -> None:
+        sheet = self._book.sheet(_TOTALS_SHEET)
         for column, (_, width) in enumerate(_TOTALS):
             sheet.set_column(column, column, width)
         self._header(sheet, [name for name, _ in _TOTALS])
-        row, plain = 0, self._format("text", "")
-        for name, looked in tables:
-            for total in looked.table.totals:
-                row += 1
-                for column, text in enumerate((looked.table.name, total.head, total.function)):
-                    sheet.write_string(row, column, cut(clean(text), 255), plain)
-                self._total(sheet, row, name, looked, total)
-        sheet.autofilter(0, 0, row, len(_TOTALS) - 1)
+        wanted = [(name, looked, total) for name, looked in tables for total in looked.table.totals]
+        rows = (self._total(sheet, row, *each) for row, each in enumerate(wanted, start=1))
+        sheet.put_rows(rows, first=1, width=len(_TOTALS))
+        sheet.autofilter(0, 0, len(wanted), len(_TOTALS) - 1)
         _print_well(sheet)
 
-    def _total(self, sheet: Worksheet, row: int, name: str, looked: _Looked, total: Total) -> None:
+    def _total(self, sheet: PlainSheet, row: int, name: str, looked: Looked, total: Total) -> Sequence[str]:
         survey = looked.surveys[looked.column(total.head)]
-        kind = survey.kind if survey.numeric else ColumnType.NUMBER
-        number = "0" if total.function == "count" else survey.format
         where = Place(name, 0, 0).quoted
         call = Call(total.function, (ColumnOf(total.head),))
         text = to_excel(call, cell=str, whole=lambda column: f"{where}!{looked.whole(column)}")
         computes = is_number(total.cell.value) and (total.function == "count" or looked.computes(call))
         column = len(_TOTALS) - 1
-        self._cell(sheet, row, column, total.cell, kind, number, f"={text}" if computes else "")
+        form = Form(
+            total.head,
+            letters(column),
+            survey.kind if survey.numeric else ColumnType.NUMBER,
+            "0" if total.function == "count" else survey.format,
+            text if computes else "",
+        )
         if total.cell.claims:
             self._claims.append((Place(_TOTALS_SHEET, row, column), total.head, total.cell))
+        texts = (cut(clean(text), 255) for text in (looked.table.name, total.head, total.function))
+        said = [self._text(row, at, text) for at, text in enumerate(texts)]
+        return [*said, self._cell(sheet, row, column, form, total.cell)]
 
     def _header(self, sheet: Worksheet, names: list[str]) -> None:
         sheet.set_row(0, 22)
@@ -257,37 +205,38 @@ class _Writing:
             sheet.write_string(0, column, cut(clean(name), 255), self._format("header", ""))
         sheet.freeze_panes(1, 0)
 
-    def _cell(
-        self, sheet: Worksheet, row: int, column: int, cell: Cell, kind: ColumnType, number: str, formula: str = ""
-    ) -> None:
+    def _text(self, row: int, column: int, text: str, look: str = "text") -> str:
+        return text_cell(f"{letters(column)}{row + 1}", self._style(look, ""), text)
+
+    def _cell(self, sheet: PlainSheet, row: int, column: int, form: Form, cell: Cell) -> str:
         standing = cell.standing
         # Members are told apart by identity: their hash is a Python call, and there are many cells.
         marked = standing is not Standing.ACCEPTED and standing is not Standing.PLAIN
         tint = self._tint(standing) if marked else ""
-        value = typed_value(cell.value, kind)
-        if value is None:
-            sheet.write_blank(row, column, None, self._format("text", tint))
-        elif formula:
-            # The library writes whatever figure it is given, though it says it wants whole ones.
-            sheet.write_formula(row, column, formula, self._format(number, tint), cast("int", value))
-        elif isinstance(value, bool):
-            sheet.write_boolean(row, column, value, self._format("text", tint))
-        elif isinstance(value, int | float):
-            sheet.write_number(row, column, value, self._format(number, tint))
-        elif isinstance(value, datetime):
-            sheet.write_datetime(row, column, value, self._format(number, tint))
-        else:
-            sheet.write_string(row, column, value, self._format("text", tint))
         if marked and standing in LEGEND:
             sheet.write_comment(row, column, _remark(cell), {"author": "gate", "x_scale": 1.6})
+        value = typed_value(cell.value, form.kind)
+        place = f"{form.letter}{row + 1}"
+        if isinstance(value, str):
+            return text_cell(place, self._style("text", tint), value)
+        if value is None:
+            return blank_cell(place, self._style("text", tint))
+        if isinstance(value, bool):
+            return truth_cell(place, self._style("text", tint), held=value)
+        style = self._style(form.number, tint)
+        if isinstance(value, date):
+            return number_cell(place, style, day_number(value))
+        if form.formula:
+            return formula_cell(place, style, form.formula.replace(ROW, str(row + 1)), value)
+        return number_cell(place, style, value)
 
     def _tint(self, standing: Standing) -> str:
         return self._theme.standing_tint(standing.value) or "" if standing in LEGEND else ""
 
     # ------------------------------------------------------------ sources
 
-    def _sources(self, origins: Sequence[tuple[str, _Looked]]) -> None:
-        sheet = self._book.add_worksheet("Sources")
+    def _sources(self, origins: Sequence[tuple[str, Looked]]) -> None:
+        sheet = self._book.sheet("Sources")
         for column, (_, width) in enumerate(_SOURCES):
             sheet.set_column(column, column, width)
         self._header(sheet, [name for name, _ in _SOURCES])
@@ -315,33 +264,38 @@ class _Writing:
     # ------------------------------------------------------------ charts
 
     def _charts(self, charts: list[Chart]) -> None:
-        sheet = self._book.add_worksheet(_CHARTS)
+        sheet = self._book.sheet(_CHARTS)
         sheet.set_column(0, 0, 24)
         sheet.hide_gridlines(2)
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
         row = 0
         for chart in charts:
             row += max(self._chart(sheet, row, chart), _CHART_ROWS) + 2
 
-    def _chart(self, sheet: Worksheet, top: int, chart: Chart) -> int:
+    def _chart(self, sheet: PlainSheet, top: int, chart: Chart) -> int:
         """Write the figures at `top` and the drawing beside them; say how many rows they took."""
         series = list(dict.fromkeys(point.series for point in chart.points)) or [""]
         places = list(dict.fromkeys(point.x for point in chart.points))
         held = {(point.x, point.series): point.y for point in chart.points}
-        sheet.write_string(top, 0, cut(clean(chart.title), 255), self._format("title", ""))
-        sheet.write_string(top + 1, 0, cut(clean(chart.x_title), 255), self._format("header", ""))
-        for column, name in enumerate(series, start=1):
-            sheet.write_string(top + 1, column, cut(clean(name or chart.y_title), 255), self._format("header", ""))
+        own = Form("", "A", ColumnType.TEXT, "General")
+        forms = [Form("", letters(at), ColumnType.NUMBER, "General") for at in range(1, len(series) + 1)]
+        heads = (chart.x_title, *(name or chart.y_title for name in series))
+        rows = [
+            [self._text(top, 0, cut(clean(chart.title), 255), "title")],
+            [self._text(top + 1, at, cut(clean(name), 255), "header") for at, name in enumerate(heads)],
+        ]
         for row, x in enumerate(places, start=top + 2):
-            self._cell(sheet, row, 0, Cell(x), ColumnType.TEXT, "General")
-            for column, name in enumerate(series, start=1):
-                if (cell := held.get((x, name))) is not None:
-                    self._cell(sheet, row, column, cell, ColumnType.NUMBER, "General")
+            cells = [(at, form, held.get((x, name))) for at, (form, name) in enumerate(zip(forms, series, strict=True))]
+            there = [self._cell(sheet, row, at + 1, form, cell) for at, form, cell in cells if cell is not None]
+            rows.append([self._cell(sheet, row, 0, own, Cell(x)), *there])
+        sheet.put_rows(rows, first=top, width=len(heads))
         if places:
             self._draw(sheet, top, chart, tuple(series), len(places))
         return len(places) + 2
 
     def _draw(self, sheet: Worksheet, top: int, chart: Chart, series: tuple[str, ...], count: int) -> None:
-        drawing = self._book.add_chart(_shape(chart))
+        drawing = self._book.chart(_shape(chart))
         if drawing is None:
             raise BadInput(f"chart {chart.name!r} is of a kind that an XLSX cannot draw")
         first, last = top + 2, top + 1 + count
@@ -356,14 +310,19 @@ class _Writing:
                 }
             )
         soft = {"visible": True, "line": {"color": self._theme.colours.rule, "width": 0.75}}
-        y_axis: dict[str, object] = {"name": clean(chart.y_title), "major_gridlines": soft, "line": {"none": True}}
+        values: dict[str, object] = {"name": _named(chart.y_title), "major_gridlines": soft, "line": {"none": True}}
         numbers = [cell.y.value for cell in chart.points if isinstance(cell.y.value, int | float)]
         if chart.log_y and min(numbers, default=0) > 0:
-            y_axis["log_base"] = 10
-        lying = chart.kind in (ChartKind.BAR, ChartKind.STACKED)
-        drawing.set_x_axis({"name": clean(chart.x_title), "reverse": lying, "major_gridlines": {"visible": False}})
-        drawing.set_y_axis(y_axis | ({"crossing": "max"} if lying else {}))
-        drawing.set_title({"name": cut(clean(chart.title), 255), "name_font": {"size": 13, "bold": True}})
+            values["log_base"] = 10
+        places: dict[str, object] = {"name": _named(chart.x_title), "major_gridlines": {"visible": False}}
+        if chart.kind in (ChartKind.BAR, ChartKind.STACKED):
+            # Bars lie: to the library their upright axis is y. The first is on top, the scale below the last.
+            drawing.set_y_axis(places | {"reverse": True, "crossing": "max"})
+            drawing.set_x_axis(values)
+        else:
+            drawing.set_x_axis(places)
+            drawing.set_y_axis(values)
+        drawing.set_title({"name": _named(chart.title), "name_font": {"size": 13, "bold": True}})
         drawing.set_legend({"position": "top"} if len(series) > 1 else {"none": True})
         drawing.set_size({"width": 720, "height": max(400, min(1_000, 120 + 18 * count))})
         sheet.insert_chart(top, len(series) + 2, drawing)
@@ -374,8 +333,14 @@ class _Writing:
         """One format of the workbook for each look, made when first needed."""
         made = self._formats.get((number, tint))
         if made is None:
-            made = self._book.add_format(_look(number, tint, self._theme))
+            made = self._book.look(_look(number, tint, self._theme))
             self._formats[number, tint] = made
+        return made
+
+    def _style(self, number: str, tint: str) -> int:
+        made = self._styles.get((number, tint))
+        if made is None:
+            made = self._styles[number, tint] = style_of(self._format(number, tint))
         return made
 
 
@@ -386,14 +351,14 @@ def _source_texts(head: str, cell: Cell) -> tuple[str, ...]:
     return cut(clean(head), 255), said(cell.value), cell.standing.value, source, cell.quote, claim
 
 
-def _origin_texts(looked: _Looked) -> tuple[str, ...]:
+def _origin_texts(looked: Looked) -> tuple[str, ...]:
     origin = looked.table.origin
     assert origin is not None, "only a table with an origin is listed by it"
     plain = [head.name for head in looked.table.heads if not head.formula]
     return ", ".join(plain), "", "taken as it is", f"{origin.path}, the same row and column", "", origin.digest
 
 
-def typed_value(value: Scalar, kind: ColumnType) -> None | bool | int | float | datetime | str:
+def typed_value(value: Scalar, kind: ColumnType) -> None | bool | int | float | date | str:
     """The value as the format knows it: a decimal or date that came as text becomes one."""
     if value.__class__ is float:
         return value
@@ -409,9 +374,9 @@ def typed_value(value: Scalar, kind: ColumnType) -> None | bool | int | float | 
     return clean(value)
 
 
-def _date(text: str) -> datetime | None:
+def _date(text: str) -> date | None:
     try:
-        found = datetime.combine(date.fromisoformat(text), time())
+        found = date.fromisoformat(text)
     except ValueError:
         return None
     return found if found.year >= 1900 else None
@@ -443,6 +408,11 @@ def _remark(cell: Cell) -> str:
     if cell.quote:
         parts.append(f"“{cut(clean(cell.quote), _COMMENT)}”")
     return "\n".join(parts)
+
+
+def _named(title: str) -> str:
+    """A title for the library, which takes one that is like `Data!A1` for a cell's name: that is broken unseen."""
+    return _LIKE_CELL.sub("\\g<0>\u2060", cut(clean(title), 255))
 
 
 def _shape(chart: Chart) -> dict[str, object]:

@@ -19,7 +19,7 @@ from strop.errors import BadInput, JournalFault
 from strop.stores.locks import busy, is_busy
 from strop.types.events import revive
 from strop.types.evidence import Certificate, Pair
-from strop.types.fingerprint import canonical
+from strop.types.fingerprint import canonical, short
 from strop.types.memory import Manifest
 from strop.types.money import Usage
 from strop.types.moves import AUTO, Moved
@@ -60,7 +60,8 @@ CREATE TABLE IF NOT EXISTS pair(
 CREATE TABLE IF NOT EXISTS trial(
     number INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, UNIQUE (item, version)) STRICT;
 CREATE TABLE IF NOT EXISTS certificate(
-    seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+    seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, trial TEXT NOT NULL,
+    by TEXT NOT NULL, admitted INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
@@ -113,7 +114,7 @@ class ProjectDb:
     def head(self) -> Manifest:
         """The library's state. See `seams.Library`."""
         with self._open() as db:
-            return _head(db)[1]
+            return _head(db)
 
     def commit(self, manifest: Manifest, *, expected: str, by: str = AUTO, why: str = "") -> bool:
         """Compare and set, with a line in the log. See `seams.Library`.
@@ -122,16 +123,17 @@ class ProjectDb:
         """
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
-            name, head = _head(db)
-            if head.hash != expected:
+            row = db.execute("SELECT hash FROM head").fetchone()
+            kept = row[0] if row else Manifest().hash
+            if kept != expected and not _brought_up(db, expected):
                 db.execute("ROLLBACK")
                 return False
-            if name and not db.execute("SELECT 1 FROM moved LIMIT 1").fetchone():
-                _log(db, head.hash, 0.0, AUTO, "learned before a log was kept")
-            for each in (head, manifest) if name else (manifest,):  # an old head is kept in its new form too
-                db.execute("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (each.hash, canonical(each)))
-            db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (manifest.hash,))
-            _log(db, manifest.hash, self._wall(), by, why)
+            name = manifest.hash
+            if row and not db.execute("SELECT 1 FROM moved LIMIT 1").fetchone():
+                _log(db, expected, 0.0, AUTO, "learned before a log was kept")
+            db.execute("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (name, canonical(manifest)))
+            db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (name,))
+            _log(db, name, self._wall(), by, why)
             db.execute("COMMIT")
             return True
 
@@ -147,14 +149,31 @@ class ProjectDb:
             rows = db.execute(
                 "SELECT body FROM manifest WHERE hash >= ? AND hash < ? LIMIT 2", (name, f"{name}g")
             ).fetchall()
-            head = _head(db)[1]
-        # The empty library has no row, and an old head none under its new name.
-        found = {each.hash: each for each in (Manifest(), head) if each.hash.startswith(name)}
-        found |= {each.hash: each for each in (_manifest(row[0]) for row in rows)}
+            found = [_manifest(row[0]) for row in rows]
+            # The empty library has no row before it was gone back to, and an old head none under its new name.
+            also = (Manifest(), *(() if found else (_head(db),)))
+        found += [each for each in dict.fromkeys(also) if each not in found and each.hash.startswith(name)]
         if len(found) != 1:
             what = "several libraries begin" if found else "no library begins"
             raise BadInput(f"{what} with {name}. See them with: strop skills log")
-        return next(iter(found.values()))
+        return found[0]
+
+    def reset(self, name: str, *, by: str, why: str = "") -> Manifest:
+        """Set the head to the manifest of this hash, or of this unique beginning of one, with a line in the log.
+
+        Raises:
+            BadInput: none, or several.
+        """
+        older = self.manifest(name)
+        whole = older.hash
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            if not db.execute("SELECT 1 FROM manifest WHERE hash = ?", (whole,)).fetchone():
+                db.execute("INSERT INTO manifest VALUES (?, ?)", (whole, canonical(older)))  # the empty, or an old form
+            db.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (whole,))
+            _log(db, whole, self._wall(), by, why or f"back to {short(whole)}")
+            db.execute("COMMIT")
+        return older
 
     def moves(self) -> tuple[Moved, ...]:
         """Every time that the library's head was set, oldest first."""
@@ -294,18 +313,23 @@ class ProjectDb:
             row = db.execute("SELECT number FROM trial WHERE item = ? AND version = ?", (item, version)).fetchone()
         return int(row[0])
 
-    def trials(self) -> tuple[tuple[int, str, str], ...]:
-        """(number, item, version) of every trial of the library, in their order."""
-        with self._open() as db:
-            return tuple(db.execute("SELECT number, item, version FROM trial ORDER BY number"))
-
-    def certify(self, certificate: Certificate) -> None:
-        """Keep what was measured; the newest of an item counts."""
+    def certify(self, certificate: Certificate, *, trial: str, admitted: bool) -> None:
+        """Keep what was measured, in which trial, and whether the item was admitted; an item's newest counts."""
         with self._open() as db:
             db.execute(
-                "INSERT INTO certificate(item, version, body) VALUES (?, ?, ?)",
-                (certificate.item, certificate.version, canonical(certificate)),
+                "INSERT INTO certificate(item, version, trial, by, admitted, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (certificate.item, certificate.version, trial, certificate.by, admitted, canonical(certificate)),
             )
+
+    def admitted(self, *, before: int, by: str) -> int:
+        """How many of the trials before the one of that number ended with an admission of this kind."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT count(DISTINCT t.number) FROM trial t JOIN certificate c "
+                "ON c.item = t.item AND c.trial = t.version WHERE t.number < ? AND c.by = ? AND c.admitted = 1",
+                (before, by),
+            ).fetchone()
+        return int(row[0])
 
     def certificates(self) -> dict[str, Certificate]:
         """The newest certificate of every item that has one."""
@@ -328,10 +352,18 @@ class ProjectDb:
             db.close()
 
 
-def _head(db: sqlite3.Connection) -> tuple[str, Manifest]:
-    """(the name it is kept under, the library's state); an empty name before the first commit."""
-    row = db.execute("SELECT hash, body FROM manifest JOIN head USING (hash)").fetchone()
-    return (row[0], _manifest(row[1])) if row else ("", Manifest())
+def _head(db: sqlite3.Connection) -> Manifest:
+    row = db.execute("SELECT body FROM manifest JOIN head USING (hash)").fetchone()
+    return _manifest(row[0]) if row else Manifest()
+
+
+def _brought_up(db: sqlite3.Connection, expected: str) -> bool:
+    """Whether the head, kept in an old form, is what was expected; then it is kept in its new form too."""
+    head = _head(db)
+    if head.hash != expected:
+        return False
+    db.execute("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (expected, canonical(head)))
+    return True
 
 
 def _manifest(body: bytes) -> Manifest:

@@ -145,13 +145,14 @@ def _resting(leaf: Mapping[str, Json], given: Mapping[str, Claim]) -> list[Claim
 def unfounded(answer: Json, *, read: Callable[[str], str], given: Mapping[str, Claim] = _NOTHING) -> list[str]:
     """What is wrong with the sources, quotes and citations of an answer, in words for the model that wrote it."""
     flaws: list[str] = []
+    held = {each.id: each for each in given.values()}
     for row, name, leaf in _leaves(answer, "", ""):
         if leaf["value"] is None:
             continue
         path = f"{row}.{name}" if row else name
         source, quote = _source(leaf), str(leaf.get("quote") or "")
         if source in (CITATION, FORMULA):
-            flaws += [f"{path}: {flaw}" for flaw in [_uncited(leaf, given)] if flaw]
+            flaws += [f"{path}: {flaw}" for flaw in [_uncited(leaf, given, held)] if flaw]
             continue
         text = _text(source, read)
         if text is None:
@@ -161,18 +162,18 @@ def unfounded(answer: Json, *, read: Callable[[str], str], given: Mapping[str, C
     return flaws
 
 
-def _uncited(leaf: Mapping[str, Json], given: Mapping[str, Claim]) -> str:
-    """Why a value does not follow from the claims it names; empty where it does."""
+def _uncited(leaf: Mapping[str, Json], given: Mapping[str, Claim], held: Mapping[str, Claim]) -> str:
+    """Why a value does not follow from the claims it names; empty where it does. `held` are those given, by id."""
     source, quote = _source(leaf), str(leaf.get("quote") or "")
     names = cited(quote) if source == CITATION else named(quote)
     if not names:
         form = "mean(c1, c2)" if source == FORMULA else "c3 or c3 c7"
         return f"{quote[:80]!r} names no claim; with the source {source!r} the quote is {form}"
     if unknown := [name for name in names if name not in given]:
-        held = f"you were given c1 to c{len(given)}" if given else "you were given none"
-        return f"there is no claim {unknown[0]}; {held}"
+        told = f"you were given c1 to c{len(given)}" if given else "you were given none"
+        return f"there is no claim {unknown[0]}; {told}"
     claim = _citing(leaf, (TaskId(""), UnitKey(""), "", _scalar(leaf["value"])), [given[name] for name in names])
-    return unfollowed(claim, {each.id: each for each in given.values()})
+    return unfollowed(claim, held)
 
 
 def _source(leaf: Mapping[str, Json]) -> str:

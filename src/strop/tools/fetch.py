@@ -9,10 +9,8 @@ every later look, of the gate or of a person, sees what the agent saw, whatever 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Protocol
 
 from strop.errors import StropError, ToolFailure
@@ -70,6 +68,8 @@ class Pages:
 
     get: Get
     archive: Archive
+    shown: Callable[[Page, bytes], str]
+    """A body as text that can be quoted; a StropError where it has none."""
     wall: Callable[[], float]
     """Seconds since 1970."""
     since: float = 0.0
@@ -113,13 +113,16 @@ class Pages:
         """The archived page as text.
 
         Raises:
-            ToolFailure: this run has no such page, the place answered with an error, or it is no text.
+            ToolFailure: this run has no such page, or the place answered with an error.
+            DocumentRefused: it has no words that can be read.
         """
         if url not in self._texts:
             page = self.archive.first(url, since=self.since)
             if page is None:
                 raise ToolFailure(f"{url} was not fetched in this run")
-            self._texts[url] = text_of(page, self.archive.body(page))
+            if not 200 <= page.status < 300:
+                raise ToolFailure(f"{url} answered {page.status}")
+            self._texts[url] = self.shown(page, self.archive.body(page))
         return self._texts[url]
 
 
@@ -152,84 +155,6 @@ class Fetch:
             f"\n[characters {offset} to {end} of {len(text)}; read on with offset={end}]" if end < len(text) else ""
         )
         return ToolOutput(text[offset:end] + onward, Label(Integrity.UNTRUSTED, Secrecy.PUBLIC, (url,)), url)
-
-
-# ---------------------------------------------------------------- text
-
-
-def text_of(page: Page, body: bytes) -> str:
-    """A page's text: of HTML what a browser shows, a block a paragraph; anything else as it is written.
-
-    Raises:
-        ToolFailure: the place answered with an error, or the body is no text.
-    """
-    if not 200 <= page.status < 300:
-        raise ToolFailure(f"{page.url} answered {page.status}")
-    if b"\0" in body[:8_192]:
-        raise ToolFailure(f"{page.url} is binary ({page.kind or 'no type said'}), not text")
-    text = _decoded(page, body)
-    if "html" not in page.kind and not re.match(r"\s*<(?:!doctype html|html)\b", text, re.IGNORECASE):
-        return text
-    shown = _Shown()
-    shown.feed(text)
-    shown.close()
-    return shown.text
-
-
-def _decoded(page: Page, body: bytes) -> str:
-    said = re.search(r"charset=[\"']?([\w.-]+)", page.kind, re.IGNORECASE)
-    name = said[1] if said else "utf-8-sig"
-    try:
-        return body.decode("utf-8-sig" if name.lower() in ("utf-8", "utf8") else name)
-    except (UnicodeDecodeError, LookupError) as caught:
-        raise ToolFailure(f"{page.url} is not {name}: {caught}") from caught
-
-
-_HIDDEN = frozenset({"script", "style", "template", "noscript", "head", "iframe", "object", "svg"})
-_VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-)
-_BLOCKS = frozenset(
-    "address article aside blockquote body br caption dd details div dl dt fieldset figcaption figure footer form h1 "
-    "h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table tbody thead tr ul".split()
-)
-
-
-class _Shown(HTMLParser):
-    """What a browser shows without a style sheet: no scripts, no head, cells of a row apart."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._parts: list[str] = []
-        self._hidden: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _VOID and tag not in _BLOCKS:
-            return
-        if self._hidden or tag in _HIDDEN or any(name == "hidden" for name, _ in attrs):
-            self._hidden += [tag] if tag not in _VOID else []
-        elif tag in _BLOCKS:
-            self._parts.append("\n\n")
-        elif tag in ("td", "th"):
-            self._parts.append(" | ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._hidden:
-            while self._hidden.pop() != tag:
-                pass
-        elif not self._hidden and tag in _BLOCKS:
-            self._parts.append("\n\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self._parts.append(data)
-
-    @property
-    def text(self) -> str:
-        """Blocks with an empty line between them."""
-        blocks = ("".join(self._parts)).split("\n\n")
-        lines = (" ".join(block.split()).removeprefix("| ") for block in blocks)
-        return "\n\n".join(line for line in lines if line) + "\n"
 
 
 if TYPE_CHECKING:

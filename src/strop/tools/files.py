@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from strop.errors import ToolFailure
 from strop.seams import ToolOutput, ToolSpec
 from strop.tools.arguments import parse_arguments
-from strop.tools.inside import Inside, glob_pattern
+from strop.tools.inside import Inside, is_document
+from strop.types.globs import glob_pattern
 from strop.types.label import Integrity, Label, Secrecy
 from strop.types.schema import Field, Integer, Json, Object, Text
 
@@ -57,8 +58,8 @@ class ReadFile:
         given = parse_arguments(arguments, spec=self.spec)
         path = str(given["path"])
         offset, limit = _whole(given["offset"], 0), _whole(given["limit"], SLICE)
-        large = self._inside.size(path) > _QUICK
-        text = await asyncio.to_thread(self._inside.read_text, path) if large else self._inside.read_text(path)
+        slow = is_document(path) or self._inside.size(path) > _QUICK
+        text = await asyncio.to_thread(self._inside.read_text, path) if slow else self._inside.read_text(path)
         if offset > len(text):
             raise ToolFailure(f"{path} has {len(text):,} characters: offset {offset:,} is past its end")
         end = min(len(text), offset + limit)

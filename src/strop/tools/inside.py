@@ -11,18 +11,22 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
-from strop.errors import ToolFailure
+from strop.errors import DocumentRefused, ToolFailure
+from strop.types.globs import glob_pattern
 from strop.types.work import Sources
 
 MAX_BYTES = 32 * 2**20
 """Largest file that a tool reads."""
+DOCUMENTS = (".pdf", ".docx", ".pptx")
+"""Files that are read as text by a reader of their format, with a line `[page 3]` before what stands there.
+
+Workbooks are not among them: tables are read by the tools for tables."""
 _ODD = re.compile(r"[\0\\]")
 MAX_WALKED = 50_000
 """Directory entries looked at for one listing."""
@@ -35,6 +39,8 @@ class Inside:
     folder: Path
     """Links are resolved once, when this is made."""
     sources: Sources
+    text_of: Callable[[bytes, str], str] | None = None
+    """Reads the bytes of a document at a path as text; raises DocumentRefused. None reads plain text only."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(os.path.realpath(self.folder)))
@@ -121,9 +127,15 @@ class Inside:
         """The whole file as text.
 
         Raises:
-            ToolFailure: as `read`; or it is binary or not UTF-8.
+            ToolFailure: as `read`; or it is binary or not UTF-8, or a document that its reader refuses.
         """
-        return decoded(self.read(path), path=path)
+        body = self.read(path)
+        if self.text_of is None or not is_document(path):
+            return decoded(body, path=path)
+        try:
+            return self.text_of(body, path)
+        except DocumentRefused as caught:
+            raise ToolFailure(f"{path} {caught}") from caught
 
     def files(self) -> tuple[str, ...]:
         """Every allowed file, project-relative and sorted; links that lead out are left out.
@@ -158,6 +170,11 @@ class Inside:
         except ToolFailure:  # a link that leads out: as if it were not there
             return False
         return (self.folder / real).is_file()
+
+
+def is_document(path: str) -> bool:
+    """Whether a file of this name is read by a reader of its format, which takes a while."""
+    return PurePosixPath(path).suffix.lower() in DOCUMENTS
 
 
 def decoded(body: bytes, *, path: str) -> str:
@@ -209,14 +226,6 @@ def _open(root: str, parts: tuple[str, ...]) -> int:
 
 def _matches(path: str, globs: tuple[str, ...]) -> bool:
     return any(glob_pattern(glob).fullmatch(path) for glob in globs)
-
-
-@cache  # a spec has a handful of globs, a run asks them for every file
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """A glob as a pattern for whole paths: `**` crosses folders, `*` and `?` stay in one."""
-    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = (found.group() for found in re.finditer(r"\*\*/|\*\*|.", glob.removeprefix("./"), re.DOTALL))
-    return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
 
 
 def _base(glob: str) -> str:

@@ -273,23 +273,21 @@ def evaluate(expression: Expression, lookup: Lookup) -> Decimal | None:
 
     None where an input is missing, or something is divided by zero.
     """
-    match expression:
-        case Figure(value):
-            return value
+    match expression:  # the commonest first: a table has many rows
         case ColumnOf() | Reference():
             return lookup(expression)
-        case Settled(_, value):
-            return value
-        case Negation(part):
-            found = evaluate(part, lookup)
-            return None if found is None else found.copy_negate()
         case Operation(sign, left, right):
             one, other = evaluate(left, lookup), evaluate(right, lookup)
             return None if one is None or other is None else _operated(sign, one, other)
+        case Figure(value) | Settled(_, value):
+            return value
         case Call(function, parts):
             found = [evaluate(part, lookup) for part in parts]
             figures = [each for each in found if each is not None]
             return _called(function, figures) if len(figures) == len(found) else None
+        case Negation(part):
+            found = evaluate(part, lookup)
+            return None if found is None else found.copy_negate()
 
 
 def _operated(sign: str, one: Decimal, other: Decimal) -> Decimal | None:
@@ -389,6 +387,8 @@ def figure(value: Scalar) -> Decimal | None:
     """A value as an exact figure; None where it is none (text, truth, nothing, not finite)."""
     if value is None or isinstance(value, bool):
         return None
+    if isinstance(value, int):
+        return Decimal(value)
     said = value if isinstance(value, str) else repr(value)
     return Decimal(said) if _NUMBER.fullmatch(said) else None
 

@@ -95,7 +95,7 @@ class Finding:
 
     kind: str
     """`schema`, `contract`, `quote`, `formula`, `recompute`, `agreement`, `refuted`, `missing`, `disagreement`,
-    `conflict`, `repeated`."""
+    `conflict`, `repeated`, `unfaithful`, `constraint`, `void`."""
     artefact: str
     """File or task."""
     locator: str
@@ -240,6 +240,15 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a round found that was repaired after it; whether it still stands, the last round's findings say."""
+
+    round: int
+    """From 1."""
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The gate's word on a run."""
 
@@ -256,6 +265,8 @@ class Verdict:
     """All it said in this run: a later round asks only what is new."""
     asked: str = ""
     """How many claims the model was asked about and which not, in a sentence."""
+    earlier: tuple[Earlier, ...] = ()
+    """Findings of the rounds before this one, of values and of files, round by round: what failures teach by."""
 
     @property
     def void(self) -> bool:

@@ -77,6 +77,31 @@ def _other_figure(body: bytes, kind: Kind, chance: random.Random) -> tuple[bytes
     return _in_sheets(body, kind, rb"(<c r=\"[A-Z]+[2-9]\"(?: s=\"\d+\")?><v>)(\d{3,})", lambda held: held + 11, "row")
 
 
+def _moved_range(body: bytes, kind: Kind, chance: random.Random) -> tuple[bytes, str, str, str] | None:
+    """A chart of the workbook draws the cells a row further down, names and values alike."""
+    return _in_charts(body, kind, lambda first, last: (first + 1, last + 1))
+
+
+def _short_chart(body: bytes, kind: Kind, chance: random.Random) -> tuple[bytes, str, str, str] | None:
+    """A chart of the workbook leaves out the last point."""
+    return _in_charts(body, kind, lambda first, last: (first, last - 1))
+
+
+def _in_charts(
+    body: bytes, kind: Kind, change: Callable[[int, int], tuple[int, int]]
+) -> tuple[bytes, str, str, str] | None:
+    """Every range of the workbook's first chart, changed alike."""
+    name = "xl/charts/chart1.xml"
+    held = dict(_members(body)).get(name, b"") if kind is Kind.XLSX else b""
+
+    def moved(found: re.Match[bytes]) -> bytes:
+        first, last = change(int(found[2]), int(found[4]))
+        return found[1] + str(first).encode() + found[3] + str(last).encode()
+
+    after = re.sub(rb"(!\$[A-Z]+\$)(\d+)(:\$[A-Z]+\$)(\d+)", moved, held)
+    return (_rezipped(body, name, after), "chart 1", "its rows", "other rows") if after != held else None
+
+
 def _in_sheets(
     body: bytes, kind: Kind, pattern: bytes, change: Callable[[int], int], place: str
 ) -> tuple[bytes, str, str, str] | None:
@@ -143,6 +168,8 @@ BODIES: Mapping[str, OfBytes] = {
     "formula flaw": _short_range,
     "stale cached value": _old_cache,
     "typed over": _other_figure,
+    "chart range moved": _moved_range,
+    "chart range cut": _short_chart,
     "dead link": _dead_link,
     "other encoding": _other_encoding,
     "lost sheet or slide": _lost_member,

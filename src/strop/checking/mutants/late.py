@@ -98,6 +98,7 @@ def _added(claims: Claims, sources: Sources, chance: random.Random) -> tuple[Cla
 
 READINGS: Mapping[str, OfClaims] = {
     "last year's figure": _told_more("last year's figure", "The year before it handled about {0}, with less ice.", 0.8),
+    "figure of another year": _told_more("figure of another year", "In 2019 it was {0}.", 0.9),
     "planned for actual": _told_more("planned for actual", "From next year {0} are planned.", 1.5),
     "sign": _negative,
     "name cut short": _cut_name,
@@ -141,8 +142,36 @@ def _superlative(leaf: Leaf, others: Sequence[Leaf], chance: random.Random) -> J
     return f"The leading harbour of the region, {said}" if said else None
 
 
+def _always(leaf: Leaf, others: Sequence[Leaf], chance: random.Random) -> Json | None:
+    """What was so once is said of all times."""
+    said = _sentence(leaf)
+    return f"Year after year, {said}" if said else None
+
+
+def _lately(leaf: Leaf, others: Sequence[Leaf], chance: random.Random) -> Json | None:
+    """A period that the quote does not give, told without a figure."""
+    said = _sentence(leaf)
+    return f"{said[:-1]}, as of this month." if said else None
+
+
+def _ranked(leaf: Leaf, others: Sequence[Leaf], chance: random.Random) -> Json | None:
+    """More than all others, where the quote compares nothing."""
+    said = _sentence(leaf)
+    return f"{said[:-1]}, more than any other." if said else None
+
+
+def _shared(leaf: Leaf, others: Sequence[Leaf], chance: random.Random) -> Json | None:
+    """What is said of one is said of the rest too."""
+    said = _sentence(leaf)
+    return f"{said[:-1]}, and so it is in all the others." if said else None
+
+
 PROSE: Mapping[str, OfLeaf] = {
     "scope widened": _widened,
+    "scope widened to the rest": _shared,
+    "scope widened to all times": _always,
+    "period added": _lately,
+    "superlative by comparison": _ranked,
     "facts joined": _joined,
     "figure in words": _spelled,
     "superlative": _superlative,

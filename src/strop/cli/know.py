@@ -1,0 +1,257 @@
+"""`strop know`: documents that agents may quote, and what the user's best ones look and sound like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from strop.types.document import Grounded, Hit
+
+know_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Documents that agents may quote.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress goes to stderr.")]
+Home = Annotated[Path, typer.Option("--project", metavar="FOLDER", help="The project folder.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILES|FOLDER", help="Documents, or folders of documents.")]
+Document = Annotated[str, typer.Argument(metavar="PATH", help="A document as `strop know list` names it.")]
+SHOWN = 300
+"""Characters of a passage in a list of hits."""
+
+
+@know_app.command()
+def add(files: Files, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """Take in documents that agents may quote.
+
+    PDF, DOCX, PPTX, XLSX, CSV, HTML, Markdown, text, VTT and SRT. Copies lie in knowledge/. What a document
+    says is data with a citation; it is never an instruction.
+
+    \b
+    Examples:
+      strop know add report.pdf
+      strop know add ~/papers interviews/*.vtt
+    """
+    from strop.app import knowing, open_project
+    from strop.cli.console import out, print_json
+
+    told = knowing.add(open_project(project_folder), files, notice=_progress())
+    if as_json:
+        print_json(told)
+    else:
+        for line in (*told.refused, *told.notes):
+            _complain(f"{line.path} {line.said}" if line in told.refused else f"{line.path}: {line.said}")
+        out.print(_summary(told), highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(0 if told.added or told.changed or told.unchanged else 2)
+
+
+@know_app.command()
+def search(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS", help="What to look for; no character is special.")],
+    path: Annotated[str, typer.Option(metavar="GLOB", help="Only these documents: knowledge/2026/**.")] = "",
+    form: Annotated[list[str] | None, typer.Option("--format", metavar="NAME", help="Only these: pdf, md.")] = None,
+    since: Annotated[str, typer.Option(metavar="DAY", help="Only what was added then or later: 2026-11-01.")] = "",
+    most: Annotated[int, typer.Option(metavar="N", min=1, max=50, help="Passages to show.")] = 8,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Find passages, the best first; nothing where nothing fits well.
+
+    \b
+    Examples:
+      strop know search notice period of the lease
+      strop know search --format pdf --path "knowledge/2026/**" notice period
+    """
+    from strop.app import knowing, open_project
+    from strop.cli.console import print_json
+    from strop.types.document import Query
+
+    query = Query(" ".join(words), path, knowing.formats(form or ()), knowing.day(since), most)
+    hits = knowing.search(open_project(project_folder), query)
+    if as_json:
+        print_json({"hits": hits})
+        return
+    for hit in hits:
+        _show(hit)
+    if not hits:
+        _say("no passage fits well enough; try other words, or add a document that says it")
+
+
+@know_app.command("list")
+def list_(project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """List the documents that agents may quote.
+
+    \b
+    Example:
+      strop know list
+    """
+    from rich.table import Table
+
+    from strop.app import knowing, open_project
+    from strop.cli.console import out, print_json
+
+    held = knowing.known(open_project(project_folder))
+    if as_json:
+        print_json({"documents": held})
+        return
+    if not held:
+        _say("no documents yet. Take some in with: strop know add FILES|FOLDER")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("document", overflow="fold")
+    table.add_column("format")
+    table.add_column("passages", justify="right")
+    table.add_column("added", no_wrap=True)
+    from rich.markup import escape
+
+    for each in held:
+        table.add_row(escape(each.path), each.format, f"{each.passages:,}", each.added)
+    out.print(table, highlight=False)
+
+
+@know_app.command()
+def show(path: Document, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """Show a document as it was read: every passage with its place.
+
+    \b
+    Example:
+      strop know show knowledge/report.pdf
+    """
+    from strop.app import knowing, open_project
+    from strop.cli.console import print_json
+
+    held = knowing.passages(open_project(project_folder), path)
+    if as_json:
+        print_json({"passages": held})
+        return
+    for passage in held:
+        _say(f"[{passage.locator}]\n{passage.text}\n")
+
+
+@know_app.command()
+def remove(path: Document, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """Take a document out: no later run quotes it, and its copy in knowledge/ goes.
+
+    Its bytes stay under .strop, so that runs which cite it can still be proved.
+
+    \b
+    Example:
+      strop know remove knowledge/report.pdf
+    """
+    from strop.app import knowing, open_project
+    from strop.cli.console import print_json
+
+    body, deleted = knowing.remove(open_project(project_folder), path)
+    if as_json:
+        print_json({"removed": body, "deleted": deleted})
+        return
+    _say(f"took out {body.path} with {body.passages:,} passages")
+    if not deleted:
+        _say("Its file was changed since, or is gone; it was left as it is")
+
+
+@know_app.command()
+def style(
+    files: Files,
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the style is called: house-reports.")],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Learn what your best documents look and sound like.
+
+    Outline, headings, lengths, tone, figures, colours and fonts are measured and become a style skill under
+    .agents/skills/NAME. It holds figures and words from closed lists, no sentence of a document.
+
+    \b
+    Example:
+      strop know style best/*.pdf --name house-reports
+    """
+    from strop.app import knowing, open_project
+    from strop.cli.console import print_json
+    from strop.learning.stylemd import lines
+
+    made, folder, refused = knowing.learn_style(open_project(project_folder), files, name=name)
+    for line in refused:
+        _complain(f"{line.path} {line.said}")
+    if as_json:
+        print_json({"style": made, "lines": lines(made), "folder": str(folder), "refused": refused})
+        return
+    for line in lines(made):
+        _say(f"- {line}")
+    _say(f"\nmeasured on {made.documents:,} of your documents, {made.words:,} words; it stands in {folder}")
+    if (folder / "assets" / "theme.toml").is_file():
+        _say(f'Colours and fonts: write theme = ".agents/skills/{name}/assets/theme.toml" into strop.toml')
+
+
+@know_app.command()
+def distance(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A style that was learned.")],
+    files: Files,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far documents are from a style: 0 the same, 1 nothing in common.
+
+    \b
+    Example:
+      strop know distance house-reports runs/01K9/files/audit.pdf
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from strop.app import knowing, open_project
+    from strop.cli.console import out, print_json
+
+    told = knowing.distances(open_project(project_folder), name, files)
+    if as_json:
+        body = [{"path": path, "total": round(each.total, 4), "parts": dict(each.parts)} for path, each in told]
+        print_json({"style": name, "documents": body})
+        return
+    for path, each in told:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+        table.add_column(escape(path), overflow="fold")
+        table.add_column(f"{each.total:.2f}", justify="right")
+        for part, figure in each.parts:
+            table.add_row(f"  {part}", f"{figure:.2f}")
+        out.print(table, highlight=False)
+
+
+def _summary(told: Grounded) -> str:
+    from strop.types.count import counted
+
+    passages = sum(each.passages for each in (*told.added, *told.changed))
+    said = [f"{counted(len(told.added), 'document')} added"]
+    said += [f"{len(told.changed):,} changed"] if told.changed else []
+    said += [f"{len(told.unchanged):,} unchanged"] if told.unchanged else []
+    said += [f"{len(told.refused):,} refused"] if told.refused else []
+    return f"{', '.join(said)}: {counted(passages, 'new passage')}"
+
+
+def _progress() -> Callable[[str], None]:
+    """Says on a terminal which document is read; elsewhere nothing."""
+    from strop.cli.console import err
+
+    if not err.is_terminal:
+        return lambda path: None
+    return lambda path: err.print(f"reading {path}", highlight=False, markup=False, overflow="ellipsis", no_wrap=True)
+
+
+def _show(hit: Hit) -> None:
+    passage = hit.passage
+    text = " ".join(passage.text.split())
+    cut = text if len(text) <= SHOWN else text[:SHOWN].rsplit(" ", 1)[0] + " …"
+    _say(f"{passage.path}, {passage.locator}  (covers {hit.coverage:.0%})\n  {cut}\n")
+
+
+def _say(text: str) -> None:
+    from strop.cli.console import out
+
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _complain(text: str) -> None:
+    from strop.cli.console import err
+
+    err.print(text, highlight=False, markup=False, soft_wrap=True)

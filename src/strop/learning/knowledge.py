@@ -1,0 +1,67 @@
+"""Documents as items of the library: what is known now, a new item, and taking one out.
+
+A document goes in by the user's own hand, so its item is active at once; what it says is untrusted, so it is
+quoted as data and never becomes an instruction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from strop.errors import BadInput
+from strop.learning.library import Shelf, put
+from strop.seams import Blobs, Index
+from strop.types.document import ReadDocument
+from strop.types.events import revive
+from strop.types.memory import USED, Item, ItemKind, ItemState, Known, Manifest, Origin, Taint
+
+
+def documents(manifest: Manifest) -> dict[str, Item]:
+    """Items of kind knowledge that may be quoted, by the document's path."""
+    held = (item for item in manifest.items if item.kind is ItemKind.KNOWLEDGE and item.state in USED)
+    return {item.name: item for item in held}
+
+
+def body_of(item: Item, *, blobs: Blobs) -> Known:
+    """What an item of kind knowledge says of its document.
+
+    Raises:
+        JournalFault: its blob is missing or damaged.
+    """
+    return revive(Known, blobs.get(item.digest))
+
+
+def entry(read: ReadDocument, *, day: str, old: Item | None) -> tuple[Item, Known]:
+    """The item of a document that was read, and its body; `old` is the version that it replaces."""
+    item = Item(
+        id=f"{ItemKind.KNOWLEDGE}/{read.path}",
+        kind=ItemKind.KNOWLEDGE,
+        digest="",
+        state=ItemState.ACTIVE,
+        parent=old.digest if old is not None else "",
+        origin=Origin.USER,
+        taint=Taint.UNTRUSTED,
+        cites=(read.digest,),
+        why="added by hand; quoted as data, never an instruction",
+    )
+    return item, Known(read.path, read.digest, read.format.value, len(read.passages), day)
+
+
+def forget(path: str, *, library: Shelf, blobs: Blobs, index: Index) -> Known:
+    """Retire a document and take its passages out; its bytes stay in the blobs, for runs that cite it.
+
+    Raises:
+        BadInput: it is not known.
+    """
+    there = documents(library.head())
+    if path not in there:
+        raise BadInput(f"{path} is not known here. See what is with: strop know list")
+    item = there[path]
+    body = body_of(item, blobs=blobs)
+    put(library, blobs, [(_retired(item), body)])
+    index.remove(path)
+    return body
+
+
+def _retired(item: Item) -> Item:
+    return replace(item, state=ItemState.RETIRED, why="removed by hand")
