@@ -11,19 +11,20 @@ import widesearch
 from strop.app import spec_of
 from strop.errors import BadInput
 
+EVALUATION: dict[str, object] = {
+    "required": ["tower", "height(m)", "link"],
+    "unique_columns": ["tower"],
+    "eval_pipeline": {
+        "tower": {"preprocess": ["norm_str"], "metric": ["exact_match"]},
+        "height(m)": {"preprocess": ["extract_number"], "metric": ["number_near"], "criterion": 0.05},
+        "link": {"metric": ["llm_judge"], "criterion": "the same place"},
+    },
+}
 LINE: dict[str, object] = {
     "instance_id": "made_001",
     "query": "List all towers.",
     "language": "en",
-    "evaluation": {
-        "required": ["tower", "height(m)", "link"],
-        "unique_columns": ["tower"],
-        "eval_pipeline": {
-            "tower": {"preprocess": ["norm_str"], "metric": ["exact_match"]},
-            "height(m)": {"preprocess": ["extract_number"], "metric": ["number_near"], "criterion": 0.05},
-            "link": {"metric": ["llm_judge"], "criterion": "the same place"},
-        },
-    },
+    "evaluation": EVALUATION,
 }
 GOLD = "Tower,Height (m),Link\nOld Mill,100,a\nNew Mill,200,b\n"
 
@@ -65,7 +66,7 @@ def test_a_question_is_read_scored_and_made_an_order(data: Path, tmp_path: Path)
         ({"query": ""}, "line 1 is no question: query"),
         ({"evaluation": {"required": ["a"]}}, "evaluation.unique_columns"),
         ({"instance_id": "../../etc"}, "instance_id"),
-        ({"evaluation": {**LINE["evaluation"], "required": ["depth", "tower"]}}, "has no column 'depth'"),  # type: ignore[dict-item]
+        ({"evaluation": {**EVALUATION, "required": ["depth", "tower"]}}, "has no column 'depth'"),
         ({"instance_id": "made_002"}, "no question with a gold table"),
     ],
 )

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from strop.errors import StropError, ToolFailure
+from strop.errors import EgressRefused, ToolFailure
 from strop.seams import ToolOutput, ToolSpec
 from strop.tools.arguments import parse_arguments
 from strop.types.label import Integrity, Label, Secrecy
@@ -74,6 +74,8 @@ class Pages:
     """Seconds since 1970."""
     since: float = 0.0
     """When the run began: what was archived before is fetched anew."""
+    _failed: dict[str, str] = field(default_factory=dict[str, str])
+    """Why a page could not be had, by URL: its unit says so when it is read."""
     _texts: dict[str, str] = field(default_factory=dict[str, str])
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
 
@@ -92,22 +94,20 @@ class Pages:
             got = await self.get(url)
             return self.archive.put(Page(url, got.final, got.status, got.kind, got.digest, self.wall()), got.body)
 
-    async def gather(self, urls: Sequence[str]) -> tuple[str, ...]:
-        """Fetch all that the archive has not; says of each that failed why. Reading one of those fails later."""
+    async def gather(self, urls: Sequence[str]) -> None:
+        """Fetch all that the archive has not; reading one that could not be had fails with the reason."""
         room = asyncio.Semaphore(AT_ONCE)
-        told: list[str] = []
 
         async def one(url: str) -> None:
             async with room:
                 try:
                     await self.look(url)
-                except StropError as caught:
-                    told.append(f"{url}: {caught}")
+                except (EgressRefused, ToolFailure) as caught:
+                    self._failed[url] = str(caught)
 
         async with asyncio.TaskGroup() as group:
             for url in urls:
                 group.create_task(one(url))
-        return tuple(sorted(told))
 
     def text(self, url: str) -> str:
         """The archived page as text.
@@ -119,7 +119,7 @@ class Pages:
         if url not in self._texts:
             page = self.archive.first(url, since=self.since)
             if page is None:
-                raise ToolFailure(f"{url} was not fetched in this run")
+                raise ToolFailure(f"{url}: {self._failed.get(url, 'it was not fetched in this run')}")
             if not 200 <= page.status < 300:
                 raise ToolFailure(f"{url} answered {page.status}")
             self._texts[url] = self.shown(page, self.archive.body(page))
