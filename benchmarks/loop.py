@@ -23,7 +23,7 @@ What is measured, against gold:
     catches             first readings' cells that the gate took out, corrected or marked, for 100 claims
     repeat flaws        wrong first readings of a kind (field, lure or slip) that an earlier run's gate had caught,
                         of all first readings
-    dead share          items of the library that no run was guided by, nor tried
+    dead share          items of the library that no run was guided by, nor tried, and that are no check in force
     probe               24 pages of another web, read once under each guidance that a run had, teaching nothing:
                         cells that an earlier one had right and a later one has wrong
 
@@ -66,7 +66,7 @@ from strop.testing.web_server import WebServer
 from strop.testing.wires import Asked, Reply
 from strop.types.content import Cell, Chart, ChartKind, Part, Point, Standing
 from strop.types.events import PlanProposed, VerdictGiven
-from strop.types.memory import ItemState
+from strop.types.memory import ItemKind, ItemState
 from strop.types.money import Price
 from strop.types.trial import Severity, Verdict
 from strop.types.work import Guidance, Plan, TaskId
@@ -152,6 +152,8 @@ class Lap:
     """Items of the library after the run, by state."""
     guidance: str
     """Hash of what readers were given of the library."""
+    checks: tuple[str, ...] = ()
+    """Learned checks in force after the run."""
     moves: tuple[str, ...] = ()
     """Items that changed their state in this run, and why."""
 
@@ -264,6 +266,7 @@ def told(project: Project, ended: Ended, gold: Mapping[str, Row], *, name: str, 
     flaws = flaws_of(ended, gold)
     caught = caught_in(first)
     spent = spent_by(spending, plan)
+    held = project.db.head().items
     tally = ended.turn.run.tally
     return Lap(
         arm=name,
@@ -294,7 +297,8 @@ def told(project: Project, ended: Ended, gold: Mapping[str, Row], *, name: str, 
         used=plan.guidance.items,
         tried=tuple(variant.name for variant in plan.variants),
         pairs=sum(len(variant.pairs) for variant in plan.variants),
-        library=_counted(str(item.state) for item in project.db.head().items),
+        library=_counted(str(item.state) for item in held),
+        checks=tuple(item.id for item in held if item.kind is ItemKind.CHECK and item.state is ItemState.ACTIVE),
         guidance=arm(plan.guidance),
     )
 
@@ -514,12 +518,12 @@ def _gain(series: Series) -> Iterable[Figure]:
 def _of_library(series: Series) -> Iterable[Figure]:
     laps = series.of("library")
     size = sum(laps[-1].library.values()) if laps else 0
-    touched = {name for lap in laps for name in (*lap.used, *lap.tried)}
+    touched = {name for lap in laps for name in (*lap.used, *lap.tried, *lap.checks)}
     yield Figure("items in the library at the end", size, "items", n=len(laps))
     for state in ItemState:
         if laps and laps[-1].library.get(str(state)):
             yield Figure(f"of these {state}", laps[-1].library[str(state)], "items")
-    yield _share("dead share (items never used nor tried)", max(0, size - len(touched)), size)
+    yield _share("dead share (items never used, tried nor in force)", max(0, size - len(touched)), size)
     first = next((lap.number for lap in laps if lap.used), 0)
     yield Figure("first run that was guided by an admitted item (0: none)", first, "run")
     before = [lap for lap in laps if not first or lap.number < first]
@@ -552,7 +556,7 @@ def _share(name: str, found: int, made: int) -> Figure:
     z, share = 1.959964, found / made
     middle, spread = share + z * z / (2 * made), z * math.sqrt(share * (1 - share) / made + z * z / (4 * made * made))
     low, high = (middle - spread) / (1 + z * z / made), (middle + spread) / (1 + z * z / made)
-    return Figure(name, round(share, 4), "", low=low, high=high, n=made)
+    return Figure(name, round(share, 4), "", low=max(0.0, low), high=high, n=made)
 
 
 def curve(series: Series) -> Chart:

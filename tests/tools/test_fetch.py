@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from anyio.lowlevel import checkpoint
 
 from strop.app.pages import shown
 from strop.errors import DocumentRefused, EgressRefused, JournalFault, StropError, ToolFailure
@@ -34,6 +35,7 @@ class Place:
 
     async def get(self, url: str) -> Got:
         self.asked.append(url)
+        await checkpoint()
         if url not in self.bodies:
             raise EgressRefused(f"{url} is not listed")
         body = self.bodies[url]
