@@ -15,7 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples" / "catalogue"))
 
-import prepare  # noqa: E402 - it lies beside the demo, not in a package
+import baseline as baseline  # noqa: E402 - it lies beside the demo, not in a package
+import prepare  # noqa: E402 - as above
 
 from strop.checking.judge import Evidence, judge  # noqa: E402 - as above
 from strop.loop.specify import specify  # noqa: E402 - as above

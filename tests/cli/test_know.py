@@ -157,6 +157,10 @@ def test_a_style_is_learned_and_measured(strop: Strop, papers: Path, project: Pa
     assert told.code == 0
     assert (project / ".agents" / "skills" / "house" / "SKILL.md").is_file()
     assert strop("know", "style", str(papers), "--name", "House Style").code == 2
+    assert open_project(project).db.head().item("style/house") is not None
+    assert strop("skills", "list").code == 0
+    assert (project / ".agents" / "skills" / "house" / "SKILL.md").is_file()
+    assert [item.id for item in open_project(project).db.head().items if "house" in item.id] == ["style/house"]
     body = orjson.loads(strop("know", "distance", "house", str(papers / "lease.md"), "--json").out)
     assert 0 < body["documents"][0]["total"] < 1
     assert strop("know", "distance", "nothing", str(papers / "lease.md")).code == 2

@@ -17,9 +17,11 @@ from strop.app.project import open_project
 from strop.app.skillfolders import export_skill, import_skills
 from strop.cli.importing import exported, imported
 from strop.errors import BadInput
-from strop.learning.importing import DEPTH, FILES, findings_of, is_foreign, read_all, read_folder, restored
+from strop.learning.importing import DEPTH, FILES, entry, findings_of, read_all, read_folder
 from strop.learning.layouts import FOREIGN, LAYOUTS, OURS, searched
 from strop.learning.scanning import LINE, MOST, scanned
+from strop.learning.skillform import flaws
+from strop.learning.skillmd import is_foreign, projection
 from strop.types.events import revive
 from strop.types.fingerprint import canonical
 from strop.types.memory import USED, Cost, ItemState, Origin, Skill, Taint
@@ -53,7 +55,43 @@ def test_a_foreign_skill_waits_in_quarantine_with_all_its_text(tmp_path: Path) -
     assert each.item.state not in USED
     assert (each.skill.name, each.skill.spec.title) == ("bell-care", "Bell care")
     assert is_foreign(each.skill)
-    assert restored(each.skill) == {"SKILL.md": MAIN.encode(), "references/oils.md": b"# Oils\n"}
+    assert dict(each.skill.prompts) == {"SKILL.md": MAIN, "references/oils.md": "# Oils\n"}
+
+
+def test_an_approved_skill_is_given_back_as_a_skill_without_tools(tmp_path: Path) -> None:
+    """Its words and files under standard fields: what asked for tools, hooks or hides is gone."""
+    main = MAIN.replace("---\n\n#", "license: MIT\nhooks: x\nallowed-tools: Bash(*)\n---\n\n#").replace(
+        "Oil", "O\u200bil"
+    )
+    each = read_folder(folder(tmp_path / "bell-care", main, references__oils_dot_md="# Oils\n"))
+
+    files = projection(each.skill, item=replace(each.item, state=ItemState.CANDIDATE))
+
+    assert flaws("bell-care", files) == ()
+    assert sorted(files) == ["SKILL.md", "references/oils.md"]
+    assert b'license: "MIT"' in files["SKILL.md"]
+    assert files["SKILL.md"].endswith(b"# Bell care\n\nOil it.\n")
+    assert not {b"hooks", b"allowed-tools"} & {line.split(b":")[0] for line in files["SKILL.md"].splitlines()}
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "a\\b", "a//b", ""])
+def test_no_body_is_written_outside_its_folder(tmp_path: Path, path: str) -> None:
+    """Whatever names a skill's body holds, by whichever way it came."""
+    each = read_folder(folder(tmp_path / "bell-care"))
+
+    with pytest.raises(BadInput, match="leaves its folder"):
+        projection(replace(each.skill, prompts=((path, "x"),)), item=each.item)
+
+
+def test_a_foreign_skill_in_our_own_folder_is_an_entry(tmp_path: Path) -> None:
+    """Under its folder's name, in quarantine, as an import would have it."""
+    item, body = entry("bell-care-2", {"SKILL.md": MAIN.encode()})
+
+    assert (item.id, item.state, item.taint) == ("skill/bell-care-2", ItemState.QUARANTINE, Taint.UNTRUSTED)
+    assert isinstance(body, Skill)
+    assert body.name == "bell-care-2"
+    with pytest.raises(BadInput, match=r"no SKILL\.md"):
+        entry("x", {})
 
 
 @pytest.mark.parametrize("layout", FOREIGN)
@@ -400,7 +438,7 @@ def test_every_client_finds_an_exported_skill(tmp_path: Path, layout: object) ->
     """A loader that follows the client's rules finds the folder, as it is or after an export."""
     client = next(each for each in LAYOUTS if each is layout)
     project = open_project(tmp_path)
-    files = {"SKILL.md": b"---\nname: bells\ndescription: d\nmetadata:\n  strop-born-from: x\n---\n\nB\n"}
+    files = {"SKILL.md": b"---\nname: bells\ndescription: d\nmetadata:\n  strop-state: x\n---\n\nB\n"}
     for path, body in files.items():
         (tmp_path / OURS / "bells").mkdir(parents=True, exist_ok=True)
         (tmp_path / OURS / "bells" / path).write_bytes(body)
@@ -420,7 +458,7 @@ def test_an_export_writes_over_nothing_of_others(tmp_path: Path) -> None:
     project = open_project(tmp_path)
     mine = tmp_path / OURS / "bells"
     mine.mkdir(parents=True)
-    (mine / "SKILL.md").write_text("---\nname: bells\ndescription: d\nmetadata:\n  strop-born-from: x\n---\n\nB\n")
+    (mine / "SKILL.md").write_text("---\nname: bells\ndescription: d\nmetadata:\n  strop-state: x\n---\n\nB\n")
     theirs = folder(tmp_path / ".claude" / "skills" / "bells")
 
     with pytest.raises(BadInput, match="not written by strop"):

@@ -137,6 +137,13 @@ _FRONTS = st.dictionaries(
 )
 
 
+def line_of(key: str, value: object) -> str:
+    """A field in block style where it is a mapping that holds something, else as JSON."""
+    if not isinstance(value, dict) or not value:
+        return f"{key}: {json.dumps(value)}\n"
+    return f"{key}:\n" + "".join(f"  {name}: {json.dumps(each)}\n" for name, each in value.items())
+
+
 @given(_FRONTS, st.booleans())
 def test_we_are_never_laxer_than_the_makers(
     tmp_path_factory: pytest.TempPathFactory, front: dict[str, object], named: bool
@@ -144,7 +151,7 @@ def test_we_are_never_laxer_than_the_makers(
     """Whatever the front matter holds: what we let pass, the reference validator lets pass."""
     oracle = pytest.importorskip("skills_ref", reason=_ORACLE)
     front = {"description": "Reads bells.", **front} | ({"name": "bells"} if named else {})
-    lines = "".join(f"{key}: {json.dumps(value)}\n" for key, value in front.items())
+    lines = "".join(line_of(key, value) for key, value in front.items())
     files = {"SKILL.md": f"---\n{lines}---\n\n# Bells\n".encode(errors="replace")}
 
     if flaws("bells", files) == ():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 import orjson
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from strop.checking.sentences import sentences
 from strop.drafting.answers import reading_schema
 from strop.errors import GateClosed
-from strop.loop.distill import LONGEST, described, describing, distill, objection, worked
+from strop.learning.exemplars import Candidate, covering, shape, shortest
+from strop.loop.distill import LONGEST, candidates, described, describing, distill, objection, specific, worked
 from strop.types.content import Scalar, Standing
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Author
+from strop.types.memory import Author, Skill
 from strop.types.money import Usage
 from strop.types.schema import Field, Object, Text, object_of, validate
 from strop.types.trial import Claim, Finding, Result, Run, Severity, Tally, Value, Verdict
@@ -24,6 +26,7 @@ from strop.types.work import (
     PLACE,
     Column,
     ColumnType,
+    Exemplar,
     Kind,
     Output,
     Plan,
@@ -139,6 +142,84 @@ def test_a_unit_whose_source_is_gone_is_not_shown() -> None:
     assert {example.key for example in examples} == {"alder", "cedar", "elm"}
 
 
+# ---------------------------------------------------------------- which examples
+
+
+def candidate(key: str, *features: str, corrected: int = 0, words: int = 10) -> Candidate:
+    return Candidate(Exemplar(UnitKey(key), "word " * words, "{}"), corrected, frozenset(features))
+
+
+def keys(exemplars: tuple[Exemplar, ...]) -> list[str]:
+    return [each.key for each in exemplars]
+
+
+def test_coverage_shows_what_was_not_yet_shown() -> None:
+    """The common shapes first, then what they leave out; equal ones are shown once."""
+    found = [candidate("a", "x", "y"), candidate("b", "x", "y"), candidate("c", "z"), candidate("d", "x")]
+
+    assert keys(covering(found, most=2, tokens=1_000)) == ["a", "c"]
+    assert keys(shortest(found, most=2)) == ["a", "b"]
+
+
+def test_coverage_keeps_to_its_budget() -> None:
+    """What does not fit is passed over, and the next that fits is taken."""
+    found = [candidate("long", "x", "y", "z", words=400), candidate("short", "x"), candidate("other", "y")]
+
+    chosen = covering(found, most=3, tokens=60)
+
+    assert keys(chosen) == ["other", "short"]
+    assert covering(found, most=3, tokens=0) == ()
+
+
+@given(
+    st.lists(st.tuples(st.sets(st.sampled_from("abcdef")), st.integers(1, 60), st.integers(0, 2)), max_size=12),
+    st.integers(0, 6),
+    st.integers(0, 120),
+)
+def test_coverage_is_within_its_bounds_and_ahead_of_the_shortest(
+    drawn: list[tuple[set[str], int, int]], most: int, tokens: int
+) -> None:
+    """Never more than asked, never over budget, the same each time; with room for all, never fewer features."""
+    found = [candidate(str(n), *features, words=size, corrected=c) for n, (features, size, c) in enumerate(drawn)]
+
+    chosen = covering(found, most=most, tokens=tokens)
+
+    by_key = {each.exemplar.key: each for each in found}
+    assert len(chosen) <= most
+    assert sum(by_key[each.key].tokens for each in chosen) <= tokens
+    assert chosen == covering(tuple(reversed(found)), most=most, tokens=tokens)
+    if most == 1 and found:
+        weights = Counter(feature for each in found for feature in each.features)
+        best = max(sum(weights[f] for f in each.features) for each in found)
+        (one,) = covering(found, most=1, tokens=10_000)
+        assert sum(weights[f] for f in by_key[one.key].features) == best
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        (1798, "9"),
+        ("1,798", "9,9"),
+        ("Sepal.Length", "Aa.Aa"),
+        ("oak", "a"),
+        (None, "null"),
+        ("x1" * 9, "a9" * 6),
+    ],
+)
+def test_values_have_shapes(value: Scalar, form: str) -> None:
+    """Runs of one kind of character are one mark."""
+    assert shape(value) == form
+
+
+def test_candidates_know_their_shape_place_length_and_stratum() -> None:
+    """What an example shows is what another need not show again."""
+    strata = {UnitKey("alder"): "coast"}
+    found = {c.exemplar.key: c for c in candidates(COLUMNS, verdict(all_of(Standing.ACCEPTED)), SOURCES, strata=strata)}
+
+    assert found[UnitKey("alder")].features == {"name a", "bells 9", "name first", "bells third 2", "2^4", "in coast"}
+    assert "in no stratum" in found[UnitKey("elm")].features
+
+
 # ---------------------------------------------------------------- the skill
 
 
@@ -168,6 +249,24 @@ def test_a_refused_run_leaves_no_skill() -> None:
 
     with pytest.raises(GateClosed, match=r"did not pass: bells\.csv: rows >= 5"):
         distill(run(), verdict=refused, sources=SOURCES, prompts={"reader-1": "Read."})
+
+
+def test_a_plan_is_general_when_its_files_are_variables() -> None:
+    """What a slot can stand for is one; a value that a goal repeats keeps the skill in quarantine, with the words."""
+    passed, ran = verdict(all_of(Standing.ACCEPTED)), surveyed()
+    ran = replace(ran, plan=replace(ran.plan, spec=replace(ran.plan.spec, each=None)))
+    texts = {"specialist": "Work.", "reader-1": ""}
+    made = distill(ran, verdict=passed, sources=SOURCES, prompts=texts, files=FILES)
+
+    def said(skill: Skill) -> str:
+        return specific(skill, run=ran, verdict=passed, sources=SOURCES, files=FILES, prompts=texts)
+
+    assert [task.id for task in made.tasks] == ["part-1", "part-2", "make"]
+    assert [task.goal.split(".")[0] for task in made.tasks] == ["Read {{input 1}}", "Read {{input 2}}", "Make it"]
+    assert said(made) == ""
+    told = replace(made.tasks[0], goal="Mind that the station keeps twenty bells there; see cedar.")
+    assert said(replace(made, tasks=(told,))) == "goal of part-1 says 'cedar', of this run"
+    assert "prompt specialist" in said(replace(made, prompts=(("specialist", "Nobody of cedar."),)))
 
 
 # ---------------------------------------------------------------- a model's description

@@ -13,6 +13,7 @@ import pptx
 import typst
 import xlsxwriter
 from docx.shared import Pt, RGBColor
+from pptx.shapes.placeholder import SlidePlaceholder
 from pptx.util import Inches
 
 FINDING = "The harbour handled 1,642 ships in the year 2025."
@@ -49,6 +50,7 @@ def pptx_file(*, notes: str = "", hidden: bool = False) -> bytes:
     for title, text in (("Harbour report", FINDING), ("Loans", MINUTE)):
         slide = deck.slides.add_slide(deck.slide_layouts[1])
         for shape, said in zip(slide.placeholders, (title, text), strict=False):
+            assert isinstance(shape, SlidePlaceholder)
             shape.text_frame.text = said
     frame = slide.notes_slide.notes_text_frame if notes else None
     if frame is not None:

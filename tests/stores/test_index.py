@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strop.errors import JournalFault
@@ -69,11 +69,10 @@ def test_the_floor_is_what_keeps_silent(tmp_path: Path) -> None:
     assert found(open_index, "notice of quantum chromodynamics lattice") == [LEASE[1]]
 
 
-@given(st.text(max_size=60))
-def test_no_character_of_a_query_is_an_operator(words: str) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.text(max_size=60))
+def test_no_character_of_a_query_is_an_operator(index: FtsIndex, words: str) -> None:
     """What a search box is given never breaks it, and never means anything but words."""
-    index = FtsIndex(FOLDER / "index.db")
-    index.add(document("a.txt", LEASE), day="2026-11-01")
     for hit in index.search(Query(words)):
         assert hit.coverage >= 0.5
 
@@ -136,13 +135,3 @@ def test_a_damaged_index_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 1_000)
     with pytest.raises(JournalFault, match=r"Delete the file: it is made again"):
         FtsIndex(path)
-
-
-FOLDER = Path()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """For the property, which cannot take a fixture a case."""
-    global FOLDER
-    FOLDER = tmp_path_factory.mktemp("index")

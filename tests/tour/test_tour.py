@@ -17,9 +17,11 @@ import pytest
 from strop import specify
 from strop.app import Ended, Screen, skill_named, state_of
 from strop.errors import JournalFault, SpecRefused
+from strop.learning.library import move
 from strop.swarm.supervise import Supervisor
 from strop.types.content import Standing
 from strop.types.events import CallAnswered, Event
+from strop.types.memory import ItemKind, ItemState
 from strop.types.schema import Json, object_of
 from strop.types.trial import Outcome
 from strop.types.work import TaskId
@@ -358,3 +360,73 @@ async def test_every_run_says_what_nobody_checked(swarm: Swarm) -> None:
     assert isinstance(said, list)
     assert any("No refuting model ran" in str(line) for line in said)
     assert all(value.standing is Standing.ACCEPTED for value in ended.turn.verdict.values)
+
+
+MORE = ("fir", "gorse", "hazel", "iris", "juniper", "karri", "larch", "maple", "nettle", "oak")
+"""Stations that are built later."""
+
+
+async def test_what_a_run_left_is_tried_on_a_part_of_the_next(swarm: Swarm) -> None:
+    """The skill is a candidate: two stations in ten work with its examples, paired with two that do not.
+
+    What comes of it is evidence, and no more: both arms read well, so nothing is decided. The stations that the
+    examples were taken from are left out.
+    """
+    first = await swarm.run()
+    skill = next(item for item in swarm.project.db.head().items if item.kind is ItemKind.SKILL)
+    for number, key in enumerate(MORE):
+        swarm.add_station(key, 60 + number)
+
+    second = await swarm.run()
+
+    assert first.turn.run.plan.variants == ()
+    (tried,) = second.turn.run.plan.variants
+    working = {unit.key for task in second.turn.run.plan.tasks if task.variant for unit in task.units}
+    assert (tried.name, tried.version, len(tried.pairs)) == (skill.id, skill.digest, 2)
+    assert working == {unit for unit, _ in tried.pairs}
+    assert not working & {"alder", "birch", "cedar", "elm"}
+    assert "is tried, to learn what it is worth" in second.turn.run.plan.scope
+    pairs = swarm.project.db.pairs(skill.id, version=skill.digest)
+    assert [(pair.challenger, pair.baseline, pair.run) for pair in pairs] == [(1.0, 1.0, second.id)] * 2
+    now = swarm.project.db.head().item(skill.id)
+    assert now is not None
+    assert now.state is ItemState.CANDIDATE
+
+
+async def test_an_expression_that_reads_as_well_is_kept_and_not_yet_used(swarm: Swarm) -> None:
+    """Proved values leave a script for a field; until evidence admits it, every answer is still the model's."""
+    for number, key in enumerate(MORE[:8]):
+        swarm.add_station(key, 60 + number)
+
+    ended = await swarm.run()
+
+    scripts = [item for item in swarm.project.db.head().items if item.kind is ItemKind.SCRIPT]
+    assert {item.scope.fields for item in scripts} >= {("bells",)}
+    assert {item.state for item in scripts} == {ItemState.CANDIDATE}
+    (bells,) = [item for item in scripts if item.scope.fields == ("bells",)]
+    pairs = swarm.project.db.pairs(bells.id, version=bells.digest)
+    assert pairs
+    assert all(pair.same for pair in pairs), "it reads what the prompt reads"
+    assert ended.turn.run.plan.guidance.scripts == ()
+
+
+async def test_an_admitted_expression_stands_in_for_the_first_reader(swarm: Swarm) -> None:
+    """Where it answers every field no model is asked in the first reader's place; the second reads all the same."""
+    for number, key in enumerate(MORE[:8]):
+        swarm.add_station(key, 60 + number)
+    swarm.write_spec((", quote: true, ask: name of the station}", ", ask: name of the station}"))
+    await swarm.run()
+    project = swarm.project
+    scripts = [item for item in project.db.head().items if item.kind is ItemKind.SCRIPT]
+    for item in scripts:
+        move(project.db, item.id, to=ItemState.PROBATION, why="for this test", by="user")
+
+    ended = await swarm.run()
+
+    by_script = {(claim.row, claim.field) for claim in ended.turn.run.claims if claim.reader == 1 and claim.locator}
+    fields = {item.scope.fields[0] for item in scripts}
+    assert {field for _, field in by_script} == fields
+    assert {claim.reader for claim in ended.turn.run.claims if claim.field in fields} >= {1, 2}
+    pairs = [pair for item in scripts for pair in project.db.pairs(item.id, version=item.digest)]
+    assert ended.id not in {pair.run for pair in pairs}, "no prompt was asked that a script could be compared with"
+    assert ended.turn.outcome is Outcome.PASSED

@@ -18,14 +18,17 @@ from pathlib import Path, PurePosixPath
 from strop.app.project import Project
 from strop.errors import BadInput, JournalFault
 from strop.learning.drift import MAIN, Files, Foreign, Found, Mark, arrived, edited, nameless, projected
+from strop.learning.importing import entry
 from strop.learning.library import RULES, SKILLS, filed, move, put, skill_of
 from strop.learning.lifecycle import SHELVED
 from strop.learning.ruledrift import Held, Line, lines_now, rules_said, rules_written
+from strop.learning.stylemd import projection
 from strop.stores.blobs import write_whole
 from strop.types.events import revive
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Constraint, Item, ItemState, Manifest
+from strop.types.memory import Constraint, Item, ItemKind, ItemState, Manifest
 from strop.types.moves import AUTO, USER
+from strop.types.style import Style
 
 SKILLS_FOLDER = PurePosixPath(".agents/skills")
 RULES_FILE = "CONSTRAINTS.md"
@@ -61,10 +64,10 @@ class _Taken:
     notes: list[str] = field(default_factory=list[str])
 
 
-def settle(project: Project, *, foreign: Foreign | None = None) -> Settled:
+def settle(project: Project, *, foreign: Foreign | None = entry) -> Settled:
     """Take in what a person changed on disk, then write what the library says. Nothing unseen is written over.
 
-    `foreign` reads skills that strop did not write; without it they are left alone, and named.
+    `foreign` reads skills that strop did not write, into quarantine; without it they are left alone, and named.
 
     Raises:
         BadInput: CONSTRAINTS.md has a check that cannot be read.
@@ -112,8 +115,9 @@ def _look_at_skills(project: Project, head: Manifest, taken: _Taken, foreign: Fo
     bodies = {name: skill_of(item, project.blobs) for name, item in items.items()}
     known = {nameless(bodies[name]): item for name, item in items.items()}
     clone = not head.items and not project.db.moves()
-    marks = _marks(project)
-    for folder in sorted(items.keys() | _folders(project) | marks.keys()):
+    proved = project.db.certificates()
+    marks, styles = _marks(project), {filed(item) for item in head.items if item.kind is ItemKind.STYLE}
+    for folder in sorted((items.keys() | _folders(project) | marks.keys()) - styles):
         files = _read_folder(project, folder, taken)
         if files is None:
             continue
@@ -124,7 +128,15 @@ def _look_at_skills(project: Project, head: Manifest, taken: _Taken, foreign: Fo
             if MAIN in marked:
                 taken.forget += [_path(folder, path) for path in marked]
         elif item is not None:
-            found = edited(folder, files, item=item, skill=bodies[folder], marks=marked, foreign=foreign)
+            found = edited(
+                folder,
+                files,
+                item=item,
+                skill=bodies[folder],
+                marks=marked,
+                foreign=foreign,
+                certificate=proved.get(item.id),
+            )
             _note(folder, found, item.id, taken)
         elif not _ours(files, marked):
             found = arrived(folder, files, marks=marked, known=known, clone=clone, foreign=foreign)
@@ -153,9 +165,16 @@ def _write_skills(project: Project) -> tuple[str, ...]:
     items = {filed(item): item for item in project.db.head().items if item.kind in SKILLS}
     marks, changed = _marks(project), list[tuple[str, bytes | None]]()
     same: list[str] = []
-    for folder in sorted(items.keys() | marks.keys()):
+    proved = project.db.certificates()
+    styles = {filed(each): each for each in project.db.head().items if _shown_style(each)}
+    for folder in sorted(items.keys() | marks.keys() | styles.keys()):
         item, marked = items.get(folder), marks.get(folder, {})
-        wanted: Files = projected(item, skill_of(item, project.blobs), folder=folder) if item is not None else {}
+        wanted: Files = {}
+        if item is not None:
+            skill = skill_of(item, project.blobs)
+            wanted = projected(item, skill, folder=folder, certificate=proved.get(item.id))
+        if (style := styles.get(folder)) is not None:
+            wanted = projection(revive(Style, project.blobs.get(style.digest)))
         for path in sorted(wanted.keys() | marked.keys()):
             now, want = _body(project.folder / _path(folder, path)), wanted.get(path)
             if now == want:
@@ -165,6 +184,10 @@ def _write_skills(project: Project) -> tuple[str, ...]:
     _write(project, changed)
     _remember_same(project, same)
     return tuple(path for path, _ in changed)
+
+
+def _shown_style(item: Item) -> bool:
+    return item.kind is ItemKind.STYLE and item.state not in SHELVED
 
 
 def _writable(now: bytes, mark: Mark) -> bool:

@@ -78,7 +78,7 @@ def proofs_of(
     recounted = tuple(
         again
         for claim in run.claims
-        if claim.locator and (again := _again(project, claim, asks.get(claim.field))) is not None
+        if claim.locator and not claim.reader and (again := _again(project, claim, asks.get(claim.field))) is not None
     )
     past = project.db.heard(verifier, prompt_mark(project), but=run.id) if verifier else ()
     floor = project.config.settings.gate.floor

@@ -20,6 +20,7 @@ from strop.checking.conflicts import keys_of
 from strop.crews.host import Home, Staff
 from strop.crews.local import LocalCrew
 from strop.errors import BadInput, CrewDown, MissingPart, StropError
+from strop.learning.rungs import by_scripts
 from strop.seams import Assignment, Crew, Desk
 from strop.swarm.agent import AgentLoop
 from strop.swarm.context import Policy
@@ -70,6 +71,7 @@ async def staff(home: Home, *, brief: Brief) -> AsyncGenerator[AgentLoop, None]:
             wall=time.time,
             conflict=brief.spec.conflict,
             keys=keys_of(brief.spec.outputs),
+            scripted=by_scripts,
         )
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from strop.app.drift import SKILLS_FOLDER, settle
 from strop.app.project import Project
 from strop.errors import BadInput, DocumentRefused
 from strop.learning.knowledge import body_of, documents, forget
 from strop.learning.library import put
 from strop.learning.skillform import NAME
 from strop.learning.skillmd import slug
-from strop.learning.stylemd import lines, projection
+from strop.learning.stylemd import lines
 from strop.learning.styling import distance, fingerprint
 from strop.loop.ground import ground
 from strop.readers.apart import MOST_BYTES, ApartReader
@@ -29,6 +30,7 @@ from strop.types.document import Format, Grounded, Hit, Offered, Query, ReadDocu
 from strop.types.events import revive
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Item, ItemKind, ItemState, Known, Origin, Taint
+from strop.types.moves import USER
 from strop.types.style import Distance, Style
 from strop.types.work import Passage
 
@@ -125,11 +127,14 @@ def learn_style(project: Project, named: Sequence[Path], *, name: str) -> tuple[
     held = project.db.head()
     if any(item.name == name and item.kind is not ItemKind.STYLE for item in held.items):
         raise BadInput(f"{name!r} is the name of another item. Choose one that is free")
+    old = held.item(f"{ItemKind.STYLE}/{name}")
+    folder = project.folder / SKILLS_FOLDER / name
+    if old is None and folder.exists():
+        raise BadInput(f"{folder} is there already. Choose another name, or move it away")
     read, refused = _read(project, named)
     if not read:
         raise BadInput(f"none of the documents could be read. {refused[0].path} {refused[0].said}")
     style = fingerprint(read, name=name)
-    old = held.item(f"{ItemKind.STYLE}/{name}")
     item = Item(
         id=f"{ItemKind.STYLE}/{name}",
         kind=ItemKind.STYLE,
@@ -142,10 +147,8 @@ def learn_style(project: Project, named: Sequence[Path], *, name: str) -> tuple[
         cites=tuple(sorted({document.digest for document in read})),
         why="measured when the user asked; figures and closed lists only",
     )
-    put(project.db, project.blobs, [(item, style)])
-    folder = project.folder / ".agents" / "skills" / name
-    for path, body in projection(style).items():
-        write_whole(folder / path, body)
+    put(project.db, project.blobs, [(item, style)], by=USER, why=f"style {name} measured")
+    settle(project)
     return style, folder, refused
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from strop.app.pages import pages_of
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
-from strop.app.ratchet import Guided, guided
+from strop.app.ratchet import Guided, guided, recalled
 from strop.drafting.forecast import RUNS
 from strop.drafting.pages import places
 from strop.drafting.quoting import Pace
@@ -24,7 +25,7 @@ from strop.swarm.supervise import Supervisor
 from strop.tools.inside import Inside
 from strop.types.count import counted
 from strop.types.events import Event
-from strop.types.memory import CheckKind, Manifest
+from strop.types.memory import CheckKind, Constraint, Manifest
 from strop.types.trial import Outcome
 from strop.types.work import Binding, Budget, Guidance, Plan, Sources, Spec, Task
 
@@ -132,11 +133,20 @@ async def cast_of(project: Project, options: Options) -> AsyncGenerator[Cast, No
         yield Cast(worker, *roles)
 
 
-def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest, run: str = "") -> Terrain:
+def terrain_of(
+    project: Project,
+    order: Order,
+    cast: Cast,
+    *,
+    manifest: Manifest,
+    run: str = "",
+    rules: Sequence[Constraint] | None = None,
+) -> Terrain:
     """What planning may know of the project. Chance is drawn from `run`, its id; a preview has none and tries nothing.
 
     Of an order that names its skill, its examples or none, nothing is chosen.
     """
+    held = project.rules() if rules is None else tuple(rules)
     inside, material = inside_of(project, order.spec)
     web = pages_of(project, order.spec) if places(order.spec) else None
     files = inside.files()
@@ -146,8 +156,8 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest
         units = (
             order.spec.items or Inside(project.folder.absolute(), Sources((pattern,), order.spec.sources.deny)).files()
         )
-    rules = tuple(rule.text for rule in project.rules() if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
-    base = replace(order.guidance, rules=rules)
+    lines = tuple(rule.text for rule in held if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
+    base = replace(order.guidance, rules=lines)
     worker = next((each for each in cast.bindings if each.role == "worker"), None)
     named = bool(order.guidance.skill or order.guidance.exemplars or order.tasks or order.bare or order.solo)
     chosen = (
@@ -169,11 +179,12 @@ def terrain_of(project: Project, order: Order, cast: Cast, *, manifest: Manifest
         manifest=manifest.hash,
         tasks=order.tasks,
         solo=order.solo,
-        rules=project.rules(),
+        rules=held,
         past=project.db.past({binding.model for binding in cast.bindings}, most=RUNS),
         trial=chosen.trial if run and project.config.settings.learning.experiments else None,
         barred=chosen.barred,
         seed=run,
+        recall=partial(recalled, project) if not named else lambda goal: (),
     )
 
 

@@ -261,12 +261,20 @@ def nobody() -> Model:
     return ScriptedModel((), clock=SystemClock(), card=card, name="no model")
 
 
+KNOWLEDGE = "knowledge/**"
+
+
 def inside_of(project: Project, spec: Spec) -> tuple[Inside, Inside]:
-    """(what agents may read, the same with the companions of units and the tables that rows are taken from)."""
+    """(what agents may read, the same with the companions of units and the tables that rows are taken from).
+
+    A spec whose work is planned may quote the project's knowledge, without naming it.
+    """
+    known = (KNOWLEDGE,) if spec.each is None and (project.folder / "knowledge").is_dir() else ()
+    sources = Sources((*spec.sources.allow, *known), spec.sources.deny)
     beside = (spec.companion.replace("{stem}", "*"),) if spec.companion else ()
     beside += tuple(output.taken for output in spec.outputs if output.taken)
     wider = Sources(
-        (*spec.sources.allow, *beside, *((spec.each,) if spec.each and not spec.items else ())), spec.sources.deny
+        (*sources.allow, *beside, *((spec.each,) if spec.each and not spec.items else ())), spec.sources.deny
     )
     folder = project.folder.absolute()
-    return Inside(folder, spec.sources, TEXTS.text_of), Inside(folder, wider, TEXTS.text_of)
+    return Inside(folder, sources, TEXTS.text_of), Inside(folder, wider, TEXTS.text_of)

@@ -41,6 +41,7 @@ PROMPTS = (
     "form",
     "shard",
     "shard-notes",
+    "knowledge",
 )
 
 

@@ -10,25 +10,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from strop.app.knowing import search
 from strop.app.project import Project
+from strop.drafting.quoted import tokens
 from strop.errors import StropError
+from strop.learning import rungs
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
-from strop.learning.experiments import Trial
+from strop.learning.experiments import Trial, first_outcomes
 from strop.learning.library import admit, mark_stale, move
 from strop.learning.lifecycle import SHELVED
-from strop.learning.making import Body, arm, assembled, grounds_of
+from strop.learning.making import Body, arm, assembled, grounds_of, script_item
+from strop.learning.rungs import again
 from strop.learning.scopes import covers, order_class
-from strop.learning.selection import Option, select
+from strop.learning.selection import CAPS, Option, select
+from strop.learning.splitting import Source, clusters
+from strop.learning.stylemd import lines
 from strop.learning.watching import watch
 from strop.swarm.spending import Spending
+from strop.types.document import Query
 from strop.types.events import revive
 from strop.types.evidence import Certificate, Pair
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import USED, Constraint, Dependency, Item, ItemKind, ItemState, Manifest, Skill, Taint
 from strop.types.money import Price, cost
-from strop.types.trial import Run
-from strop.types.work import Binding, Guidance, Plan, Script, Spec, TaskId, UnitKey
+from strop.types.style import Style
+from strop.types.trial import Run, Verdict
+from strop.types.work import Binding, Guidance, Passage, Plan, Script, Spec, TaskId, UnitKey
 
 BODIES: Mapping[ItemKind, type[Body]] = {
     ItemKind.SKILL: Skill,
@@ -64,7 +72,7 @@ def guided(
 ) -> Guided:
     """Choose for a spec whose units are read; what is written by hand is in `base` already."""
     if spec.each is None:
-        return Guided(base)
+        return Guided(styled(project, base, manifest=manifest))
     bodies = {item.id: body_of(project, item) for item in manifest.items if _may_guide(item, spec)}
     options = [
         Option(item, _words(bodies[item.id]), effect=_effect(project, item))
@@ -154,6 +162,70 @@ def _hash(project: Project, path: str) -> str:
         return digest_bytes((project.folder / path).read_text("utf-8").encode())
     except (OSError, UnicodeDecodeError, StropError):
         return ""
+
+
+# ---------------------------------------------------------------- for those who write
+
+
+def styled(project: Project, base: Guidance, *, manifest: Manifest) -> Guidance:
+    """With the lines of the styles that the user took from documents; at most two of them."""
+    styles = [item for item in manifest.items if item.kind is ItemKind.STYLE and item.state in USED][: CAPS.skills]
+    shown = tuple(line for item in styles for line in lines(revive(Style, project.blobs.get(item.digest))))
+    return replace(base, style=shown, items=tuple(sorted({*base.items, *(item.id for item in styles)})))
+
+
+def recalled(project: Project, goal: str) -> tuple[Passage, ...]:
+    """The passages that are near a goal, within the tokens that an agent may be given."""
+    taken: list[Passage] = []
+    for hit in search(project, Query(goal)):
+        if tokens([*taken, hit.passage]) <= CAPS.knowledge:
+            taken.append(hit.passage)
+    return tuple(taken)
+
+
+# ---------------------------------------------------------------- scripts
+
+
+def scripts_of(
+    project: Project, run: Run, verdict: Verdict, sources: Mapping[str, str]
+) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+    """(scripts that this run leaves, pairs of these and of those that are there already)."""
+    plan = run.plan
+    if plan.spec.each is None or verdict.void:
+        return (), ()
+    exact = order_class(plan.spec)
+    held = {
+        script.field: (item, script)
+        for item in project.db.head().items
+        if item.kind is ItemKind.SCRIPT and item.scope.order == exact
+        if isinstance(script := body_of(project, item), Script)
+    }
+    first = [claim for claim in first_outcomes(run).claims if claim.reader == 1]
+    said = {(claim.row, claim.field): claim.value for claim in first if not claim.locator}
+    scripted = {(claim.row, claim.field) for claim in first if claim.locator}
+    reads = arm(replace(plan.guidance, scripts=()))
+    pairs = [
+        pair
+        for item, script in held.values()
+        for pair in again(
+            script, item, verdict=verdict, sources=sources, said=said, run=run.id, incumbent=reads, but=scripted
+        )
+    ]
+    units = {unit.key: unit.source for task in plan.tasks for unit in task.units}
+    near = clusters([Source(path, path, sources[path]) for path in units.values() if path in sources])
+    found = rungs.found(
+        verdict,
+        columns=[column for column in plan.spec.table if column.read and column.name not in held],
+        sources=sources,
+        skill=f"reads-{exact[:8]}",
+        said=said,
+        clusters={key: group[0] for group in near for key, path in units.items() if path in group},
+        run=run.id,
+        ground=Item("", ItemKind.SCRIPT, "", ItemState.DRAFT).ground,
+        incumbent=reads,
+    )
+    entries = tuple((script_item(rung.script, run=run, order=exact), rung.script) for rung in found)
+    return entries, (*pairs, *(pair for rung in found for pair in rung.pairs))
 
 
 # ---------------------------------------------------------------- what a run says

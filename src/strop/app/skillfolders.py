@@ -11,9 +11,9 @@ from strop.learning.importing import Imported, Refused, read_all
 from strop.learning.layouts import LAYOUTS, OURS, Layout, layout_of
 from strop.learning.library import put
 from strop.stores.blobs import write_whole
-from strop.types.memory import ItemKind
+from strop.types.memory import ItemKind, Origin
 
-MARK = b"strop-born-from"
+MARK = b"strop-state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def import_skills(project: Project, path: Path) -> tuple[tuple[Imported, ...], t
         BadInput: no folder, or no skill in it.
     """
     head = project.db.head()
-    known = frozenset(cited for item in head.items if item.kind is ItemKind.SKILL for cited in item.cites)
+    known = frozenset(cited for item in head.items if item.origin is Origin.IMPORTED for cited in item.cites)
     taken = frozenset(item.name for item in head.items if item.kind in (ItemKind.SKILL, ItemKind.PLAN))
     made, refused = read_all(path, taken=taken, known=known)
     if made:

@@ -33,7 +33,8 @@ from strop.app.orders import (
 from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import input_hashes, remember_grounds, spent_by, weigh
+from strop.app.ratchet import input_hashes, remember_grounds, scripts_of, spent_by, weigh
+from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
 from strop.drafting.pages import pages, places
@@ -41,6 +42,7 @@ from strop.errors import BadInput, StropError
 from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.library import put, skills
 from strop.learning.making import rule_item, skill_item
+from strop.learning.rungs import by_scripts
 from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain
 from strop.renderers.story import Comparison
@@ -195,10 +197,15 @@ class _Floor:
         project, order, state = self.project, self.order, self.state
         for said in settle(project).notes:
             self.screen.warn(said)
+        ruling = ruling_of(project)
+        if order.bare:  # what the user wrote is part of the order; what was learned is not
+            ruling = replace(ruling, rules=tuple(rule for rule in ruling.rules if rule.id.startswith("h-")))
+        for said in ruling.warnings:
+            self.screen.warn(said)
         remember_grounds(project, self.cast.bindings)
         manifest = project.db.head()
         head = manifest.hash
-        terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name)
+        terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name, rules=ruling.rules)
         web = pages_of(project, order.spec, run=self.folder.name, plan=lambda: state.plan)
         reader = Cached(reading(inside_of(project, order.spec)[1], web))
         worker = self._worker(terrain, reader, web)
@@ -214,10 +221,12 @@ class _Floor:
                 if state.approved:
                     await web.gather(pages(order.spec))  # those that the run before it was cut off did not come to
                 approve = fetching(approve, order.spec, web)
-                turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve))
+                turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve, ruling))
         finally:
             await self.crew.close()
-        after = await _keep(project, turn, desk, head, pairs=self._pairs(turn, reader))
+        scripts, proved = await self._scripts(turn, reader)
+        pairs = (*self._pairs(turn, reader), *proved)
+        after = await _keep(project, turn, desk, head, pairs=pairs, scripts=scripts)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
@@ -238,6 +247,16 @@ class _Floor:
         )
         minder.close(awaiting=turn.outcome is Outcome.AWAITING)
         return ended
+
+    async def _scripts(
+        self, turn: Turn, read: Callable[[str], str]
+    ) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+        """Expressions that this run's proved values leave or try; searched for beside the loop."""
+        learns = turn.outcome is Outcome.PASSED and self.options.chaos is None
+        if not learns or self.order.solo or self.order.trial:
+            return (), ()
+        sources = proofs_of(self.project, turn.run, read, (), verifier="").sources
+        return await asyncio.to_thread(scripts_of, self.project, turn.run, turn.verdict, sources)
 
     def _pairs(self, turn: Turn, read: Callable[[str], str]) -> tuple[Pair, ...]:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
@@ -313,6 +332,7 @@ class _Floor:
             wall=time.time,
             conflict=self.order.spec.conflict,
             keys=keys_of(self.order.spec.outputs),
+            scripted=by_scripts,
         )
 
     def _crew(self, worker: AgentLoop) -> Crew:
@@ -365,9 +385,10 @@ class _Floor:
         worker: AgentLoop,
         reader: Callable[[str], str],
         approve: Callable[[Plan], Awaitable[str]],
+        ruling: Ruling,
     ) -> Shop:
         project, order, made = self.project, self.order, self.cast
-        rules = project.rules()
+        rules = ruling.rules
         refuter = made.verifier.card.name if made.verifier else ""
         kept = project.config.settings.exemplars if self.options.exemplars is None else self.options.exemplars
         return Shop(
@@ -382,7 +403,8 @@ class _Floor:
             folder=self.folder,
             publish=_publish,
             rules=rules,
-            struck=project.struck_out(),
+            struck=ruling.never,
+            past=deliveries(project, but=self.folder.name),
             exemplars=kept,
             minutes=order.spec.budget.minutes,
             saving=order.saving,
@@ -442,23 +464,35 @@ def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
-async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, pairs: Sequence[Pair] = ()) -> str:
+async def _keep(
+    project: Project,
+    turn: Turn,
+    desk: Supervisor,
+    before: str,
+    *,
+    pairs: Sequence[Pair] = (),
+    scripts: Sequence[tuple[Item, object]] = (),
+) -> str:
     """Put what was learned into the library, let evidence move what was tried, and write the projections."""
     entries: list[tuple[Item, object]] = []
     if turn.skill is not None:
         inputs = tuple(sorted({read.digest for read in turn.run.sources}))
         entries.append((skill_item(turn.skill, run=turn.run, inputs=inputs), turn.skill))
     entries += [(rule_item(rule, run=turn.run), rule) for rule in turn.rules]
+    entries += scripts
     if entries:
         put(project.db, project.blobs, entries, base=project.db.manifest(before), by=turn.run.id)
     project.db.add(pairs)
     worker = turn.run.plan.binding("worker")
-    for tried in turn.run.plan.variants:
-        weigh(project, tried.name, incumbent=tried.incumbent, model=worker.model if worker else "", by=turn.run.id)
+    model = worker.model if worker else ""
+    looked = {(tried.name, tried.incumbent) for tried in turn.run.plan.variants}
+    looked |= {(pair.item, pair.incumbent) for pair in pairs}
+    for name, incumbent in sorted(looked):
+        weigh(project, name, incumbent=incumbent, model=model, by=turn.run.id)
     manifest = project.db.head()
     if manifest.hash == before:
         return before
-    changed = tuple(each.name for each in turn.run.plan.variants) + tuple(item.id for item, _ in entries)
+    changed = tuple(dict.fromkeys((*(name for name, _ in sorted(looked)), *(item.id for item, _ in entries))))
     await desk.record(ManifestCommitted(manifest.hash, changed))
     settle(project)
     return manifest.hash

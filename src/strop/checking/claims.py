@@ -142,7 +142,7 @@ def _resolved(ledger: Ledger, claim: Claim, depth: int) -> Resolved:
         made, flaw = _recomputed(ledger, claim)
         return Resolved(claim, *known, recomputed=made, flaw=flaw, rests=rests)
     passage, lost = _passage(ledger, claim)
-    if not claim.locator:
+    if not claim.locator or claim.reader:  # a script's reading rests on its quote like any other
         return Resolved(claim, *known, passage=passage, flaw=lost)
     try:
         return Resolved(claim, *known, passage=passage, recomputed=ledger.ask(claim))

@@ -24,6 +24,7 @@ from strop.version import __version__
 
 EXTRAS = {
     "files": ("typst", "xlsxwriter", "vl_convert", "openpyxl", "python_calamine", "pypdfium2"),
+    "docs": ("pypdfium2", "python_calamine"),
     "local": ("xllamacpp",),
 }
 WITHOUT = {

@@ -262,6 +262,42 @@ def skills_bisect(
     raise typer.Exit(bisected(run, good=good, yes=yes, project_folder=project_folder, as_json=as_json))
 
 
+@skills_app.command("import")
+def skills_import(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A skill's folder, a folder of skills, or a project.")],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Take in skills made elsewhere. They wait in quarantine: nothing is run, no agent reads them before you approve.
+
+    \b
+    Examples:
+      strop skills import ../other/.claude/skills/audit
+      strop skills import ../other
+    """
+    from strop.cli.importing import imported
+
+    imported(path, project_folder=project_folder, as_json=as_json)
+
+
+@skills_app.command("export")
+def skills_export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a skill.")],
+    client: Annotated[str, typer.Option("--for", metavar="CLIENT", help="claude, codex, cursor, gemini, kimi, …")],
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Copy a skill to where another client looks, if it does not read .agents/skills.
+
+    \b
+    Example:
+      strop skills export audit-licences --for claude
+    """
+    from strop.cli.importing import exported
+
+    exported(name, client=client, project_folder=project_folder, as_json=as_json)
+
+
 def _told(held: Held) -> dict[str, object]:
     item, skill = held.item, held.skill
     return {

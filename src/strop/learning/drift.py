@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from strop.checking.frontmatter import split, text
 from strop.errors import BadInput
 from strop.learning.lifecycle import SHELVED
-from strop.learning.skillmd import projection
+from strop.learning.skillmd import projection, with_certificates
 from strop.types.events import revive
+from strop.types.evidence import Certificate
 from strop.types.fingerprint import canonical, digest_bytes
 from strop.types.memory import USED, Item, ItemKind, ItemState, Origin, Skill, Taint
 
@@ -61,11 +62,12 @@ class Found:
     """What the person should know."""
 
 
-def projected(item: Item, skill: Skill, *, folder: str) -> Files:
+def projected(item: Item, skill: Skill, *, folder: str, certificate: Certificate | None = None) -> Files:
     """What the library wants in the skill's folder; nothing for what no agent may read."""
     if item.state in SHELVED:
         return {}
-    return projection(replace(skill, name=folder), item=item)
+    proved = [certificate] if certificate is not None and certificate.version == item.digest else []
+    return with_certificates(projection(replace(skill, name=folder), item=item), proved)
 
 
 def unseen(files: Files, *, wanted: Files, marks: Marks) -> Files:
@@ -78,13 +80,20 @@ def unseen(files: Files, *, wanted: Files, marks: Marks) -> Files:
 
 
 def edited(
-    folder: str, files: Files, *, item: Item, skill: Skill, marks: Marks, foreign: Foreign | None = None
+    folder: str,
+    files: Files,
+    *,
+    item: Item,
+    skill: Skill,
+    marks: Marks,
+    foreign: Foreign | None = None,
+    certificate: Certificate | None = None,
 ) -> Found:
     """What a person changed in the folder of a skill that the library has.
 
     A version of theirs keeps the skill's taint. In use it stays in use, as stale: its evidence begins anew.
     """
-    wanted = projected(item, skill, folder=folder)
+    wanted = projected(item, skill, folder=folder, certificate=certificate)
     before = projection(replace(skill, name=folder), item=item)
     tracked = before.keys() | marks.keys()
     theirs = {path: body for path, body in unseen(files, wanted=wanted, marks=marks).items() if path in tracked}

@@ -5,6 +5,8 @@ submodular set functions", 1978): a feature weighs as much as the share of candi
 candidate that adds most comes next, and what does not fit the token budget is passed over. Features are
 the shape of each value, where in the text it stands, how long the text is, and the stratum the caller
 names. Pure.
+
+Skills are made with `shortest`: on the demo's pages coverage taught the embedded model less (docs/learning.md).
 """
 
 from __future__ import annotations

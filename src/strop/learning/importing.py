@@ -142,7 +142,26 @@ def read_folder(folder: Path, *, taken: frozenset[str] = frozenset()) -> Importe
     Raises:
         BadInput: it breaks a bound, or SKILL.md cannot be read; the message is one line.
     """
-    files = _files(folder)
+    return read_files(folder.name, _files(folder), taken=taken)
+
+
+def entry(folder: str, files: Mapping[str, bytes]) -> tuple[Item, object]:
+    """(item, body) of a foreign skill that lies in our own folder, under that folder's name.
+
+    Raises:
+        BadInput: as `read_files`.
+    """
+    made = read_files(folder, files)
+    item = replace(made.item, id=f"{made.item.kind}/{folder}")
+    return item, replace(made.skill, name=folder)
+
+
+def read_files(folder: str, files: Mapping[str, bytes], *, taken: frozenset[str] = frozenset()) -> Imported:
+    """One skill from the files of the folder named `folder`, by their paths in it.
+
+    Raises:
+        BadInput: SKILL.md cannot be read; the message is one line.
+    """
     if MAIN not in files:
         raise BadInput(f"no {MAIN}")
     texts = _texts(files)
@@ -151,21 +170,21 @@ def read_folder(folder: Path, *, taken: frozenset[str] = frozenset()) -> Importe
     front, body, warnings = _front(files[MAIN])
     if left := sorted(set(files) - set(texts)):
         warnings.append(f"{counted(len(left), 'file')} left out, being no UTF-8 text: {', '.join(left)[:200]}")
-    name = _name(front.get("name", ""), folder.name, taken, warnings)
+    name = _name(front.get("name", ""), folder, taken, warnings)
     description = _cut(front.get("description", ""), "description", warnings)
     skill = _ours(texts, name, warnings) or _foreign(name, description, body, texts)
     found = scanned(texts)
-    why = f"imported; waits for a person. {_summary(found)}"
+    kind = ItemKind.PLAN if skill.tasks else ItemKind.SKILL
     item = Item(
-        f"{ItemKind.SKILL}/{name}",
-        ItemKind.SKILL,
+        f"{kind}/{name}",
+        kind,
         "",
         ItemState.QUARANTINE,
         tokens=sum(len(text.encode()) for text in (description, body)) // 4,
         origin=Origin.IMPORTED,
         taint=Taint.UNTRUSTED,
         cites=(digest_bytes(b"".join(f"{path}\0".encode() + files[path] for path in sorted(files))),),
-        why=why,
+        why=f"imported, waits for a person; {_summary(found)}",
     )
     return Imported(item, skill, found, tuple(warnings))
 
@@ -176,16 +195,6 @@ def findings_of(skill: Skill) -> tuple[Found, ...]:
     said |= {f"task {task.id}": f"{task.role}\n{task.goal}" for task in skill.tasks}
     said |= {f"example {each.key}": f"{each.source}\n{each.answer}" for each in skill.exemplars}
     return scanned(said)
-
-
-def is_foreign(skill: Skill) -> bool:
-    """Whether the skill is text made elsewhere, and no plan of ours."""
-    return not skill.born_from
-
-
-def restored(skill: Skill) -> dict[str, bytes]:
-    """The text files of a foreign skill as they came, for the day a person has approved it."""
-    return {path: text.encode() for path, text in skill.prompts}
 
 
 # ---------------------------------------------------------------- the folder

@@ -14,6 +14,7 @@ from strop.seams import Blobs, Index
 from strop.types.document import ReadDocument
 from strop.types.events import revive
 from strop.types.memory import USED, Item, ItemKind, ItemState, Known, Manifest, Origin, Taint
+from strop.types.moves import USER
 
 
 def documents(manifest: Manifest) -> dict[str, Item]:
@@ -58,7 +59,7 @@ def forget(path: str, *, library: Shelf, blobs: Blobs, index: Index) -> Known:
         raise BadInput(f"{path} is not known here. See what is with: strop know list")
     item = there[path]
     body = body_of(item, blobs=blobs)
-    put(library, blobs, [(_retired(item), body)])
+    put(library, blobs, [(_retired(item), body)], by=USER, why=f"{path} taken out")
     index.remove(path)
     return body
 

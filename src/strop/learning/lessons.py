@@ -36,6 +36,7 @@ CAUSES = {
     "CrewDown": "the place where agents run was lost",
 }
 OTHER = "other"
+FEW = 8
 WHOLE = "all"
 """Kind of what has no text of its own."""
 
@@ -86,7 +87,7 @@ def lessons(
 def kind_of(text: str) -> str:
     """The kind of a unit, by the doubling that its words are within: `65 to 128 words`."""
     most = 1 << max(len(text.split()) - 1, 0).bit_length()
-    return f"{most // 2 + 1} to {most} words"
+    return f"{most // 2 + 1} to {most} words" if most > FEW else f"at most {FEW} words"
 
 
 def failures_md(learned: Sequence[Lesson]) -> str:

@@ -44,6 +44,20 @@ def skill_item(skill: Skill, *, run: Run, inputs: tuple[str, ...]) -> Item:
     )
 
 
+def script_item(script: Script, *, run: Run, order: str) -> Item:
+    """The item of an expression that was found on proved values; what it is worth, pairs say."""
+    return Item(
+        id=f"{ItemKind.SCRIPT}/{script.skill}.{script.field}",
+        kind=ItemKind.SCRIPT,
+        digest="",
+        state=ItemState.CANDIDATE,
+        scope=Scope(order=order, fields=(script.field,)),
+        taint=Taint.DERIVED,
+        cites=(run.id,),
+        why="found on proved values; tried against what the prompt reads",
+    )
+
+
 def rule_item(rule: Constraint, *, run: Run) -> Item:
     """The item of a learned rule: a check is in force when it was admitted, a line for a model is not."""
     kind = ItemKind.CHECK if rule.check else ItemKind.CONSTRAINT

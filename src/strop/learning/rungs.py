@@ -18,7 +18,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -33,6 +33,7 @@ from strop.types.content import Scalar, Standing
 from strop.types.evidence import Pair, Source
 from strop.types.fingerprint import digest, digest_bytes
 from strop.types.label import Integrity, Label
+from strop.types.memory import Item
 from strop.types.trial import Claim, Verdict
 from strop.types.work import Column, ColumnType, Script, Task, Unit, UnitKey
 
@@ -346,6 +347,44 @@ def claim_of(reading: Reading, *, unit: Unit, text: str, column: Column, task: T
     )
 
 
+async def by_scripts(
+    scripts: Sequence[Script], unit: Unit, text: str, task: Task, columns: Sequence[Column]
+) -> tuple[Claim, ...]:
+    """A claim for every column that a script answers."""
+    said = await read(scripts, text)
+    made = (
+        claim_of(said[column.name], unit=unit, text=text, column=column, task=task)
+        for column in columns
+        if column.name in said
+    )
+    return tuple(claim for claim in made if claim is not None)
+
+
+def again(
+    script: Script,
+    item: Item,
+    *,
+    verdict: Verdict,
+    sources: Mapping[str, str],
+    said: Mapping[tuple[UnitKey, str], Scalar],
+    run: str,
+    incumbent: str,
+    but: Collection[tuple[UnitKey, str]] = (),
+) -> tuple[Pair, ...]:
+    """Pairs of a script that is there already, on units that it was not learned from.
+
+    `but` are the (unit, field) that a script answered in this run: there no prompt was asked to compare with.
+    """
+    mark = (item.id, item.digest, item.ground, incumbent)
+    samples = samples_of(verdict, field=script.field, sources=sources)
+    samples = tuple(each for each in samples if (each.unit, script.field) not in but)
+    pairs = (
+        _pair(mark, each, _read_here(script.pattern, each.text), said.get((each.unit, script.field)), run)
+        for each in samples
+    )
+    return tuple(pair for pair in pairs if pair.unit not in item.inputs)
+
+
 def typed(text: str, of: ColumnType) -> Scalar:
     """A value of a column's type; None where the text is none. Yes and no is not read by scripts."""
     match of:
@@ -391,6 +430,7 @@ async def _answers(patterns: Sequence[str], text: str, *, limit: float) -> list[
             await asyncio.wait_for(process.stdout.readline(), STARTS)
             while line := await asyncio.wait_for(process.stdout.readline(), limit):
                 made.append(cast("list[list[int]]", json.loads(line)))
+            await asyncio.wait_for(process.wait(), STARTS)  # it has closed its end; to kill it now would reap it twice
         except (TimeoutError, ConnectionError):
             pass  # what was answered stands; the caller goes on behind the expression that is to blame
     return made

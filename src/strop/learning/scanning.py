@@ -120,7 +120,8 @@ def _line(path: str, number: int, line: str) -> Iterator[Found]:
     for kind, pattern in _KINDS:
         match = pattern.search(cut)
         if match is not None:
-            yield Found(kind, path, number, _visible(match.group())[:SHOWN])
+            at = max(0, min(match.start() - SHOWN // 4, len(cut) - SHOWN))
+            yield Found(kind, path, number, _visible(cut[at:].strip())[:SHOWN])
 
 
 def _visible(text: str) -> str:

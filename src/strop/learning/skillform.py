@@ -22,6 +22,8 @@ TOKENS = 5_000
 BYTES_PER_TOKEN = 4
 FOLDERS = ("references", "scripts", "assets")
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_BRACES = re.compile(rb"^metadata:[ \t]*\S", re.MULTILINE)
+"""The reference reads no YAML in flow style."""
 _REFERRED = re.compile(r"`((?:references|assets|scripts)/[\w./-]+?)/?`")
 
 
@@ -34,7 +36,8 @@ def flaws(folder: str, files: Mapping[str, bytes]) -> tuple[str, ...]:
     except BadInput as caught:
         return (f"SKILL.md: {caught}",)
     front = {name: node.value for name, node in fields.items()}
-    return (*_front(front, folder), *_body(body, files), *_paths(files))
+    braces = ("metadata is not written one key a line",) if _BRACES.search(files["SKILL.md"].split(b"\n---")[0]) else ()
+    return (*_front(front, folder), *braces, *_body(body, files), *_paths(files))
 
 
 def _front(front: Mapping[str, Plain], folder: str) -> Iterator[str]:

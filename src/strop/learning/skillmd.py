@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from strop.checking.frontmatter import split
+from strop.errors import BadInput
 from strop.learning.lessons import Lesson, failures_md
 from strop.learning.visible import shown
 from strop.types.count import agreeing, counted
@@ -47,15 +49,49 @@ _STANDS = {
 
 
 def projection(skill: Skill, *, item: Item) -> dict[str, bytes]:
-    """The skill's folder, by path relative to `.agents/skills/NAME/`; `item` is its entry in the library."""
+    """The skill's folder, by path relative to `.agents/skills/NAME/`; `item` is its entry in the library.
+
+    Raises:
+        BadInput: a name in the skill would be a path that leaves its folder.
+    """
+    if is_foreign(skill):
+        return _within(
+            {**{path: shown(text).encode() for path, text in skill.prompts}, "SKILL.md": _foreign_md(skill, item)}
+        )
     files = {
         "SKILL.md": _skill_md(skill, item).encode(),
         "references/skill.json": canonical(skill) + b"\n",
         "references/schema.json": (json.dumps(to_json_schema(skill.schema), indent=2) + "\n").encode(),
         "references/exemplars.md": _exemplars(skill).encode(),
     }
-    files |= {f"assets/prompts/{name}.md": text.encode() for name, text in skill.prompts}
+    return _within({**files, **{f"assets/prompts/{name}.md": text.encode() for name, text in skill.prompts}})
+
+
+def is_foreign(skill: Skill) -> bool:
+    """Whether the skill is text that was made elsewhere: its prompts are its files, by path."""
+    return not skill.born_from
+
+
+def _within(files: dict[str, bytes]) -> dict[str, bytes]:
+    for path in files:
+        if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in path.split("/")):
+            raise BadInput(f"the skill names a file {path[:80]!r}, which leaves its folder")
     return files
+
+
+def _foreign_md(skill: Skill, item: Item) -> bytes:
+    """SKILL.md of a skill made elsewhere: its own words under standard fields, and none that would give it a tool."""
+    fields, body = split(dict(skill.prompts).get("SKILL.md", "---\nname: none\n---\n").encode())
+    kept = {
+        name: str(fields[name].value)[:most]
+        for name, most in (("license", 500), ("compatibility", 500))
+        if name in fields
+    }
+    lines = "".join(f"{name}: {_quoted(value)}\n" for name, value in kept.items())
+    return (
+        f"---\nname: {_quoted(skill.name)}\ndescription: {_quoted(skill.description)}\n{lines}metadata:\n"
+        f'  strop-state: "{item.state}"\n  strop-taint: "{item.taint}"\n---\n\n{shown(body).strip() or skill.name}\n'
+    ).encode()
 
 
 def _skill_md(skill: Skill, item: Item) -> str:

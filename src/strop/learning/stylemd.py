@@ -16,7 +16,7 @@ MOST_LINES = 12
 _OFTEN = 0.6
 """Share from which on a way of doing it is the house's."""
 _DARK = 0.35
-_STRONG = 0.25
+_STRONG = 0.2
 _MARKS: Mapping[str, tuple[float, str, str]] = {
     "we": (4.0, "Write as `we`.", "Do not write as `we`."),
     "i": (4.0, "Write as `I`.", ""),
@@ -135,7 +135,7 @@ def theme_overlay(style: Style) -> str:
     """A `theme.toml` with the style's colours and families; empty where it has none of use."""
     ranked = [colour for colour, _ in _ranked(style.palette)]
     ink = next((colour for colour in ranked if _light(colour) < _DARK), "")
-    strong = [colour for colour in ranked if _saturation(colour) > _STRONG and _light(colour) < 0.6]
+    strong = [colour for colour in ranked if _strength(colour) > _STRONG and _light(colour) < 0.6]
     family = next((name for name, _ in _ranked(style.fonts)), "")
     said: list[str] = []
     if ink or strong:
@@ -163,9 +163,10 @@ def _light(colour: str) -> float:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def _saturation(colour: str) -> float:
+def _strength(colour: str) -> float:
+    """0 grey to 1: how far the strongest light stands above the weakest."""
     parts = _parts(colour)
-    return (max(parts) - min(parts)) / max(*parts, 1e-9)
+    return max(parts) - min(parts)
 
 
 def _soft(colour: str) -> str:

@@ -12,6 +12,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from strop.learning.style_words import FUNCTION_WORDS, ROLES, TONE, WRITING
 from strop.types.document import Format, ReadDocument
@@ -22,6 +23,12 @@ _WINDOW = 100
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'\u201d)]?\s+(?=[\"'\u201c(]?[A-ZÄÖÜ\d])")
 _BULLET = re.compile(r"\s*(?:[-*\u2022\u2013\u25aa]|\d{1,2}[.)])\s+\S")
+_FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_WRAPPED = 60
+"""Characters from which on a line may be one that an editor has broken."""
+_CLOSING = "\"')\u201d"
+_LONGEST = 150
+"""Words; what is longer is no sentence."""
 _NUMBER = re.compile(r"(?:\d+(?:\.\d+)*|[IVX]+|[A-Z])[.)]?\s+")
 _VERBS = frozenset(
     "is are was were has have had can will must should may fell rose grew needs need makes make shows show pays pay "
@@ -88,8 +95,7 @@ def _one(document: ReadDocument) -> Style:
     """The style of a single document."""
     text = _prose(document)
     words = [word.lower() for word in _WORD.findall(text)]
-    sentences = [len(_WORD.findall(one)) for one in _SENTENCE.split(text.replace("\n", " "))]
-    sentences = [length for length in sentences if length > 1] or [0]
+    sentences = _sentence_lengths(text)
     lines = [line for line in text.splitlines() if line.strip()]
     heads = [title for title in document.outline if _WORD.search(title.text)]
     bare = [_NUMBER.sub("", title.text, count=1) for title in heads]
@@ -122,6 +128,19 @@ def _one(document: ReadDocument) -> Style:
         palette=document.palette,
         fonts=document.fonts,
     )
+
+
+def _sentence_lengths(text: str) -> list[int]:
+    """Words of each sentence, without tables and code; a heading or entry of a list ends where its line does."""
+    lines = [line.strip() for line in _FENCED.sub("", text).splitlines()]
+    held = [line for line in lines if line and "|" not in line]
+    joined = held[:1]
+    for before, line in pairwise(held):
+        wrapped = len(before) >= _WRAPPED and before[-1] not in ".!?:" and not _BULLET.match(line)
+        joined.append((" " if wrapped or line[0].islower() else "\n") + line)
+    said = [part for whole in "".join(joined).split("\n") for part in _SENTENCE.split(whole)]
+    lengths = (len(_WORD.findall(part)) for part in said if part.rstrip(_CLOSING)[-1:] in (".", "!", "?"))
+    return [length for length in lengths if 1 < length <= _LONGEST] or [0]
 
 
 def _prose(document: ReadDocument) -> str:

@@ -26,6 +26,7 @@ from strop.errors import (
     QuotaExhausted,
     RunStopped,
 )
+from strop.learning.corpus import Kept
 from strop.learning.experiments import first_outcomes, for_user, rescues
 from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
@@ -74,7 +75,9 @@ class Shop:
     publish: Callable[[Path, Path], None]
     rules: tuple[Constraint, ...] = ()
     struck: frozenset[str] = frozenset()
-    """Checks of rules that the user struck out."""
+    """Ids and checks that are not learned again."""
+    past: tuple[Kept, ...] = ()
+    """Stored deliveries that a new check must be silent on."""
     exemplars: int = 4
     minutes: float = 30.0
     """The run's time, as approved."""
@@ -339,7 +342,16 @@ def _learned(
     """Only a run that passed whole teaches, never one whose refuter is void; a replay breeds no second skill."""
     if outcome is not Outcome.PASSED or not shop.teaches or verdict.void:
         return None, ()
-    rules = constrain(verdict, spec=ran.plan.spec, known=shop.rules, never=shop.struck).rules
+    before = tuple(each.finding for each in verdict.earlier)
+    rules = constrain(
+        verdict,
+        spec=ran.plan.spec,
+        known=shop.rules,
+        never=shop.struck,
+        past=shop.past,
+        earlier=(replace(verdict, findings=before, earlier=()),) if before else (),
+        today=shop.proofs(ran).today,
+    ).rules
     if ran.plan.guidance.skill or not ran.plan.tasks:
         return None, rules
     proofs = shop.proofs(ran)

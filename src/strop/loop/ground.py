@@ -15,7 +15,9 @@ from strop.seams import Blobs, Index, Reader
 from strop.types.document import Grounded, Offered, Told
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Item, Known
+from strop.types.moves import USER
 
+_WHY = "documents added by hand"
 _PER_COMMIT = 50
 """Documents after which the library's head is moved: what was taken then is kept when the rest is stopped."""
 
@@ -64,7 +66,7 @@ def ground(
         (added if old is None else changed).append(body)
         notes += [Told(each.path, note) for note in read.notes]
         if len(pending) == _PER_COMMIT:
-            put(library, blobs, pending)
+            put(library, blobs, pending, by=USER, why=_WHY)
             pending = []
-    put(library, blobs, pending)
+    put(library, blobs, pending, by=USER, why=_WHY)
     return Grounded(tuple(added), tuple(changed), tuple(unchanged), tuple(refused), tuple(notes))

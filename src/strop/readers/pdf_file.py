@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, cast
 
 from strop.errors import DocumentRefused, MissingPart
@@ -34,6 +35,8 @@ _LARGER = 1.12
 _BOLD = 600
 _HEADING = 120
 """Characters of a heading."""
+_EDGE = 3
+"""Lines of a page at its top and at its bottom, among which running heads and feet are looked for."""
 _CAPTION = re.compile(r"(?:Table|Tabelle|Tableau|Tabla|Tabella)\s+(\d+(?:\.\d+)?)\b", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(
     r"(?:page|seite|p\.|[-\u2013|\s])*\d+(?:\s*(?:/|of|von|de)\s*\d+)?[-\u2013|\s]*", re.IGNORECASE
@@ -258,8 +261,12 @@ def _ends(held: Sequence[_Line]) -> bool:
 
 
 def _running(lines: Sequence[_Line], pages: int) -> set[str]:
-    """What stands on most pages: heads and feet."""
-    often = Counter(key for _, key in {(line.page, _key(line.text)) for line in lines})
+    """What stands at the top or bottom of most pages: heads and feet."""
+    edges: set[tuple[int, str]] = set()
+    for page, held in groupby(lines, key=lambda line: line.page):
+        keys = [_key(line.text) for line in held]
+        edges |= {(page, key) for key in (*keys[:_EDGE], *keys[-_EDGE:])}
+    often = Counter(key for _, key in edges)
     return {key for key, times in often.items() if times > 2 and times > pages // 2}
 
 

@@ -7,7 +7,7 @@ come with their place in the source; the harness takes the quote itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -36,8 +36,10 @@ from strop.types.label import Integrity, Label
 from strop.types.money import Price
 from strop.types.schema import Json
 from strop.types.trial import Claim, Result, SourceRead
-from strop.types.work import Column, Conflict, Task, TaskKind, Unit, UnitKey
+from strop.types.work import Column, Conflict, Script, Task, TaskKind, Unit, UnitKey
 
+Scripted = Callable[[Sequence[Script], Unit, str, Task, Sequence[Column]], Awaitable[Sequence[Claim]]]
+"""What scripts say of a unit (its text, its task, the columns to read): a claim a field that one of them answers."""
 TOLD = 12
 """Rounds of tool calls that whoever takes a task over is told of."""
 GIVEN = 0.6
@@ -75,6 +77,8 @@ class AgentLoop:
     conflict: Conflict = Conflict.FLAG
     keys: tuple[str, ...] = ()
     """Fields that name what a row is about: first columns of ordered tables."""
+    scripted: Scripted | None = None
+    """Runs the scripts that answer before a model is asked; None where nothing runs them."""
     _shared: dict[str, str] = field(default_factory=dict[str, str])
     _sources: dict[str, tuple[str, SourceRead]] = field(default_factory=dict[str, "tuple[str, SourceRead]"])
     """Sources by path, read and stored once."""
@@ -134,6 +138,10 @@ class AgentLoop:
         return min(model.card.output, wanted, max(model.card.window // 2, 1))
 
 
+def _said(claims: Sequence[Claim]) -> Json:
+    return {claim.field: claim.value for claim in claims}
+
+
 def _nothing(answer: Json) -> list[str]:
     del answer
     return []
@@ -158,19 +166,30 @@ class _Attempt:
         for unit in task.units:
             try:
                 text = loop.source(unit.source)
-                answer = await self._read_unit(unit, text, head)
+                found = await self._by_scripts(unit, text, columns)
+                whole = {claim.field for claim in found} == {column.name for column in columns}
+                answer = _said(found) if whole else await self._read_unit(unit, text, head)
             except (BudgetExhausted, QuotaExhausted, AuthRefused, JournalFault, AgentPaused, Outdated):
                 raise
             except (Flawed, StropError) as caught:
                 unread.append((unit.key, f"{type(caught).__name__}: {caught}"))
                 continue
             rows.append({"row": unit.key, "fields": answer})
-            claims += claims_of_reading(answer, unit=unit, text=text, task=task)
+            by_script = {claim.field for claim in found}
+            read = () if whole else claims_of_reading(answer, unit=unit, text=text, task=task)
+            claims += [*found, *(claim for claim in read if claim.field not in by_script)]
         if task.reader == 1:
             claims += await self._count()
         await self.talk.flush()
         failure = f"{unread[0][1]}" if unread and not rows else ""
         return self._result(rows, claims, failure=failure, unread=tuple(unread))
+
+    async def _by_scripts(self, unit: Unit, text: str, columns: Sequence[Column]) -> Sequence[Claim]:
+        """What the library's scripts read, in the first reader's place: two readers must not be one expression."""
+        scripts, task = self.assignment.guidance.scripts, self.assignment.task
+        if not scripts or task.reader != 1 or self.assignment.notes or self.loop.scripted is None:
+            return ()
+        return await self.loop.scripted(scripts, unit, text, task, columns)
 
     async def _read_unit(self, unit: Unit, text: str, head: tuple[Message, ...]) -> Json:
         task = self.assignment.task

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from strop.drafting.quoted import for_model
 from strop.errors import ConfigRefused
 from strop.seams import Assignment, Message
 from strop.types.fingerprint import canonical
@@ -64,11 +65,14 @@ def working(
     """
     task = assignment.task
     system = render(prompts[task.prompt], title=title, rules=bullets(assignment.guidance.rules))
+    if task.makes and assignment.guidance.style:
+        system = f"{system}\n\nStyle of this project:\n{bullets(assignment.guidance.style)}"
+    known = for_model(task.knowledge, template=prompts["knowledge"]) if task.knowledge else ""
     ask = render(
         prompts["task"],
         role=task.role,
         goal=task.goal,
-        inputs=inputs or "none",
+        inputs="\n\n".join(part for part in (inputs, known) if part) or "none",
         files="\n".join(files) or "none",
         schema=canonical(to_json_schema(task.schema)).decode(),
         notes=bullets(assignment.notes),
