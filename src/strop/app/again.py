@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from strop.app.evidence import Cached, proofs_of, thinker
+from strop.app.pages import pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, renderers, tables_of, theme_of
 from strop.app.project import Project, new_run_id, state_of
 from strop.app.rehearing import Approve, Rehearing, reheard
@@ -48,7 +49,8 @@ async def verify_again(
     state = state_of(folder)
     run = state.run()
     _, material = inside_of(project, run.plan.spec)
-    proofs = proofs_of(project, run, Cached(material.read_text), project.rules(), verifier=_refuter(state))
+    read = Cached(reading(material, pages_of(project, run.plan.spec, run=run.id)))
+    proofs = proofs_of(project, run, read, project.rules(), verifier=_refuter(state))
     number = _next_number(folder)
     verdict = None
     if verifier and approve is not None:

@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from strop.app.pages import pages_of
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
 from strop.app.ratchet import Guided, guided, recalled
 from strop.drafting.forecast import RUNS
+from strop.drafting.pages import places
 from strop.drafting.quoting import Pace
 from strop.errors import BadInput, SpecRefused
 from strop.loop.plan import Terrain, plan
@@ -146,6 +148,7 @@ def terrain_of(
     """
     held = project.rules() if rules is None else tuple(rules)
     inside, material = inside_of(project, order.spec)
+    web = pages_of(project, order.spec) if places(order.spec) else None
     files = inside.files()
     pattern = order.spec.each
     units: tuple[str, ...] = ()
@@ -170,7 +173,7 @@ def terrain_of(
         files=files,
         bindings=cast.bindings,
         prompts=project.prompts(),
-        tools=tuple(tools(inside, material)) if cast.worker.card.tools else (),
+        tools=tuple(tools(inside, material, web)) if cast.worker.card.tools else (),
         pace=pace_of(project, cast.worker.card),
         guidance=chosen.guidance,
         manifest=manifest.hash,

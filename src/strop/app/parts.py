@@ -19,6 +19,7 @@ from strop.renderers.theme import Theme, load_theme
 from strop.seams import Model, ModelCard, Renderer, Tables, Tool
 from strop.swarm.endpoints.limits import DRIP
 from strop.swarm.endpoints.pool import Pool
+from strop.tools.fetch import Fetch, Pages
 from strop.tools.files import ListFiles, ReadFile, SearchFiles
 from strop.tools.inside import Inside
 from strop.tools.sources import open_table
@@ -239,9 +240,10 @@ def renderers(theme: Theme | None = None) -> dict[Kind, Renderer]:
     return {each.kind: each for each in made}
 
 
-def tools(inside: Inside, material: Inside) -> dict[str, Tool]:
-    """What agents may call: files inside the allowed roots, and tables, companions included."""
+def tools(inside: Inside, material: Inside, web: Pages | None = None) -> dict[str, Tool]:
+    """What agents may call: files inside the allowed roots, tables, companions included, and pages where any may be."""
     made: tuple[Tool, ...] = (ReadFile(inside), ListFiles(inside), SearchFiles(inside), CompanionTable(material))
+    made += (Fetch(web),) if web is not None else ()
     return {each.spec.name: each for each in made}
 
 

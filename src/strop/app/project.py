@@ -142,6 +142,18 @@ def new_run_id(moment: float) -> str:
     return digits + "".join(secrets.choice(_CROCKFORD) for _ in range(4))
 
 
+def begun_at(run: str) -> float:
+    """When a run of this id began, in seconds since 1970: its first ten digits say so.
+
+    Raises:
+        ValueError: it is no id of a run.
+    """
+    stamp = 0
+    for digit in run[:10]:
+        stamp = stamp * 32 + _CROCKFORD.index(digit)
+    return stamp / 1000
+
+
 def skill_named(project: Project, name: str) -> Skill:
     """A skill of the library, to be used.
 

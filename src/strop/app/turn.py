@@ -30,12 +30,14 @@ from strop.app.orders import (
     raised,
     terrain_of,
 )
+from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
 from strop.app.ratchet import input_hashes, remember_grounds, scripts_of, spent_by, waits, weigh
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
+from strop.drafting.pages import pages, places
 from strop.errors import BadInput, StropError
 from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.library import put, skills
@@ -59,6 +61,7 @@ from strop.swarm.guards.hedge import Hedging
 from strop.swarm.guards.outlier import Siblings
 from strop.swarm.spending import Spending
 from strop.swarm.supervise import Supervisor
+from strop.tools.fetch import Pages
 from strop.types.events import (
     BudgetRaised,
     CallAnswered,
@@ -204,8 +207,9 @@ class _Floor:
         manifest = project.db.head()
         head = manifest.hash
         terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name, rules=ruling.rules)
-        reader = Cached(inside_of(project, order.spec)[1].read_text)
-        worker = self._worker(terrain, reader)
+        web = pages_of(project, order.spec, run=self.folder.name, plan=lambda: state.plan)
+        reader = Cached(reading(inside_of(project, order.spec)[1], web))
+        worker = self._worker(terrain, reader, web)
         minder = self._minder()
         desk = self._desk(self._crew(worker), minder)
         self.screen.opened(desk, self.folder.name)
@@ -215,6 +219,9 @@ class _Floor:
         try:
             async with minded(minder, desk, self.clock), self._leased():
                 await minder.look(desk)  # what a person said while nobody ran comes before anything is decided
+                if state.approved:
+                    await web.gather(pages(order.spec))  # those that the run before it was cut off did not come to
+                approve = fetching(approve, order.spec, web)
                 turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve, ruling))
         finally:
             await self.crew.close()
@@ -318,7 +325,7 @@ class _Floor:
         opened = RunOpened(self.folder.name, mark, __version__, budget, self.order.path, named)
         return opened, ManifestPinned(head)
 
-    def _worker(self, terrain: Terrain, reader: Callable[[str], str]) -> AgentLoop:
+    def _worker(self, terrain: Terrain, reader: Callable[[str], str], web: Pages) -> AgentLoop:
         inside, material = inside_of(self.project, self.order.spec)
         reserve = self.cast.reserve
         return AgentLoop(
@@ -330,7 +337,7 @@ class _Floor:
             chance=self.chance,
             columns=self.order.spec.table,
             title=self.order.spec.title,
-            tools=tools(inside, material),
+            tools=tools(inside, material, web if places(self.order.spec) else None),
             files=terrain.files[:FILES_TOLD],
             notice=self.screen.notice,
             policy=Policy(self.project.config.settings.context),

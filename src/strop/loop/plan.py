@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from strop.checking.bounds import bounded
 from strop.checking.checks import parse_check
 from strop.drafting.answers import answer_keys, making_schema, reading_schema, told
+from strop.drafting.pages import pages, places, stem
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
 from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
@@ -143,7 +144,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         scope=scope,
         tasks=tasks,
         bindings=terrain.bindings,
-        egress=tuple(sorted({host for binding in terrain.bindings for host in binding.hosts})),
+        egress=tuple(sorted({host for binding in terrain.bindings for host in binding.hosts} | {*places(spec)})),
         quote=replace(quoted, agents=1) if terrain.solo else quoted,
         guidance=terrain.guidance,
         objections=objections,
@@ -158,24 +159,24 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
 
 
 def units_of(spec: Spec, found: Sequence[str]) -> tuple[Unit, ...]:
-    """Units with their companions; keys are stems, made unique by their folder where they collide.
+    """Units with their companions; keys are stems of files and pages, made unique by their folder where they collide.
 
     Raises:
         PlanRefused: nothing matched.
     """
-    if spec.items:
+    if spec.items and not pages(spec):
         return tuple(Unit(UnitKey(item), source="") for item in spec.items)
     if not found:
         raise PlanRefused(
             f"each: {spec.each} matches no file. Put the units there, or mend the pattern "
             "(it is relative to the spec's folder)"
         )
-    stems = [PurePosixPath(path).stem for path in found]
+    stems = [stem(path) for path in found]
     times = Counter(stems)
-    keys = [stem if times[stem] == 1 else path for stem, path in zip(stems, found, strict=True)]
+    keys = [name if times[name] == 1 else path for name, path in zip(stems, found, strict=True)]
     return tuple(
-        Unit(UnitKey(key), path, spec.companion.replace("{stem}", stem) if spec.companion else None)
-        for key, stem, path in zip(keys, stems, found, strict=True)
+        Unit(UnitKey(key), path, spec.companion.replace("{stem}", name) if spec.companion else None)
+        for key, name, path in zip(keys, stems, found, strict=True)
     )
 
 
