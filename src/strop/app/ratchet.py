@@ -14,10 +14,10 @@ from strop.app.project import Project
 from strop.errors import StropError
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
-from strop.learning.experiments import Trial
-from strop.learning.library import admit, mark_stale, move
+from strop.learning.experiments import Trial, evidence, scores, unit_costs
+from strop.learning.library import admit, mark_stale, move, put
 from strop.learning.lifecycle import SHELVED
-from strop.learning.making import Body, arm, assembled, grounds_of
+from strop.learning.making import Body, arm, assembled, grounds_of, rule_item, skill_item
 from strop.learning.scopes import covers, order_class
 from strop.learning.selection import Option, select
 from strop.learning.watching import watch
@@ -27,7 +27,7 @@ from strop.types.evidence import Certificate, Pair
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import USED, Constraint, Dependency, Item, ItemKind, ItemState, Manifest, Skill, Taint
 from strop.types.money import Price, cost
-from strop.types.trial import Run
+from strop.types.trial import Run, Verdict
 from strop.types.work import Binding, Guidance, Plan, Script, Spec, TaskId, UnitKey
 
 BODIES: Mapping[ItemKind, type[Body]] = {
@@ -178,6 +178,19 @@ def spent_by(spending: Spending, plan: Plan) -> Mapping[TaskId, int]:
     return {task: each.usage.work if price.free else cost(each.usage, price) for task, each in spending.by_task.items()}
 
 
+def wave_pairs(
+    run: Run, *, first: Verdict, read: Callable[[str], str], spending: Spending, day: str
+) -> tuple[Pair, ...]:
+    """What was tried in a run's wave, as evidence; `first` is the deterministic verdict on its first outcomes."""
+    return evidence(
+        run,
+        first=scores(run, first),
+        inputs=input_hashes(run, read),
+        costs=unit_costs(run.plan.tasks, spent_by(spending, run.plan)),
+        day=day,
+    )
+
+
 def remember_grounds(project: Project, bindings: Sequence[Binding]) -> None:
     """Mark what was measured with another model or prompt than those that are there now."""
     present = {("model", each.role): each.model for each in bindings if each.role == "worker"}
@@ -229,6 +242,46 @@ def weigh(project: Project, name: str, *, incumbent: str, model: str, by: str) -
         move(project.db, item.id, to=to, why=decision.why, by=by)
         _succeed(project, item, by=by, to=to)
     return Weighed(_now(project, item), item.state, decision.certificate, decision.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a run put into the library."""
+
+    items: tuple[str, ...]
+    """Ids of what it learned."""
+    weighed: tuple[Weighed, ...]
+    """What it tried, and what became of that."""
+
+
+def keep(
+    project: Project,
+    run: Run,
+    *,
+    skill: Skill | None,
+    rules: Sequence[Constraint],
+    pairs: Sequence[Pair],
+    base: Manifest | None = None,
+) -> Left:
+    """Put what a run taught into the library, add its evidence, and let that move what the run tried.
+
+    `base` is the library that the run began with, the head by default.
+
+    Raises:
+        BadInput, JournalFault: see `weigh`.
+    """
+    entries: list[tuple[Item, object]] = []
+    if skill is not None:
+        inputs = tuple(sorted({read.digest for read in run.sources}))
+        entries.append((skill_item(skill, run=run, inputs=inputs), skill))
+    entries += [(rule_item(rule, run=run), rule) for rule in rules]
+    if entries:
+        put(project.db, project.blobs, entries, base=base, by=run.id)
+    project.db.add(pairs)
+    worker = run.plan.binding("worker")
+    model = worker.model if worker else ""
+    moved = [weigh(project, each.name, incumbent=each.incumbent, model=model, by=run.id) for each in run.plan.variants]
+    return Left(tuple(item.id for item, _ in entries), tuple(each for each in moved if each is not None))
 
 
 def _terms(project: Project, item: Item, incumbent: str) -> Terms:

@@ -32,14 +32,12 @@ from strop.app.orders import (
 )
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import input_hashes, remember_grounds, spent_by, weigh
+from strop.app.ratchet import keep, remember_grounds, wave_pairs
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
 from strop.errors import BadInput, StropError
-from strop.learning.experiments import evidence, scores, unit_costs
-from strop.learning.library import put, skills
-from strop.learning.making import rule_item, skill_item
+from strop.learning.library import skills
 from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain
 from strop.renderers.story import Comparison
@@ -67,7 +65,6 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.evidence import Pair
-from strop.types.memory import Item
 from strop.types.money import Price
 from strop.types.trial import Outcome
 from strop.types.work import Budget, Kind, Plan
@@ -242,13 +239,8 @@ class _Floor:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
         if turn.first is None or turn.run.stopped:
             return ()
-        return evidence(
-            turn.run,
-            first=scores(turn.run, turn.first),
-            inputs=input_hashes(turn.run, read),
-            costs=unit_costs(turn.run.plan.tasks, spent_by(self.spending, turn.run.plan)),
-            day=datetime.now(UTC).date().isoformat(),
-        )
+        today = datetime.now(UTC).date().isoformat()
+        return wave_pairs(turn.run, first=turn.first, read=read, spending=self.spending, day=today)
 
     def _more(self, compared: Comparison | None) -> dict[str, object]:
         made = self.cast
@@ -445,21 +437,11 @@ def _publish(staged: Path, target: Path) -> None:
 
 async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, pairs: Sequence[Pair] = ()) -> str:
     """Put what was learned into the library, let evidence move what was tried, and write the projections."""
-    entries: list[tuple[Item, object]] = []
-    if turn.skill is not None:
-        inputs = tuple(sorted({read.digest for read in turn.run.sources}))
-        entries.append((skill_item(turn.skill, run=turn.run, inputs=inputs), turn.skill))
-    entries += [(rule_item(rule, run=turn.run), rule) for rule in turn.rules]
-    if entries:
-        put(project.db, project.blobs, entries, base=project.db.manifest(before), by=turn.run.id)
-    project.db.add(pairs)
-    worker = turn.run.plan.binding("worker")
-    for tried in turn.run.plan.variants:
-        weigh(project, tried.name, incumbent=tried.incumbent, model=worker.model if worker else "", by=turn.run.id)
+    left = keep(project, turn.run, skill=turn.skill, rules=turn.rules, pairs=pairs, base=project.db.manifest(before))
     manifest = project.db.head()
     if manifest.hash == before:
         return before
-    changed = tuple(each.name for each in turn.run.plan.variants) + tuple(item.id for item, _ in entries)
+    changed = tuple(each.name for each in turn.run.plan.variants) + left.items
     await desk.record(ManifestCommitted(manifest.hash, changed))
     settle(project)
     return manifest.hash
