@@ -33,15 +33,13 @@ from strop.app.orders import (
 from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import input_hashes, remember_grounds, scripts_of, spent_by, waits, weigh
+from strop.app.ratchet import Leaves, keep, remember_grounds, scripts_of, waits, wave_pairs
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
 from strop.drafting.pages import pages, places
 from strop.errors import BadInput, StropError
-from strop.learning.experiments import evidence, scores, unit_costs
-from strop.learning.library import put, skills
-from strop.learning.making import rule_item, skill_item
+from strop.learning.library import skills
 from strop.learning.rungs import by_scripts
 from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.distill import specific
@@ -72,7 +70,7 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.evidence import Pair
-from strop.types.memory import Item, ItemState
+from strop.types.memory import Item
 from strop.types.money import Price
 from strop.types.trial import Outcome
 from strop.types.work import Budget, Kind, Plan
@@ -226,8 +224,8 @@ class _Floor:
         finally:
             await self.crew.close()
         scripts, proved = await self._scripts(turn, reader)
-        left = Left(scripts, (*self._pairs(turn, reader), *proved), self._leaks(turn, terrain, reader))
-        after = await _keep(project, turn, desk, head, left=left)
+        leaves = Leaves(scripts, (*self._pairs(turn, reader), *proved), self._leaks(turn, terrain, reader))
+        after = await _keep(project, turn, desk, head, leaves=leaves)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
@@ -276,13 +274,8 @@ class _Floor:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
         if turn.first is None or turn.run.stopped:
             return ()
-        return evidence(
-            turn.run,
-            first=scores(turn.run, turn.first),
-            inputs=input_hashes(turn.run, read),
-            costs=unit_costs(turn.run.plan.tasks, spent_by(self.spending, turn.run.plan)),
-            day=datetime.now(UTC).date().isoformat(),
-        )
+        today = datetime.now(UTC).date().isoformat()
+        return wave_pairs(turn.run, first=turn.first, read=read, spending=self.spending, day=today)
 
     def _more(self, compared: Comparison | None) -> dict[str, object]:
         made = self.cast
@@ -479,38 +472,20 @@ def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a run leaves beside its skill and its rules."""
-
-    scripts: tuple[tuple[Item, object], ...] = ()
-    pairs: tuple[Pair, ...] = ()
-    leaks: str = ""
-    """Why its skill is not general: it then waits for a person."""
-
-
-async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left) -> str:
+async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, leaves: Leaves) -> str:
     """Put what was learned into the library, let evidence move what was tried, and write the projections."""
-    entries: list[tuple[Item, object]] = []
-    if turn.skill is not None:
-        inputs = tuple(sorted({read.digest for read in turn.run.sources}))
-        made = skill_item(turn.skill, run=turn.run, inputs=inputs)
-        entries.append((replace(made, state=ItemState.QUARANTINE, why=left.leaks) if left.leaks else made, turn.skill))
-    entries += [(rule_item(rule, run=turn.run), rule) for rule in turn.rules]
-    entries += left.scripts
-    if entries:
-        put(project.db, project.blobs, entries, base=project.db.manifest(before), by=turn.run.id)
-    project.db.add(left.pairs)
-    worker = turn.run.plan.binding("worker")
-    model = worker.model if worker else ""
-    looked = {(tried.name, tried.incumbent) for tried in turn.run.plan.variants}
-    looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
-    for name, incumbent in sorted(looked):
-        weigh(project, name, incumbent=incumbent, model=model, by=turn.run.id)
+    kept = keep(
+        project,
+        turn.run,
+        skill=turn.skill,
+        rules=turn.rules,
+        leaves=leaves,
+        base=project.db.manifest(before),
+    )
     manifest = project.db.head()
     if manifest.hash == before:
         return before
-    changed = tuple(dict.fromkeys((*(name for name, _ in sorted(looked)), *(item.id for item, _ in entries))))
+    changed = tuple(dict.fromkeys((*(each.item.id for each in kept.weighed), *kept.items)))
     await desk.record(ManifestCommitted(manifest.hash, changed))
     settle(project)
     return manifest.hash
