@@ -1,7 +1,7 @@
 """The loop, fifty times: the same order on a web that changes, with the library and with the empty one.
 
-    python benchmarks/loop.py [--runs 50] [--seed 0] [--units 60] [--churn 0.1] [--out FOLDER] [--json]
-                              [--chart docs/images/learning.png]
+    python benchmarks/loop.py [--runs 50] [--seed 0] [--units 60] [--churn 0.1] [--contrast]
+                              [--out FOLDER] [--chart docs/images/learning.png] [--json]
 
 Each run is `strop.app.execute` on a project folder: pages of a seeded synthetic web (`strop.testing.web`) come over
 real HTTP from loopback under the plan's egress list, two readers read each of 60 pages, the gate judges, what is
@@ -165,6 +165,7 @@ class Series:
     seed: int
     units: int
     churn: float
+    contrast: bool = False
     laps: list[Lap] = field(default_factory=list[Lap])
     probes: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Cells of the probe set that were right, by guidance, in the order they were read first."""
@@ -201,12 +202,12 @@ class Bench:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, seed: int, units: int, churn: float) -> AsyncGenerator[Bench, None]:
+async def opened(folder: Path, *, seed: int, units: int, churn: float, contrast: bool) -> AsyncGenerator[Bench, None]:
     """The web and the worker, both on loopback."""
     web = Web(seed=seed * 2, entities=4 * units, churn=churn)
 
     def script(asked: Asked) -> Reply:
-        return Reply(loop_reader.answer(asked.turns))
+        return Reply(loop_reader.answer(asked.turns, contrast=contrast))
 
     async with WebServer(web) as pages, TestServer(script, price=PRICE) as model:
         yield Bench(web, pages, folder, model.chat_url, units)
@@ -386,16 +387,16 @@ def plan_of(folder: Path) -> Plan:
 # ---------------------------------------------------------------- the series
 
 
-def load(path: Path, *, seed: int, units: int, churn: float) -> Series:
+def load(path: Path, *, seed: int, units: int, churn: float, contrast: bool) -> Series:
     """What was done before.
 
     Raises:
         SystemExit: it was done with other settings.
     """
     if not path.is_file():
-        return Series(seed, units, churn)
+        return Series(seed, units, churn, contrast)
     held = TypeAdapter(Series).validate_json(path.read_bytes())
-    if (held.seed, held.units, held.churn) != (seed, units, churn):
+    if (held.seed, held.units, held.churn, held.contrast) != (seed, units, churn, contrast):
         raise SystemExit(f"{path} holds a series with other settings; give another --out")
     return held
 
@@ -404,11 +405,11 @@ def keep(path: Path, series: Series) -> None:
     path.write_text(json.dumps(asdict(series)), "utf-8")
 
 
-async def carried(folder: Path, *, runs: int, seed: int, units: int, churn: float) -> Series:
+async def carried(folder: Path, *, runs: int, seed: int, units: int, churn: float, contrast: bool) -> Series:
     """The series up to `runs` laps an arm."""
     path = folder / "series.json"
-    series = load(path, seed=seed, units=units, churn=churn)
-    async with opened(folder, seed=seed, units=units, churn=churn) as bench:
+    series = load(path, seed=seed, units=units, churn=churn, contrast=contrast)
+    async with opened(folder, seed=seed, units=units, churn=churn, contrast=contrast) as bench:
         for number in range(1, runs + 1):
             for name in ARMS:
                 if any(lap.number == number for lap in series.of(name)):
@@ -586,6 +587,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--units", type=int, default=60)
     parser.add_argument("--churn", type=float, default=0.1)
+    parser.add_argument("--contrast", action="store_true", help="the duller reader (loop_reader.py, 2)")
     parser.add_argument("--out", type=Path, help="where the projects and the series stand; left out: a new folder")
     parser.add_argument("--chart", type=Path, help="draw the curve here")
     parser.add_argument("--json", action="store_true")
@@ -593,7 +595,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = chosen.out or Path(tempfile.mkdtemp(prefix="strop-loop-"))
     folder.mkdir(parents=True, exist_ok=True)
     print(f"in {folder}; to go on after a stop: --out {folder}", file=sys.stderr)
-    series = asyncio.run(carried(folder, runs=chosen.runs, seed=chosen.seed, units=chosen.units, churn=chosen.churn))
+    series = asyncio.run(
+        carried(
+            folder,
+            runs=chosen.runs,
+            seed=chosen.seed,
+            units=chosen.units,
+            churn=chosen.churn,
+            contrast=chosen.contrast,
+        )
+    )
     made = figures(series)
     shown(made)
     for lap in series.of("library"):

@@ -5,8 +5,9 @@ list of traits: it is given messages, like any model.
 
 1. For each field it looks for sentences that could say it (`CUES`). One such sentence: it takes that.
 2. Two of them, of different cues (`It has 914 members now.` / `In 2015 it had 865 members.`): it needs to know which
-   is meant. It follows the worked examples in its prompt: the cue that more of the examples with two such sentences
-   answered from. A rule in the prompt that names the field and the cue's words counts as an example.
+   is meant. It follows the worked examples in its prompt: the cue that more of them answered from. A rule in the
+   prompt that names the field and the cue's words counts as an example. Under `contrast` it is duller, and learns
+   only from examples that show both sentences and answer from one.
 3. Where the prompt does not say (no such example, or as many for the one as for the other), it leans to the cue that
    `CUES` lists first, and takes the other with chance `MISREAD`, drawn by a hash of its instructions and the page, so
    that two readers with different instructions err apart, and the same prompt gets the same answer.
@@ -62,7 +63,7 @@ class Found:
     value: str | int
 
 
-def answer(turns: Sequence[tuple[str, str]]) -> str:
+def answer(turns: Sequence[tuple[str, str]], *, contrast: bool = False) -> str:
     """What the reader answers to (role, text) messages: JSON with a value and a sentence's number for each field."""
     told = "\n".join(text for role, text in turns if role == "system")
     asked = next((text for role, text in reversed(turns) if role == "user"), "")
@@ -71,25 +72,17 @@ def answer(turns: Sequence[tuple[str, str]]) -> str:
     said: dict[str, str | int | None] = {}
     for field in CUES:
         draw = _Draw(f"{told}\n{asked}\n{field}")
-        found = chosen(field, page, shown=shown, told=told, draw=draw)
+        found = chosen(field, page, votes=taught(field, shown, told, contrast=contrast), draw=draw)
         said[field] = found.value if found else None
         said[f"{field}_at"] = None if found is None else _place(found, page, draw, shown, careful=field in wrong)
     return json.dumps(said)
 
 
-def chosen(
-    field: str,
-    page: Mapping[int, str],
-    *,
-    shown: Sequence[tuple[Mapping[int, str], Mapping[str, object]]],
-    told: str,
-    draw: _Draw,
-) -> Found | None:
+def chosen(field: str, page: Mapping[int, str], *, votes: Mapping[str, int], draw: _Draw) -> Found | None:
     """The sentence that the reader takes a field from; None where none could say it."""
     found = candidates(field, page)
     if len({each.cue for each in found}) < 2:
         return found[0] if found else None
-    votes = taught(field, shown, told)
     best = max(votes.get(each.cue, 0) for each in found)
     favoured = [each for each in found if votes.get(each.cue, 0) == best]
     if len(favoured) == 1:
@@ -111,12 +104,14 @@ def candidates(field: str, page: Mapping[int, str]) -> list[Found]:
     return found
 
 
-def taught(field: str, shown: Sequence[tuple[Mapping[int, str], Mapping[str, object]]], told: str) -> Mapping[str, int]:
-    """How many examples with two candidates answered from each cue; rules that name field and cue count too."""
+def taught(
+    field: str, shown: Sequence[tuple[Mapping[int, str], Mapping[str, object]]], told: str, *, contrast: bool
+) -> Mapping[str, int]:
+    """How many examples answered from each cue; rules that name field and cue count too."""
     votes: dict[str, int] = {}
     for page, said in shown:
         found = candidates(field, page)
-        if len({each.cue for each in found}) > 1:
+        if not contrast or len({each.cue for each in found}) > 1:
             for each in found:
                 votes[each.cue] = votes.get(each.cue, 0) + (each.number == said.get(f"{field}_at"))
     rules = [line for line in told.partition("Rules:")[2].splitlines() if field in line]

