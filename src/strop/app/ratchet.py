@@ -6,7 +6,7 @@ to learn about; `learned` puts what a run left into the library, adds its eviden
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -124,28 +124,41 @@ def _effect(project: Project, item: Item) -> float | None:
 def _trial(
     project: Project, spec: Spec, there: list[Item], used: tuple[Item, ...], bodies: Mapping[str, Body], base: Guidance
 ) -> Trial | None:
-    """The candidate that most is known of, else what is on probation or has to be looked at again."""
+    """What this wave is to learn about, and what either arm reads."""
 
-    def without(item: Item) -> Guidance:
-        held = [(each, bodies[each.id]) for each in used if each.id != item.id]
-        return assembled(held, base=base, readers=spec.readers)
+    def guidance(*items: Item) -> Guidance:
+        return assembled([(item, bodies[item.id]) for item in items], base=base, readers=spec.readers)
 
-    def known(item: Item) -> tuple[int, str]:
-        return -len(project.db.pairs(item.id, version=item.digest)), item.id
+    item = _next(project, order_class(spec), there, used)
+    if item is None:
+        return None
+    if item in used:
+        without = guidance(*(each for each in used if each.id != item.id))
+        return Trial(item, without, arm(without), without=True)
+    rest = (each for each in used if each.kind is not item.kind or item.kind is not ItemKind.SKILL)
+    return Trial(item, guidance(item, *rest), arm(guidance(*used)))
 
-    exact = order_class(spec)
-    new = [item for item in there if item.state is ItemState.CANDIDATE and item.scope.order == exact and _clean(item)]
-    for item in sorted(new, key=known):
-        rest = [
-            (each, bodies[each.id]) for each in used if each.kind is not item.kind or item.kind is not ItemKind.SKILL
-        ]
-        tried = assembled([(item, bodies[item.id]), *rest], base=base, readers=spec.readers)
-        incumbent = assembled([(each, bodies[each.id]) for each in used], base=base, readers=spec.readers)
-        return Trial(item, tried, arm(incumbent))
-    watched = sorted((item for item in used if item.scope.order == exact), key=lambda item: (item.state, item.id))
-    for item in sorted(watched, key=lambda each: (each.state is not ItemState.PROBATION, known(each))):
-        return Trial(item, without(item), arm(without(item)), without=True)
-    return None
+
+def _next(project: Project, order: str, there: Sequence[Item], used: Sequence[Item]) -> Item | None:
+    """Whose turn it is: a candidate that is still within its plan, or what is in use and has yet to prove itself.
+
+    Of these two the one that less is known of, so that neither waits for the other. Scripts gather pairs in every
+    run without a wave; what is active is looked at when nobody else is waiting, and whoever has used up its plan last.
+    """
+    known = {item.id: len(project.db.pairs(item.id, version=item.digest)) for item in there}
+    planned = project.config.settings.learning.pairs
+
+    def most(items: Iterable[Item]) -> list[Item]:
+        return sorted(items, key=lambda item: (-known[item.id], item.id))
+
+    new = [each for each in there if each.state is ItemState.CANDIDATE and each.scope.order == order and _clean(each)]
+    within = [each for each in new if known[each.id] < planned]
+    own = [each for each in used if each.scope.order == order]
+    first = most(each for each in within if each.kind is not ItemKind.SCRIPT)[:1]
+    first += most(each for each in own if each.state is not ItemState.ACTIVE)[:1]
+    first.sort(key=lambda item: known[item.id])
+    scripts = most(each for each in within if each.kind is ItemKind.SCRIPT)
+    return next(iter([*first, *scripts, *most(own), *most(new)]), None)
 
 
 def _clean(item: Item) -> bool:

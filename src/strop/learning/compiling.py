@@ -222,6 +222,8 @@ def admitted(
         return Trial(
             f"it speaks against {counted(len(record.loud), 'clean delivery', 'clean deliveries')}: {runs}", record
         )
+    if check.name is CheckName.NOT_VALUE and not record.silent:
+        return Trial("it bans a value that another unit may rightly have, and no other delivery is stored yet", record)
     mutants = [with_flaw(clean, flaw) for flaw in caught[:SEEDS]]
     mutants += [m for seed in range(SEEDS) if (m := mutant(check, clean, seed=seed)) is not None]
     killed = [mutants[number] for number in _killed(check, mutants, clean)]
