@@ -48,10 +48,13 @@ portfolio: $(VENV)/.base ## tables, atlas, charts, deck, site and code at size i
 	@$(BIN)/python examples/portfolio/run.py $(ARGS)
 
 # Many tests start the command: compiled first, also where PYTHONDONTWRITEBYTECODE is set, it starts a third faster.
+# Two processes: a good part of the time is waiting, for children, retries and locks. A file stays in one of them, so
+# that what its tests share (an engine's weights, a server) is made once; files go out in the order of their names and
+# not by their number of tests, since the longest hold few. Another -n in ARGS wins: -n 0 for --pdb and for snapshots.
 test: $(VENV)/.dev ## the whole suite (ARGS="-k name" for a part)
 	@$(BIN)/strop model install --to $(MODELS)
 	@$(BIN)/python -m compileall -q src
-	@$(BIN)/python -m pytest -rs $(ARGS)
+	@$(BIN)/python -m pytest -rs -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, strict types, import contracts; all four, also after one failed
 	@failed=; \

@@ -54,12 +54,12 @@ def asked(role: str, page: str, *, schema: Schema | None = SIZE, output: int = 2
 
 
 # Free text: a last bit that differs in one sum shows within some tens of tokens, which a grammar would hide.
-SIX = tuple(
+FREE = tuple(
     asked(role, page + " Explain in plain words.", schema=None, output=32)
     for role in ("librarian", "statistician")
-    for page in PAGES
+    for page in PAGES[:2]
 )
-ORDERS = ((0, 1, 2, 3, 4, 5), (5, 2, 0, 4, 1, 3))
+ORDERS = ((0, 1, 2, 3), (3, 1, 2, 0))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ import asyncio, json, sys
 from pathlib import Path
 from strop.models.embedded import EmbeddedModel
 sys.path.insert(0, sys.argv[1])
-from test_embedded import SIX, asked
+from test_embedded import FREE, asked
 
 async def main(weights, threads, heads, order):
     model = EmbeddedModel(Path(weights), window=1_024, threads=int(threads), heads=int(heads))
@@ -94,9 +94,9 @@ async def main(weights, threads, heads, order):
     for index in json.loads(order):
         if index % 2:
             await model.answer(asked("baker", f"Bread, loaf {index}.", output=3))  # another head comes between
-        told[index] = (await model.answer(SIX[index])).text
+        told[index] = (await model.answer(FREE[index])).text
     await model.close()
-    print(json.dumps([told[index] for index in range(6)]))
+    print(json.dumps([told[index] for index in sorted(told)]))
 
 asyncio.run(main(*sys.argv[2:]))
 """
@@ -111,18 +111,18 @@ def in_a_fresh_process(weights: Path, *, threads: int, heads: int, order: tuple[
 
 
 async def test_order_company_threads_and_process_do_not_change_an_answer(model: EmbeddedModel, weights: Path) -> None:
-    """Six requests under two heads, in another order, between other heads, with one slot, in a fresh process."""
-    first = [(await model.answer(SIX[index])).text for index in ORDERS[0]]
-    assert [(await model.answer(SIX[index])).text for index in (4, 0)] == [first[4], first[0]]
+    """Four requests under two heads, in another order, between other heads, with one slot, in a fresh process."""
+    first = [(await model.answer(FREE[index])).text for index in ORDERS[0]]
+    assert [(await model.answer(FREE[index])).text for index in (2, 0)] == [first[2], first[0]]
     assert in_a_fresh_process(weights, threads=2, heads=1, order=ORDERS[1]) == first
     assert in_a_fresh_process(weights, threads=1, heads=3, order=ORDERS[0]) == first
-    assert len(set(first)) > 3, "the six must differ, else equality shows nothing"
+    assert len(set(first)) > 2, "the four must differ, else equality shows nothing"
 
 
 async def test_requests_asked_at_once_answer_as_if_asked_alone(model: EmbeddedModel) -> None:
     """Concurrency queues: no request shares a batch with another."""
-    alone = [(await model.answer(request)).text for request in SIX[:4]]
-    together = await asyncio.gather(*(model.answer(request) for request in SIX[:4]))
+    alone = [(await model.answer(request)).text for request in FREE]
+    together = await asyncio.gather(*(model.answer(request) for request in FREE))
     assert [answer.text for answer in together] == alone
 
 
@@ -216,12 +216,12 @@ async def test_a_document_cannot_close_its_turn(weights: Path) -> None:
 
 async def test_a_prompt_that_passes_the_window_is_refused_with_both_numbers(model: EmbeddedModel) -> None:
     """The message names tokens and limit; the next request is answered as if nothing had been."""
-    before = await model.answer(SIX[0])
+    before = await model.answer(FREE[0])
     with pytest.raises(WindowExceeded, match=r"prompt of 1\d\d\d tokens does not fit the window of 1024"):
         await model.answer(asked("librarian", "word " * 1_300))
     with pytest.raises(WindowExceeded, match=r"prompt of 1\d\d\d tokens"):
         await model.answer(asked("long " * 1_300, "word"))
-    assert (await model.answer(SIX[0])).text == before.text
+    assert (await model.answer(FREE[0])).text == before.text
 
 
 async def test_tools_are_refused(model: EmbeddedModel) -> None:
@@ -282,7 +282,7 @@ except Exception as refused:
 
 async def test_a_cancelled_request_frees_the_engine_at_once(model: EmbeddedModel) -> None:
     """Cancelled while it writes: the next answer is what it always was, and does not wait for the rest."""
-    before = await model.answer(SIX[1])
+    before = await model.answer(FREE[1])
     writing = asyncio.Event()
     long = asked("librarian", "Tell a very long story.", schema=Array(Text(200), 50, 50), output=900)
     heard: list[int] = []
@@ -295,7 +295,7 @@ async def test_a_cancelled_request_frees_the_engine_at_once(model: EmbeddedModel
         task = group.create_task(model.answer(long, notice=notice))
         await writing.wait()
         task.cancel()
-    after = await model.answer(SIX[1])
+    after = await model.answer(FREE[1])
     assert after == before
     assert max(heard) < 400, "it went on writing"
 
@@ -304,9 +304,9 @@ async def test_a_request_cancelled_in_the_queue_never_runs(model: EmbeddedModel)
     """Dropped before its turn: it is not computed, and who waits behind it is served."""
     heard: list[int] = []
     async with asyncio.TaskGroup() as group:
-        first = group.create_task(model.answer(SIX[0]))
-        second = group.create_task(model.answer(SIX[1], notice=heard.append))
-        third = group.create_task(model.answer(SIX[2]))
+        first = group.create_task(model.answer(FREE[0]))
+        second = group.create_task(model.answer(FREE[1], notice=heard.append))
+        third = group.create_task(model.answer(FREE[2]))
         await asyncio.sleep(0)  # all three are queued
         second.cancel()
     assert heard == []

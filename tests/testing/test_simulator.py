@@ -176,7 +176,7 @@ TRACE = "from strop.testing.scenarios import FAMILIES; print(*(FAMILIES[name](se
 
 def test_a_seed_replays_exactly_in_another_process() -> None:
     """Every fact, moment and line of the bill is the same there, whatever the hashes of that process are."""
-    cells = [(name, seed) for name in FAMILIES if name != "budget" for seed in (2, 3)]
+    cells = [(name, 2) for name in FAMILIES if name != "budget"]
     here = [FAMILIES[name](seed).trace for name, seed in cells]
 
     for hashing in ("1", "2"):

@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from strop.checking.quotes import said_numbers, states
 from strop.checking.sentences import numbered, sentences
@@ -58,8 +59,8 @@ _STEERS = re.compile(
     r"""(?://|@|\bwww\.|[^\W_]\.(?:com|net|org|io|example|test|invalid)\b)
     | \b(?:ignor\w*|disregard\w*|forget\w*|overrid\w*|bypass\w*|obey\w*|pretend\w*|comply|complies
     | must|shall|should|ought|always|never|henceforth|whatever|regardless|instead|please|do\ not|don't
-    | whoever|forever|hereafter|yours|yourself|readers?|agents?|assistants?|models?|systems?|workers?|verifiers?|operators?
-    | administrators?|instruct\w*|instructions?|prompts?|rules?|polic(?:y|ies)|orders?|official\w*
+    | whoever|forever|hereafter|yours|yourself|readers?|agents?|assistants?|models?|systems?|workers?|verifiers?
+    | operators?|administrators?|instruct\w*|instructions?|prompts?|rules?|polic(?:y|ies)|orders?|official\w*
     | answers?|answered|answering|repl(?:y|ies|ied)|respond\w*|respons\w*|fields?|outputs?|copy|copied|repeat\w*
     | remember\w*|send|sends|sent|submit\w*|upload\w*|forward\w*|append\w*|post|fetch\w*|visit|report\ it
     | keys?|tokens?|passwords?|credentials?|secrets?|skill|skills|examples?|librar(?:y|ies)\ of|correct(?:ed|ion)?
@@ -173,7 +174,7 @@ def _borders(sentence: str) -> list[tuple[int, int]]:
 
 def _clause(sentence: str, borders: Sequence[tuple[int, int]], shown: Shown) -> tuple[int, int] | None:
     """The first and shortest run of clauses that states the value."""
-    clauses = [(one[1], other[0]) for one, other in zip(borders, borders[1:], strict=False)]
+    clauses = [(one[1], other[0]) for one, other in pairwise(borders)]
     for length in range(1, len(clauses) + 1):
         for first in range(len(clauses) - length + 1):
             start, end = clauses[first][0], clauses[first + length - 1][1]
