@@ -9,26 +9,29 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
+from strop.app.drift import settle
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
-from strop.app.orders import Options, Screen, replay_order
+from strop.app.orders import Options, Order, raised, replay_order
 from strop.app.parts import inside_of
-from strop.app.project import Project
-from strop.app.ratchet import input_hashes, spent_by
-from strop.app.turn import execute
-from strop.errors import BadInput
+from strop.app.project import Project, state_of
+from strop.app.ratchet import Weighed, input_hashes, spent_by, weigh
+from strop.app.turn import Ended
+from strop.errors import BadInput, Interrupted, RunStopped
 from strop.learning.experiments import PROVED, compared, first_outcomes, scores, unit_costs
-from strop.learning.making import arm
+from strop.learning.library import SKILLS, skill_of
+from strop.learning.making import arm, by_reader
 from strop.loop.verify import verify
-from strop.swarm.fold import fold
+from strop.swarm.fold import RunFold, fold
 from strop.swarm.spending import Spending
 from strop.types.evidence import Pair
 from strop.types.fingerprint import digest
 from strop.types.memory import Item
 from strop.types.trial import Outcome, Run, Verdict
-from strop.types.work import Guidance, Plan, UnitKey
+from strop.types.work import Budget, Guidance, UnitKey
 
 WHOLE = UnitKey("")
 """The unit of an order that is no table of units: all of it."""
@@ -47,6 +50,8 @@ class Arm:
     costs: Mapping[UnitKey, int]
     outputs: Mapping[UnitKey, str]
     """Hash of what was read, to see which units came out alike."""
+    model: str = ""
+    """Who read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +63,69 @@ class Trial:
     pairs: tuple[Pair, ...]
 
 
-async def carry_out(
-    project: Project,
-    item: Item,
-    *,
-    inputs: str,
-    options: Options,
-    approve: Callable[[Plan], Awaitable[str]],
-    screen: Screen,
-) -> Trial:
+Carry = Callable[[Order, Options], Awaitable[Ended]]
+"""Runs an order in front of whoever approves it."""
+
+
+async def carry_out(project: Project, item: Item, *, inputs: str, options: Options, carry: Carry) -> Trial:
     """Both arms on a folder of inputs, the one without the skill first: it says what there is to win.
 
+    A cap on money among `options` is for both together.
+
     Raises:
-        BadInput: an arm was stopped, so that its outcomes are none.
+        BadInput: nothing to read there, or an arm has no outcomes.
+        RunStopped: money or time ran out in an arm.
         StropError: as `execute`.
     """
     order = replace(replay_order(project, item.name, inputs=inputs), trial=True, saving="")
     bare = replace(order, guidance=Guidance(), tasks=(), bare=True)
-    without = await execute(project, bare, options=options, approve=approve, screen=screen)
-    with_it = await execute(project, order, options=options, approve=approve, screen=screen)
+    without = ended_well(await carry(bare, options))
+    with_it = ended_well(await carry(order, _left(options, without)))
     return await pairs_of(project, item, with_it=with_it.folder, without=without.folder)
 
 
-async def pairs_of(project: Project, item: Item, *, with_it: Path, without: Path) -> Trial:
-    """What two runs over the same inputs say of an item that one of them worked under.
+def ended_well(ended: Ended) -> Ended:
+    """The run, if it came to its end, passed or refused: what an arm did not come to is no outcome.
 
     Raises:
-        BadInput: one of them did not come to its end.
+        RunStopped, Interrupted: it did not.
     """
-    one, other = await arm_of(project, with_it), await arm_of(project, without)
+    outcome = ended.turn.outcome
+    if outcome in (Outcome.PASSED, Outcome.REFUSED):
+        return ended
+    said = f"run {ended.id}, one arm of the trial, ended as {outcome}, so there is nothing to compare"
+    if outcome is Outcome.INTERRUPTED:
+        raise Interrupted(said)
+    raise RunStopped(f"{said}. Allow it more: --budget usd=5, or whichever cap it was")
+
+
+def _left(options: Options, before: Ended) -> Options:
+    """The options of the second arm: of the money, what the first has left."""
+    if "usd" not in options.budget:
+        return options
+    left = max(raised(Budget(), options.budget).nanos - before.turn.run.tally.nanos, 0)
+    return replace(options, budget={**options.budget, "usd": f"{Decimal(left) / 10**9:f}"})
+
+
+async def pairs_of(
+    project: Project, item: Item, *, with_it: Path, without: Path, baseline: Project | None = None
+) -> Trial:
+    """What two runs over the same inputs say of a skill that one of them worked under.
+
+    `baseline` is the project of the run without it, where that is another one.
+
+    Raises:
+        BadInput: one of them did not come to its end, they read different inputs, or the one with the skill
+            worked under another version of it, or under a part of its examples.
+    """
+    item = project.db.head().item(item.id) or item  # as it stands now: on another model its evidence begins anew
+    if not shows(project, item, state_of(with_it)):
+        raise BadInput(f"run {with_it.name} did not work under {item.id} as it stands, so it is no evidence for it")
+    one, other = await arm_of(project, with_it), await arm_of(baseline or project, without)
     if not one.inputs or one.inputs != other.inputs:
         raise BadInput(f"runs {one.run} and {other.run} did not read the same inputs, so they make no pairs")
+    if one.model != other.model:
+        raise BadInput(f"run {one.run} was done by {one.model}, run {other.run} by {other.model}: they make no pairs")
     pairs = compared(
         item,
         run=one.run,
@@ -101,6 +138,27 @@ async def pairs_of(project: Project, item: Item, *, with_it: Path, without: Path
         day=datetime.now(UTC).date().isoformat(),
     )
     return Trial(one, other, pairs)
+
+
+def shows(project: Project, item: Item, state: RunFold) -> bool:
+    """Whether a run worked under this version of a skill, with all its examples."""
+    if state.plan is None or item.kind not in SKILLS:
+        return False
+    skill, guidance = skill_of(item, project.blobs), state.plan.guidance
+    same = guidance.exemplars == by_reader(skill.exemplars, state.plan.spec.readers)
+    return same and (guidance.skill == skill.name or item.id in guidance.items)
+
+
+def settled_by(project: Project, trial: Trial, *, item: Item) -> Weighed | None:
+    """Keep the pairs of a trial as evidence, and let admission decide on all there is; None where no pair counts.
+
+    Raises:
+        BadInput, JournalFault: see `weigh`.
+    """
+    project.db.add(trial.pairs)
+    weighed = weigh(project, item.id, incumbent=trial.without.reads, model=trial.with_it.model, by=trial.with_it.run)
+    settle(project)
+    return weighed
 
 
 async def arm_of(project: Project, folder: Path) -> Arm:
@@ -123,9 +181,10 @@ async def arm_of(project: Project, folder: Path) -> Arm:
     read = recorded(project, run)
     verdict = await verify(first, proofs=proofs_of(project, first, read, (), verifier=""))
     spent = spent_by(spending, run.plan)
-    reads = arm(run.plan.guidance)
+    reads, worker = arm(run.plan.guidance), run.plan.binding("worker")
+    model = worker.model if worker else ""
     if run.plan.spec.each is None:
-        return _whole(run, verdict, sum(spent.values()), reads)
+        return replace(_whole(run, verdict, sum(spent.values()), reads), model=model)
     said: dict[UnitKey, list[str]] = {}
     for claim in first.claims:
         said.setdefault(claim.row, []).append(repr((claim.field, claim.reader, claim.value, claim.span)))
@@ -136,6 +195,7 @@ async def arm_of(project: Project, folder: Path) -> Arm:
         scores(run, verdict),
         unit_costs(run.plan.tasks, spent),
         {unit: digest(sorted(each)) for unit, each in said.items()},
+        model,
     )
 
 

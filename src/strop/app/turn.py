@@ -16,6 +16,7 @@ from strop.app.drift import settle
 from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
+from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
 from strop.app.minding import Minder, minded
 from strop.app.orders import (
     Cast,
@@ -33,18 +34,15 @@ from strop.app.orders import (
 from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import input_hashes, remember_grounds, scripts_of, spent_by, waits, weigh
+from strop.app.ratchet import remember_grounds, waits
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
 from strop.drafting.pages import pages, places
 from strop.errors import BadInput, StropError
-from strop.learning.experiments import evidence, scores, unit_costs
-from strop.learning.library import put, skills
-from strop.learning.making import rule_item, skill_item
+from strop.learning.library import skills
 from strop.learning.rungs import by_scripts
 from strop.loop.cycle import Shop, Turn, cycle
-from strop.loop.distill import specific
 from strop.loop.plan import Terrain
 from strop.renderers.story import Comparison
 from strop.reporting import attempts_compared, write_reports
@@ -72,7 +70,7 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.evidence import Pair
-from strop.types.memory import Item, ItemState
+from strop.types.memory import Item
 from strop.types.money import Price
 from strop.types.trial import Outcome
 from strop.types.work import Budget, Kind, Plan
@@ -226,7 +224,10 @@ class _Floor:
         finally:
             await self.crew.close()
         scripts, proved = await self._scripts(turn, reader)
-        left = Left(scripts, (*self._pairs(turn, reader), *proved), self._leaks(turn, terrain, reader))
+        leaks = leaks_of(
+            project, turn.run, turn.verdict, turn.skill, read=reader, files=terrain.files, prompts=terrain.prompts
+        )
+        left = Left(scripts, (*self._pairs(turn, reader), *proved), leaks)
         after = await _keep(project, turn, desk, head, left=left)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
@@ -256,33 +257,14 @@ class _Floor:
         learns = turn.outcome is Outcome.PASSED and self.options.chaos is None
         if not learns or self.order.solo or self.order.trial:
             return (), ()
-        sources = proofs_of(self.project, turn.run, read, (), verifier="").sources
-        return await asyncio.to_thread(scripts_of, self.project, turn.run, turn.verdict, sources)
-
-    def _leaks(self, turn: Turn, terrain: Terrain, read: Callable[[str], str]) -> str:
-        """What the new skill still says of this run's inputs; empty where it is general."""
-        if turn.skill is None:
-            return ""
-        return specific(
-            turn.skill,
-            run=turn.run,
-            verdict=turn.verdict,
-            sources=proofs_of(self.project, turn.run, read, (), verifier="").sources,
-            files=terrain.files,
-            prompts=terrain.prompts,
-        )
+        return await scripts_left(self.project, turn.run, turn.verdict, read=read)
 
     def _pairs(self, turn: Turn, read: Callable[[str], str]) -> tuple[Pair, ...]:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
         if turn.first is None or turn.run.stopped:
             return ()
-        return evidence(
-            turn.run,
-            first=scores(turn.run, turn.first),
-            inputs=input_hashes(turn.run, read),
-            costs=unit_costs(turn.run.plan.tasks, spent_by(self.spending, turn.run.plan)),
-            day=datetime.now(UTC).date().isoformat(),
-        )
+        today = datetime.now(UTC).date().isoformat()
+        return wave_pairs(turn.run, first=turn.first, read=read, spending=self.spending, day=today)
 
     def _more(self, compared: Comparison | None) -> dict[str, object]:
         made = self.cast
@@ -479,38 +461,14 @@ def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a run leaves beside its skill and its rules."""
-
-    scripts: tuple[tuple[Item, object], ...] = ()
-    pairs: tuple[Pair, ...] = ()
-    leaks: str = ""
-    """Why its skill is not general: it then waits for a person."""
-
-
 async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left) -> str:
     """Put what was learned into the library, let evidence move what was tried, and write the projections."""
-    entries: list[tuple[Item, object]] = []
-    if turn.skill is not None:
-        inputs = tuple(sorted({read.digest for read in turn.run.sources}))
-        made = skill_item(turn.skill, run=turn.run, inputs=inputs)
-        entries.append((replace(made, state=ItemState.QUARANTINE, why=left.leaks) if left.leaks else made, turn.skill))
-    entries += [(rule_item(rule, run=turn.run), rule) for rule in turn.rules]
-    entries += left.scripts
-    if entries:
-        put(project.db, project.blobs, entries, base=project.db.manifest(before), by=turn.run.id)
-    project.db.add(left.pairs)
-    worker = turn.run.plan.binding("worker")
-    model = worker.model if worker else ""
-    looked = {(tried.name, tried.incumbent) for tried in turn.run.plan.variants}
-    looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
-    for name, incumbent in sorted(looked):
-        weigh(project, name, incumbent=incumbent, model=model, by=turn.run.id)
+    base = project.db.manifest(before)
+    kept = keep(project, turn.run, skill=turn.skill, rules=turn.rules, left=left, base=base)
     manifest = project.db.head()
     if manifest.hash == before:
         return before
-    changed = tuple(dict.fromkeys((*(name for name, _ in sorted(looked)), *(item.id for item, _ in entries))))
+    changed = tuple(dict.fromkeys((*kept.looked, *kept.items)))
     await desk.record(ManifestCommitted(manifest.hash, changed))
     settle(project)
     return manifest.hash

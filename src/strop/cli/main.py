@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from strop.cli.caps import caps_of
 from strop.cli.guard import guarded
 from strop.cli.inbox import inbox_app, runs_app
 from strop.cli.know import know_app
@@ -152,16 +152,6 @@ def specify(
 # ---------------------------------------------------------------- plan and run
 
 
-def _caps(options: list[str] | None) -> Mapping[str, str]:
-    caps: dict[str, str] = {}
-    for option in options or []:
-        key, _, value = option.partition("=")
-        if not value.strip() or not key.strip().isidentifier() or "\n" in value:
-            raise BadInput(f"--budget {option!r}: write a cap as key=value, for example --budget usd=8")
-        caps[key.strip()] = value.strip()
-    return caps
-
-
 def _ordered(spec: Path) -> tuple[Project, Order]:
     """The project and the order of a spec file; its folder is the project."""
     from strop.app import Order, open_project, spec_of
@@ -194,7 +184,7 @@ def plan(
     from strop.cli.show import show_plan
 
     project, order = _ordered(spec)
-    options = Options(worker=worker, planner=planner, budget=_caps(budget))
+    options = Options(worker=worker, planner=planner, budget=caps_of(budget))
     run_id = ""
     thinker = planner or project.config.locator("planner", project.environment)
     if order.spec.each is None and thinker not in ("", "none"):
@@ -249,7 +239,7 @@ def run(
     from strop.cli.carry import Wanted, carried_out, wanted
 
     options = Options(
-        worker=worker, planner=planner, verifier=verifier, budget=_caps(budget), chaos=chaos, crew=crew, store=store
+        worker=worker, planner=planner, verifier=verifier, budget=caps_of(budget), chaos=chaos, crew=crew, store=store
     )
     asked = Wanted(spec, project_folder, resume=resume, again=again, solo=solo, yes=yes)
     project, order, run_id = wanted(asked, ordered=_ordered)
@@ -283,8 +273,35 @@ def replay(
 
     project = open_project(project_folder)
     order = replay_order(project, skill, inputs=inputs, exemplars=exemplars)
-    options = Options(worker=worker, verifier=verifier, planner="none", budget=_caps(budget))
+    options = Options(worker=worker, verifier=verifier, planner="none", budget=caps_of(budget))
     raise typer.Exit(carried_out(project, order, options=options, yes=yes, as_json=as_json))
+
+
+@app.command()
+def learn(
+    name: Name,
+    inputs: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Measure its skill on these, with it and without it.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Approve the plans of what is read without asking.")] = False,
+    worker: Worker = "",
+    budget: Caps = None,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Take from a finished run what it can still teach.
+
+    Lessons that were lost are drawn again from its record, and so is the evidence of what its wave tried. A run
+    that replayed a skill gets a control arm: the same inputs without the library. Money comes out of [learning] usd.
+
+    \b
+    Examples:
+      strop learn 01K9
+      strop learn 01K9 --inputs july/ --budget usd=2
+    """
+    from strop.cli.learning import learnt
+
+    learnt(name, inputs=inputs, worker=worker, budget=budget, yes=yes, project_folder=project_folder, as_json=as_json)
 
 
 # ---------------------------------------------------------------- looking back

@@ -262,6 +262,33 @@ def skills_bisect(
     raise typer.Exit(bisected(run, good=good, yes=yes, project_folder=project_folder, as_json=as_json))
 
 
+@skills_app.command("test")
+def skills_test(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a skill; see: strop skills list.")],
+    inputs: Annotated[str, typer.Option(metavar="FOLDER", help="Inputs it was not made from, in the project.")],
+    worker: Annotated[str, typer.Option(metavar="MODEL", help="Who reads, in both arms.")] = "",
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", metavar="KEY=VALUE", help="A cap; usd is for both arms, and not that of runs."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve both plans without asking.")] = False,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Read a folder with the skill and without it, compare them input by input, and let that decide on the skill.
+
+    First outcomes count, by the gate's checks that need no model. Money comes out of `[learning] usd`.
+
+    \b
+    Examples:
+      strop skills test audit-licences --inputs july/
+      strop skills test audit-licences --inputs july/ --budget usd=2 --yes --json
+    """
+    from strop.cli.learning import tested
+
+    tested(name, inputs=inputs, worker=worker, budget=budget, yes=yes, project_folder=project_folder, as_json=as_json)
+
+
 @skills_app.command("import")
 def skills_import(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A skill's folder, a folder of skills, or a project.")],

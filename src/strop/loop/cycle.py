@@ -57,6 +57,23 @@ PROMPTED = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Lessons:
+    """What learning from a run takes beside the run, be it one that has just ended or one on record."""
+
+    prompts: Mapping[str, str]
+    files: Sequence[str]
+    """What its agents could read."""
+    proofs: Callable[[Run], Proofs]
+    rules: tuple[Constraint, ...] = ()
+    struck: frozenset[str] = frozenset()
+    past: tuple[Kept, ...] = ()
+    exemplars: int = 4
+    skill: str = ""
+    taken: frozenset[str] = frozenset()
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Shop:
     """Everything a run needs from outside."""
 
@@ -90,6 +107,22 @@ class Shop:
     """A skill for such orders waits to be tried: a second one would only share its evidence."""
     teaches: bool = True
     """Whether something is to be learned: not from a run that was broken on purpose, nor from a baseline."""
+
+    @property
+    def lessons(self) -> Lessons:
+        """What is taught from beside the run itself."""
+        return Lessons(
+            prompts=self.terrain.prompts,
+            files=self.terrain.files,
+            proofs=self.proofs,
+            rules=self.rules,
+            struck=self.struck,
+            past=self.past,
+            exemplars=self.exemplars,
+            skill=self.skill,
+            taken=self.taken,
+            waiting=self.waiting,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +163,8 @@ async def cycle(spec: Spec, *, shop: Shop) -> Turn:
     facts = [FileDelivered(file) for file in delivery.files]
     await shop.desk.record(*facts, VerdictGiven(verdict, shop.desk.state.rounds + 1), RunClosed(outcome, shop.desk.now))
     ran = shop.desk.state.run()
-    skill, rules = _learned(for_user(ran), verdict, outcome, shop, description)
+    teaches = outcome is Outcome.PASSED and shop.teaches
+    skill, rules = learned(for_user(ran), verdict, lessons=shop.lessons, about=description) if teaches else (None, ())
     return Turn(ran, verdict, delivery, outcome, skill, rules, first)
 
 
@@ -338,33 +372,39 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
     return "" if objection(description, run=ran, verdict=verdict, files=files) else description
 
 
-def _learned(
-    ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop, description: str
+def learned(
+    ran: Run, verdict: Verdict, *, lessons: Lessons, about: str = ""
 ) -> tuple[Skill | None, tuple[Constraint, ...]]:
-    """Only a run that passed whole teaches, never one whose refuter is void; a replay breeds no second skill."""
-    if outcome is not Outcome.PASSED or not shop.teaches or verdict.void:
+    """What a run leaves that passed whole; nothing where its refuter is void, and a replay breeds no second skill.
+
+    `about` is the description of the skill; empty lets the spec describe it.
+
+    Raises:
+        GateClosed: the verdict refuses the run.
+    """
+    if verdict.void:
         return None, ()
+    proofs = lessons.proofs(ran)
     before = tuple(each.finding for each in verdict.earlier)
     rules = constrain(
         verdict,
         spec=ran.plan.spec,
-        known=shop.rules,
-        never=shop.struck,
-        past=shop.past,
+        known=lessons.rules,
+        never=lessons.struck,
+        past=lessons.past,
         earlier=(replace(verdict, findings=before, earlier=()),) if before else (),
-        today=shop.proofs(ran).today,
+        today=proofs.today,
     ).rules
-    if ran.plan.guidance.skill or shop.waiting or not ran.plan.tasks:
+    if ran.plan.guidance.skill or lessons.waiting or not ran.plan.tasks:
         return None, rules
-    proofs = shop.proofs(ran)
     skill = distill(
         ran,
         verdict=verdict,
         sources=proofs.sources,
-        prompts=shop.terrain.prompts,
-        files=shop.terrain.files,
-        exemplars=shop.exemplars,
-        name=_free_name(slug(shop.skill or ran.plan.title), shop.taken),
-        description=description,
+        prompts=lessons.prompts,
+        files=lessons.files,
+        exemplars=lessons.exemplars,
+        name=_free_name(slug(lessons.skill or ran.plan.title), lessons.taken),
+        description=about,
     )
     return skill, rules

@@ -1,0 +1,217 @@
+"""Learning from runs on record: what a run taught and did not keep, what its wave tried, and a control arm after it.
+
+A run is learned from once: what was committed, and later taken back by a person, does not come again from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from strop.app.drift import settle
+from strop.app.evidence import proofs_of
+from strop.app.journals import events_of
+from strop.app.orders import Options, Order, as_begun
+from strop.app.parts import inside_of
+from strop.app.project import Project
+from strop.app.ratchet import Weighed, waits
+from strop.app.ruling import deliveries, ruling_of
+from strop.app.trials import Carry, Trial, carry_out, ended_well, pairs_of, recorded, settled_by, shows
+from strop.errors import BadInput, GateClosed
+from strop.learning.corpus import day_of
+from strop.learning.experiments import first_outcomes, for_user
+from strop.learning.library import skills
+from strop.learning.lifecycle import SHELVED
+from strop.loop.cycle import Lessons, learned
+from strop.loop.verify import verify
+from strop.swarm.fold import RunFold, fold
+from strop.swarm.spending import Spending
+from strop.types.evidence import Pair
+from strop.types.fingerprint import digest_bytes
+from strop.types.memory import Constraint, Item, Skill
+from strop.types.trial import Outcome, Run
+from strop.types.work import Guidance
+
+
+@dataclass(frozen=True, slots=True)
+class Relearned:
+    """What a run on record has changed."""
+
+    run: str
+    items: tuple[str, ...]
+    """Ids of what it put into the library now."""
+    pairs: int
+    """Pairs of its wave that were not there."""
+    weighed: tuple[Weighed, ...]
+    trial: Trial | None
+    notes: tuple[str, ...]
+    """What there was not to do, and why."""
+    before: str
+    after: str
+    """The library's hash."""
+
+
+async def relearn(project: Project, run: str, *, inputs: str = "", options: Options, carry: Carry) -> Relearned:
+    """Do again what a run's end should have done for the library, then measure the skill it replayed or left.
+
+    A run that replayed a skill gets a control arm on its own inputs; with `inputs`, both arms read that folder.
+
+    Raises:
+        BadInput: the run is not at its end, or is itself an arm of a trial.
+        GateClosed: it did not pass and tried nothing, so there is nothing to learn.
+        StropError: as `execute`, of the arms.
+    """
+    folder = project.find_run(run)
+    state = _ended(folder)
+    before = project.db.head().hash
+    record = await _from_record(project, folder, state)
+    measured = await _measured(project, folder, state, inputs=inputs, options=options, carry=carry)
+    settle(project)
+    weighed = (*record.weighed, *((measured.weighed,) if measured.weighed else ()))
+    notes = (*record.notes, *measured.notes)
+    after = project.db.head().hash
+    return Relearned(folder.name, record.items, record.pairs, weighed, measured.trial, notes, before, after)
+
+
+def _ended(folder: Path) -> RunFold:
+    state = fold(events_of(folder))
+    if state.plan is None or state.opened is None or state.outcome not in (Outcome.PASSED, Outcome.REFUSED):
+        raise BadInput(
+            f"run {folder.name} did not come to its end ({state.outcome or 'cut off'}), so it teaches nothing yet. "
+            f"Go on with it: strop run --resume {folder.name}"
+        )
+    if state.opened.path.startswith("skill ") and not state.plan.guidance.skill:
+        raise BadInput(f"run {folder.name} is the arm of a trial that does without the skill; it teaches nothing")
+    if state.outcome is Outcome.REFUSED and not state.plan.variants:
+        raise GateClosed(f"run {folder.name} did not pass its gate, and it tried nothing: nothing is learned from it")
+    return state
+
+
+# ---------------------------------------------------------------- what stands in the record
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    items: tuple[str, ...]
+    pairs: int
+    weighed: tuple[Weighed, ...]
+    notes: tuple[str, ...]
+
+
+async def _from_record(project: Project, folder: Path, state: RunFold) -> _Record:
+    """The lessons, where they were lost, and the evidence of the wave; of a pair that is there the first stays."""
+    run = state.run()
+    skill, rules, notes = _lessons(project, state, run)
+    pairs = await _wave(project, folder, run)
+    there = _known(project, run)
+    left = keep(project, run, skill=skill, rules=rules, pairs=pairs)
+    return _Record(left.items, _known(project, run) - there, left.weighed, notes)
+
+
+def _lessons(
+    project: Project, state: RunFold, run: Run
+) -> tuple[Skill | None, tuple[Constraint, ...], tuple[str, ...]]:
+    verdict = state.verdict
+    if state.outcome is not Outcome.PASSED or verdict is None:
+        return None, (), ("it did not pass its gate: nothing is distilled from it",)
+    if any(move.by == run.id for move in project.db.moves()):
+        return None, (), ("what it taught was put into the library before",)
+    if changed := _changed_prompts(project, run):
+        said = f"nothing is distilled: prompt {', '.join(changed)} is not what the run was told any more"
+        return None, (), (said,)
+    skill, rules = learned(for_user(run), verdict, lessons=_school(project, run))
+    notes = () if skill is not None or rules else ("it passed and has nothing to teach",)
+    return skill, rules, notes
+
+
+def _changed_prompts(project: Project, run: Run) -> list[str]:
+    texts = project.prompts()
+    return [name for name, mark in run.plan.prompts if name in texts and mark != digest_bytes(texts[name].encode())]
+
+
+def _school(project: Project, run: Run) -> Lessons:
+    ruling, read = ruling_of(project), recorded(project, run)
+    return Lessons(
+        prompts=project.prompts(),
+        files=inside_of(project, run.plan.spec)[0].files(),
+        proofs=lambda ran: proofs_of(project, ran, read, ruling.rules, verifier=""),
+        rules=ruling.rules,
+        struck=ruling.never,
+        past=deliveries(project, but=run.id),
+        exemplars=project.config.settings.exemplars,
+        taken=frozenset(item.name for item in skills(project.db)),
+    )
+
+
+async def _wave(project: Project, folder: Path, run: Run) -> tuple[Pair, ...]:
+    if not run.plan.variants or run.stopped:
+        return ()
+    spending, read = Spending(), recorded(project, run)
+    for event in events_of(folder):
+        spending.apply(event)
+    firsts = first_outcomes(run)
+    first = await verify(firsts, proofs=proofs_of(project, firsts, read, (), verifier=""))
+    day = day_of(run.id)
+    return wave_pairs(run, first=first, read=read, spending=spending, day=day.isoformat() if day else "")
+
+
+def _known(project: Project, run: Run) -> int:
+    """Pairs there are of what the run tried."""
+    return sum(len(project.db.pairs(each.name, version=each.version)) for each in run.plan.variants)
+
+
+# ---------------------------------------------------------------- measuring it
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    trial: Trial | None = None
+    weighed: Weighed | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def _measured(
+    project: Project, folder: Path, state: RunFold, *, inputs: str, options: Options, carry: Carry
+) -> _Measured:
+    item, why = _skill_of(project, state)
+    if item is None:
+        return _Measured(notes=(why,) if why else ())
+    if inputs:
+        trial = await carry_out(project, item, inputs=inputs, options=as_begun(options, state), carry=carry)
+    elif not state.run().plan.guidance.skill:
+        return _Measured(notes=(f"to measure {item.id}, name inputs it was not made from: --inputs FOLDER",))
+    elif any(pair.run == folder.name for pair in project.db.pairs(item.id, version=item.digest)):
+        return _Measured(notes=(f"its control arm was read before; the pairs of {item.id} are there",))
+    elif not shows(project, item, state):
+        return _Measured(
+            notes=(f"it worked under another version of {item.id}, or a part of its examples: no evidence",)
+        )
+    else:
+        trial = await _controlled(project, item, folder, state, options=as_begun(options, state), carry=carry)
+    weighed = settled_by(project, trial, item=item)
+    none = () if trial.pairs else (f"{item.id} was made from these inputs, so they say nothing of it",)
+    return _Measured(trial, weighed, none)
+
+
+def _skill_of(project: Project, state: RunFold) -> tuple[Item | None, str]:
+    """The skill that the run replayed, or left, where it can be measured; else why not."""
+    run = state.run()
+    name = run.plan.guidance.skill
+    held = [item for item in skills(project.db) if (item.name == name if name else run.id in item.cites)]
+    if not held:
+        return None, f"skill {name} is not in the library any more" if name else ""
+    if held[0].state in SHELVED:
+        return None, f"{held[0].id} is in state {held[0].state} and is not measured"
+    return held[0], ""
+
+
+async def _controlled(
+    project: Project, item: Item, folder: Path, state: RunFold, *, options: Options, carry: Carry
+) -> Trial:
+    """The run's own inputs once more, without the library."""
+    assert state.plan is not None and state.opened is not None, "a run at its end was planned"
+    bare = Order(state.plan.spec, state.opened.path, Guidance(), bare=True, trial=True)
+    if state.plan.spec.each is None:  # whoever plans for the project splits it, as it would be without the skill
+        options = replace(options, planner="")
+    without = ended_well(await carry(bare, options))
+    return await pairs_of(project, item, with_it=folder, without=without.folder)
