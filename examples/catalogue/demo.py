@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -23,13 +22,18 @@ from rich.console import Console
 from rich.table import Table
 
 from strop.app import Ended, Options, Order, Project, Screen, execute, open_project, replay_order
+from strop.app.ratchet import Weighed
+from strop.app.trials import Trial, pairs_of, settled_by
 from strop.cli.main import guarded
 from strop.cli.screen import LiveScreen
 from strop.cli.show import show_ended, show_plan
+from strop.cli.weighing import show_weighed, trial_json, weighed_json
 from strop.errors import BadInput
+from strop.learning.library import skill_item
 from strop.loop.distill import accepted_only
 from strop.loop.specify import specify
 from strop.tools.inside import Inside
+from strop.types.fingerprint import canonical
 from strop.types.work import Guidance, Plan, Sources
 
 HERE = Path(__file__).parent
@@ -89,8 +93,31 @@ def without_library(project: Project) -> Project:
     return open_project(folder)
 
 
-async def demo(project: Project, sizes: Sizes, options: Options) -> dict[str, Ended]:
-    """Run 1, run 2 and the control."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What run 2 and the control say of the skill."""
+
+    trial: Trial | None = None
+    weighed: Weighed | None = None
+    why: str = "there is no skill, so nothing was compared"
+    """Why there is no answer, where there is none."""
+
+
+async def proved(project: Project, empty: Project, arms: dict[str, Ended]) -> Proof:
+    """The pairs of run 2 and the control, kept as evidence, and what admission decides on them."""
+    second = next((ended for name, ended in arms.items() if name.startswith("run 2")), None)
+    if second is None:
+        return Proof()
+    item = skill_item(project.db.head(), SKILL)
+    try:
+        trial = await pairs_of(project, item, with_it=second.folder, without=arms["control"].folder, baseline=empty)
+    except BadInput as caught:
+        return Proof(why=str(caught))
+    return Proof(trial, settled_by(project, trial, item=item), "no pair counts")
+
+
+async def demo(project: Project, sizes: Sizes, options: Options) -> tuple[dict[str, Ended], Proof]:
+    """Run 1, run 2 and the control, and what they say of the skill."""
     first = await turn(
         project, spec_order(project, "inputs-1", repairs=0, items=sizes.first), options, name="run 1: from the spec"
     )
@@ -107,10 +134,12 @@ async def demo(project: Project, sizes: Sizes, options: Options) -> dict[str, En
     empty = without_library(project)
     control = spec_order(empty, "inputs-2", repairs=0, items=sizes.second)
     arms["control"] = await turn(empty, control, options, name="control: the items of run 2, with an empty library")
-    return arms
+    return arms, await proved(project, empty, arms)
 
 
-async def full(project: Project, sizes: Sizes, options: Options) -> tuple[dict[str, Ended], list[tuple[str, Ended]]]:
+async def full(
+    project: Project, sizes: Sizes, options: Options
+) -> tuple[dict[str, Ended], list[tuple[str, Ended]], Proof]:
     """The demo at size, with repair, the choice of the number of examples, and an arm without gate correction."""
     gold = scores.read_gold(project.folder)
     options = replace(options, exemplars=max(CHOICES))
@@ -118,7 +147,7 @@ async def full(project: Project, sizes: Sizes, options: Options) -> tuple[dict[s
     first = await turn(project, ordered, options, name="run 1: from the spec")
     arms = {"run 1": first}
     if first.turn.skill is None:
-        return arms, []
+        return arms, [], Proof()
     tried: list[tuple[str, Ended]] = []
     for number in CHOICES:
         order = _without_repair(replay_order(project, SKILL, inputs="inputs-choose", exemplars=number))
@@ -133,7 +162,7 @@ async def full(project: Project, sizes: Sizes, options: Options) -> tuple[dict[s
     empty = without_library(project)
     control = spec_order(empty, "inputs-2", repairs=1, items=sizes.second, minutes=FULL_MINUTES)
     arms["control"] = await turn(empty, control, options, name="control: with an empty library")
-    return arms, tried
+    return arms, tried, await proved(project, empty, arms)
 
 
 def _without_repair(order: Order) -> Order:
@@ -150,7 +179,7 @@ def _accepted_only(project: Project, first: Ended, number: int) -> Guidance:
     return Guidance(skill=f"{SKILL} (accepted only)", exemplars=(shown, turned) if shown else ())
 
 
-def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ended]]) -> None:
+def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ended]], proof: Proof) -> None:
     """Where the files are, and the table of runs with n and intervals."""
     out = Console()
     gold = scores.read_gold(project.folder)
@@ -175,6 +204,12 @@ def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ende
     out.print(table)
     for line in scores.remarks(arms, gold, project):
         out.print(line, soft_wrap=True, highlight=False)
+    out.print()
+    if proof.weighed is not None:
+        show_weighed(out, proof.weighed, trial=proof.trial)
+    else:
+        out.print(f"The skill was not weighed: {proof.why}.", soft_wrap=True, highlight=False, markup=False)
+    out.print()
     for name, ended in arms.items():
         out.print(
             f"{name}: {ended.folder / 'files'} and {ended.folder / 'report.html'}", soft_wrap=True, highlight=False
@@ -182,8 +217,11 @@ def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ende
     body = {
         "arms": scores.as_json(arms, gold),
         "choices": {number: scores.read_right(e, gold).as_json() for number, e in tried},
+        "skill": {**weighed_json(proof.weighed), **trial_json(proof.trial)}
+        if proof.weighed and proof.trial
+        else {"why": proof.why},
     }
-    (project.folder / "table.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    (project.folder / "table.json").write_bytes(canonical(body) + b"\n")
 
 
 def main() -> int:
@@ -206,10 +244,10 @@ def main() -> int:
     project = open_project(chosen.out / "project")
     options = Options(worker=chosen.worker, verifier=chosen.verifier, planner="none")
     if chosen.full:
-        arms, tried = asyncio.run(full(project, sizes, options))
+        arms, tried, proof = asyncio.run(full(project, sizes, options))
     else:
-        arms, tried = asyncio.run(demo(project, sizes, options)), []
-    report(project, arms, tried)
+        (arms, proof), tried = asyncio.run(demo(project, sizes, options)), []
+    report(project, arms, tried, proof)
     return 0
 
 

@@ -155,6 +155,10 @@ def remarks(arms: Mapping[str, Ended], gold: Gold, project: Project) -> Iterator
     """What the table says and what it does not."""
     second = next((ended for name, ended in arms.items() if name.startswith("run 2")), None)
     control = arms.get("control")
+    if second is not None and "run 1" in arms:
+        yield spent("Run 2", second, "run 1", arms["run 1"], but="other items, so this is no paired comparison")
+    if second is not None and control is not None:
+        yield spent("Run 2", second, "the control", control, but="the same items")
     if second is not None and control is not None:
         mean, low, high = paired(second, control, gold)
         items = len({value.row for value in control.turn.verdict.values})
@@ -172,6 +176,21 @@ def remarks(arms: Mapping[str, Ended], gold: Gold, project: Project) -> Iterator
         yield "A small embedded model did this to show the loop. The same job with a real one: --worker kimi-k2.6."
 
 
+def spent(name: str, one: Ended, against: str, other: Ended, *, but: str) -> str:
+    """Seconds and tokens of two runs, whole and an item; n are their items."""
+
+    def told(ended: Ended) -> str:
+        tally, items = ended.turn.run.tally, max(len({value.row for value in ended.turn.verdict.values}), 1)
+        used = tally.usage
+        return (
+            f"{tally.seconds:.0f} s and {used.input:,} new, {used.cached:,} cached, {used.output:,} output tokens "
+            f"for n = {items} ({tally.seconds / items:.1f} s, {used.input / items:,.0f}, {used.cached / items:,.0f}, "
+            f"{used.output / items:,.0f} an item)"
+        )
+
+    return f"{name}: {told(one)}; {against}: {told(other)}; {but}."
+
+
 def as_json(arms: Mapping[str, Ended], gold: Gold) -> dict[str, object]:
     """The figures for table.json."""
     return {
@@ -184,6 +203,11 @@ def as_json(arms: Mapping[str, Ended], gold: Gold) -> dict[str, object]:
             "proved_and_right": delivered_right(ended, gold).as_json(),
             "seconds": round(ended.turn.run.tally.seconds, 1),
             "calls": ended.turn.run.tally.calls,
+            "tokens": {
+                "new": ended.turn.run.tally.usage.input,
+                "cached": ended.turn.run.tally.usage.cached,
+                "output": ended.turn.run.tally.usage.output,
+            },
         }
         for name, ended in arms.items()
     }

@@ -14,7 +14,7 @@ from strop.app.journals import events_of
 from strop.app.orders import Options, Order, as_begun
 from strop.app.parts import inside_of
 from strop.app.project import Project
-from strop.app.ratchet import Weighed, waits
+from strop.app.ratchet import Weighed, input_hashes, keep, wave_pairs
 from strop.app.ruling import deliveries, ruling_of
 from strop.app.trials import Carry, Trial, carry_out, ended_well, pairs_of, recorded, settled_by, shows
 from strop.errors import BadInput, GateClosed
@@ -180,8 +180,8 @@ async def _measured(
         trial = await carry_out(project, item, inputs=inputs, options=as_begun(options, state), carry=carry)
     elif not state.run().plan.guidance.skill:
         return _Measured(notes=(f"to measure {item.id}, name inputs it was not made from: --inputs FOLDER",))
-    elif any(pair.run == folder.name for pair in project.db.pairs(item.id, version=item.digest)):
-        return _Measured(notes=(f"its control arm was read before; the pairs of {item.id} are there",))
+    elif not _unpaired(project, item, state.run()):
+        return _Measured(notes=(f"no control arm: {item.id} was made from these inputs, or compared on them before",))
     elif not shows(project, item, state):
         return _Measured(
             notes=(f"it worked under another version of {item.id}, or a part of its examples: no evidence",)
@@ -203,6 +203,13 @@ def _skill_of(project: Project, state: RunFold) -> tuple[Item | None, str]:
     if held[0].state in SHELVED:
         return None, f"{held[0].id} is in state {held[0].state} and is not measured"
     return held[0], ""
+
+
+def _unpaired(project: Project, item: Item, run: Run) -> bool:
+    """Whether the run read an input that is no evidence yet, and may become one."""
+    pairs = project.db.pairs(item.id, version=item.digest)
+    known = {pair.unit for pair in pairs if pair.ground == item.ground} | set(item.inputs)
+    return run.plan.spec.each is None or bool(set(input_hashes(run, recorded(project, run)).values()) - known)
 
 
 async def _controlled(
