@@ -26,6 +26,7 @@ from strop.loop.cycle import Lessons, learned
 from strop.loop.verify import verify
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.spending import Spending
+from strop.types.events import RunClosed
 from strop.types.evidence import Pair
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Constraint, Item, Skill
@@ -74,7 +75,10 @@ async def relearn(project: Project, run: str, *, inputs: str = "", options: Opti
 
 
 def _ended(folder: Path) -> RunFold:
-    state = fold(events_of(folder))
+    """The run as it was when it closed; what was put on record behind that took time that it did not."""
+    events = events_of(folder)
+    closed = max((at for at, event in enumerate(events, 1) if isinstance(event.body, RunClosed)), default=len(events))
+    state = fold(events[:closed])
     if state.plan is None or state.opened is None or state.outcome not in (Outcome.PASSED, Outcome.REFUSED):
         raise BadInput(
             f"run {folder.name} did not come to its end ({state.outcome or 'cut off'}), so it teaches nothing yet. "
