@@ -17,10 +17,10 @@ from strop.errors import StropError
 from strop.learning import rungs
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
-from strop.learning.experiments import Trial, evidence, first_outcomes, scores, unit_costs
-from strop.learning.library import admit, mark_stale, move, put
+from strop.learning.experiments import Trial, first_outcomes
+from strop.learning.library import admit, mark_stale, move
 from strop.learning.lifecycle import SHELVED
-from strop.learning.making import Body, arm, assembled, grounds_of, rule_item, script_item, skill_item
+from strop.learning.making import Body, arm, assembled, grounds_of, script_item
 from strop.learning.rungs import again
 from strop.learning.scopes import covers, order_class
 from strop.learning.selection import CAPS, Option, select
@@ -273,19 +273,6 @@ def spent_by(spending: Spending, plan: Plan) -> Mapping[TaskId, int]:
     return {task: each.usage.work if price.free else cost(each.usage, price) for task, each in spending.by_task.items()}
 
 
-def wave_pairs(
-    run: Run, *, first: Verdict, read: Callable[[str], str], spending: Spending, day: str
-) -> tuple[Pair, ...]:
-    """What was tried in a run's wave, as evidence; `first` is the deterministic verdict on its first outcomes."""
-    return evidence(
-        run,
-        first=scores(run, first),
-        inputs=input_hashes(run, read),
-        costs=unit_costs(run.plan.tasks, spent_by(spending, run.plan)),
-        day=day,
-    )
-
-
 def remember_grounds(project: Project, bindings: Sequence[Binding]) -> None:
     """Mark what was measured with another model or prompt than those that are there now."""
     present = {("model", each.role): each.model for each in bindings if each.role == "worker"}
@@ -337,61 +324,6 @@ def weigh(project: Project, name: str, *, incumbent: str, model: str, by: str) -
         move(project.db, item.id, to=to, why=decision.why, by=by)
         _succeed(project, item, by=by, to=to)
     return Weighed(_now(project, item), item.state, decision.certificate, decision.why)
-
-
-@dataclass(frozen=True, slots=True)
-class Leaves:
-    """What a run leaves beside its skill and its rules."""
-
-    scripts: tuple[tuple[Item, object], ...] = ()
-    pairs: tuple[Pair, ...] = ()
-    leaks: str = ""
-    """Why its skill is not general: it then waits for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a run put into the library."""
-
-    items: tuple[str, ...]
-    """Ids of what it learned."""
-    weighed: tuple[Weighed, ...]
-    """What it tried, and what became of that."""
-
-
-def keep(
-    project: Project,
-    run: Run,
-    *,
-    skill: Skill | None,
-    rules: Sequence[Constraint],
-    leaves: Leaves,
-    base: Manifest | None = None,
-) -> Left:
-    """Put what a run taught into the library, add its evidence, and let that move what the run tried.
-
-    `base` is the library that the run began with, the head by default.
-
-    Raises:
-        BadInput, JournalFault: see `weigh`.
-    """
-    entries: list[tuple[Item, object]] = []
-    if skill is not None:
-        inputs = tuple(sorted({read.digest for read in run.sources}))
-        made = skill_item(skill, run=run, inputs=inputs)
-        leaks = leaves.leaks
-        entries.append((replace(made, state=ItemState.QUARANTINE, why=leaks) if leaks else made, skill))
-    entries += [(rule_item(rule, run=run), rule) for rule in rules]
-    entries += leaves.scripts
-    if entries:
-        put(project.db, project.blobs, entries, base=base, by=run.id)
-    project.db.add(leaves.pairs)
-    worker = run.plan.binding("worker")
-    model = worker.model if worker else ""
-    looked = {(tried.name, tried.incumbent) for tried in run.plan.variants}
-    looked |= {(pair.item, pair.incumbent) for pair in leaves.pairs}
-    moved = [weigh(project, name, incumbent=reads, model=model, by=run.id) for name, reads in sorted(looked)]
-    return Left(tuple(item.id for item, _ in entries), tuple(each for each in moved if each is not None))
 
 
 def _terms(project: Project, item: Item, incumbent: str) -> Terms:

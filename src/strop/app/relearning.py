@@ -5,16 +5,18 @@ A run is learned from once: what was committed, and later taken back by a person
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.app.drift import settle
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
+from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
 from strop.app.orders import Options, Order, as_begun
 from strop.app.parts import inside_of
 from strop.app.project import Project
-from strop.app.ratchet import Leaves, Weighed, input_hashes, keep, waits, wave_pairs
+from strop.app.ratchet import Weighed, input_hashes, waits
 from strop.app.ruling import deliveries, ruling_of
 from strop.app.trials import Carry, Trial, carry_out, ended_well, pairs_of, recorded, settled_by, shows
 from strop.errors import BadInput, GateClosed
@@ -26,6 +28,7 @@ from strop.loop.cycle import Lessons, learned
 from strop.loop.verify import verify
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.spending import Spending
+from strop.types.events import RunClosed
 from strop.types.evidence import Pair
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Constraint, Item, Skill
@@ -74,7 +77,10 @@ async def relearn(project: Project, run: str, *, inputs: str = "", options: Opti
 
 
 def _ended(folder: Path) -> RunFold:
-    state = fold(events_of(folder))
+    """The run as it was when it closed; what was put on record behind that took time that it did not."""
+    events = events_of(folder)
+    closed = max((at for at, event in enumerate(events, 1) if isinstance(event.body, RunClosed)), default=len(events))
+    state = fold(events[:closed])
     if state.plan is None or state.opened is None or state.outcome not in (Outcome.PASSED, Outcome.REFUSED):
         raise BadInput(
             f"run {folder.name} did not come to its end ({state.outcome or 'cut off'}), so it teaches nothing yet. "
@@ -101,27 +107,33 @@ class _Record:
 async def _from_record(project: Project, folder: Path, state: RunFold) -> _Record:
     """The lessons, where they were lost, and the evidence of the wave; of a pair that is there the first stays."""
     run = state.run()
-    skill, rules, notes = _lessons(project, state, run)
-    pairs = await _wave(project, folder, run)
-    there = _known(project, run)
-    left = keep(project, run, skill=skill, rules=rules, leaves=Leaves(pairs=pairs))
-    return _Record(left.items, _known(project, run) - there, left.weighed, notes)
+    why = _taught(project, state, run)
+    skill, rules, left = (None, (), Left()) if why else await _lessons(project, state, run)
+    pairs = (*await _wave(project, folder, run), *left.pairs)
+    there = _known(project, pairs)
+    kept = keep(project, run, skill=skill, rules=rules, left=replace(left, pairs=pairs))
+    none = () if kept.items or why else ("it passed and has nothing to teach",)
+    return _Record(kept.items, _known(project, pairs) - there, kept.weighed, (why,) if why else none)
 
 
-def _lessons(
-    project: Project, state: RunFold, run: Run
-) -> tuple[Skill | None, tuple[Constraint, ...], tuple[str, ...]]:
-    verdict = state.verdict
-    if state.outcome is not Outcome.PASSED or verdict is None:
-        return None, (), ("it did not pass its gate: nothing is distilled from it",)
+def _taught(project: Project, state: RunFold, run: Run) -> str:
+    """Why no lesson is drawn from the record; empty where it is."""
+    if state.outcome is not Outcome.PASSED or state.verdict is None:
+        return "it did not pass its gate: nothing is distilled from it"
     if any(move.by == run.id for move in project.db.moves()):
-        return None, (), ("what it taught was put into the library before",)
+        return "what it taught was put into the library before"
     if changed := _changed_prompts(project, run):
-        said = f"nothing is distilled: prompt {', '.join(changed)} is not what the run was told any more"
-        return None, (), (said,)
-    skill, rules = learned(for_user(run), verdict, lessons=_school(project, run))
-    notes = () if skill is not None or rules else ("it passed and has nothing to teach",)
-    return skill, rules, notes
+        return f"nothing is distilled: prompt {', '.join(changed)} is not what the run was told any more"
+    return ""
+
+
+async def _lessons(project: Project, state: RunFold, run: Run) -> tuple[Skill | None, tuple[Constraint, ...], Left]:
+    assert state.verdict is not None, "a run that passed has a verdict"
+    school, read = _school(project, run), recorded(project, run)
+    skill, rules = learned(for_user(run), state.verdict, lessons=school)
+    scripts, pairs = await scripts_left(project, run, state.verdict, read=read)
+    leaks = leaks_of(project, run, state.verdict, skill, read=read, files=school.files, prompts=school.prompts)
+    return skill, rules, Left(scripts, pairs, leaks)
 
 
 def _changed_prompts(project: Project, run: Run) -> list[str]:
@@ -156,9 +168,9 @@ async def _wave(project: Project, folder: Path, run: Run) -> tuple[Pair, ...]:
     return wave_pairs(run, first=first, read=read, spending=spending, day=day.isoformat() if day else "")
 
 
-def _known(project: Project, run: Run) -> int:
-    """Pairs there are of what the run tried."""
-    return sum(len(project.db.pairs(each.name, version=each.version)) for each in run.plan.variants)
+def _known(project: Project, pairs: Sequence[Pair]) -> int:
+    """Pairs there are of what these speak of."""
+    return sum(len(project.db.pairs(item, version=version)) for item, version in {(p.item, p.version) for p in pairs})
 
 
 # ---------------------------------------------------------------- measuring it

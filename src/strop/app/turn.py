@@ -16,6 +16,7 @@ from strop.app.drift import settle
 from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
+from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
 from strop.app.minding import Minder, minded
 from strop.app.orders import (
     Cast,
@@ -33,7 +34,7 @@ from strop.app.orders import (
 from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import Leaves, keep, remember_grounds, scripts_of, waits, wave_pairs
+from strop.app.ratchet import remember_grounds, waits
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
@@ -42,7 +43,6 @@ from strop.errors import BadInput, StropError
 from strop.learning.library import skills
 from strop.learning.rungs import by_scripts
 from strop.loop.cycle import Shop, Turn, cycle
-from strop.loop.distill import specific
 from strop.loop.plan import Terrain
 from strop.renderers.story import Comparison
 from strop.reporting import attempts_compared, write_reports
@@ -224,8 +224,11 @@ class _Floor:
         finally:
             await self.crew.close()
         scripts, proved = await self._scripts(turn, reader)
-        leaves = Leaves(scripts, (*self._pairs(turn, reader), *proved), self._leaks(turn, terrain, reader))
-        after = await _keep(project, turn, desk, head, leaves=leaves)
+        leaks = leaks_of(
+            project, turn.run, turn.verdict, turn.skill, read=reader, files=terrain.files, prompts=terrain.prompts
+        )
+        left = Left(scripts, (*self._pairs(turn, reader), *proved), leaks)
+        after = await _keep(project, turn, desk, head, left=left)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
@@ -254,21 +257,7 @@ class _Floor:
         learns = turn.outcome is Outcome.PASSED and self.options.chaos is None
         if not learns or self.order.solo or self.order.trial:
             return (), ()
-        sources = proofs_of(self.project, turn.run, read, (), verifier="").sources
-        return await asyncio.to_thread(scripts_of, self.project, turn.run, turn.verdict, sources)
-
-    def _leaks(self, turn: Turn, terrain: Terrain, read: Callable[[str], str]) -> str:
-        """What the new skill still says of this run's inputs; empty where it is general."""
-        if turn.skill is None:
-            return ""
-        return specific(
-            turn.skill,
-            run=turn.run,
-            verdict=turn.verdict,
-            sources=proofs_of(self.project, turn.run, read, (), verifier="").sources,
-            files=terrain.files,
-            prompts=terrain.prompts,
-        )
+        return await scripts_left(self.project, turn.run, turn.verdict, read=read)
 
     def _pairs(self, turn: Turn, read: Callable[[str], str]) -> tuple[Pair, ...]:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
@@ -472,20 +461,14 @@ def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
-async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, leaves: Leaves) -> str:
+async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left) -> str:
     """Put what was learned into the library, let evidence move what was tried, and write the projections."""
-    kept = keep(
-        project,
-        turn.run,
-        skill=turn.skill,
-        rules=turn.rules,
-        leaves=leaves,
-        base=project.db.manifest(before),
-    )
+    base = project.db.manifest(before)
+    kept = keep(project, turn.run, skill=turn.skill, rules=turn.rules, left=left, base=base)
     manifest = project.db.head()
     if manifest.hash == before:
         return before
-    changed = tuple(dict.fromkeys((*(each.item.id for each in kept.weighed), *kept.items)))
+    changed = tuple(dict.fromkeys((*kept.looked, *kept.items)))
     await desk.record(ManifestCommitted(manifest.hash, changed))
     settle(project)
     return manifest.hash

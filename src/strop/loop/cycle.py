@@ -110,18 +110,18 @@ class Shop:
 
     @property
     def lessons(self) -> Lessons:
-        terrain, kept = self.terrain, self.exemplars
+        """What is taught from beside the run itself."""
         return Lessons(
-            terrain.prompts,
-            terrain.files,
-            self.proofs,
-            self.rules,
-            self.struck,
-            self.past,
-            kept,
-            self.skill,
-            self.taken,
-            self.waiting,
+            prompts=self.terrain.prompts,
+            files=self.terrain.files,
+            proofs=self.proofs,
+            rules=self.rules,
+            struck=self.struck,
+            past=self.past,
+            exemplars=self.exemplars,
+            skill=self.skill,
+            taken=self.taken,
+            waiting=self.waiting,
         )
 
 

@@ -1,0 +1,113 @@
+"""What a run that has ended leaves in the library; the same when it has just ended and when only its record is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from strop.app.evidence import proofs_of
+from strop.app.project import Project
+from strop.app.ratchet import Weighed, input_hashes, scripts_of, spent_by, weigh
+from strop.learning.experiments import evidence, scores, unit_costs
+from strop.learning.library import put
+from strop.learning.making import rule_item, skill_item
+from strop.loop.distill import specific
+from strop.swarm.spending import Spending
+from strop.types.evidence import Pair
+from strop.types.memory import Constraint, Item, ItemState, Manifest, Skill
+from strop.types.trial import Run, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a run leaves beside its skill and its rules."""
+
+    scripts: tuple[tuple[Item, object], ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    leaks: str = ""
+    """Why its skill is not general: it then waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of it."""
+
+    items: tuple[str, ...]
+    """Ids of what was put into the library."""
+    looked: tuple[str, ...]
+    """Ids of what its evidence speaks of."""
+    weighed: tuple[Weighed, ...]
+
+
+def wave_pairs(
+    run: Run, *, first: Verdict, read: Callable[[str], str], spending: Spending, day: str
+) -> tuple[Pair, ...]:
+    """What was tried in a run's wave, as evidence; `first` is the deterministic verdict on its first outcomes."""
+    return evidence(
+        run,
+        first=scores(run, first),
+        inputs=input_hashes(run, read),
+        costs=unit_costs(run.plan.tasks, spent_by(spending, run.plan)),
+        day=day,
+    )
+
+
+async def scripts_left(
+    project: Project, run: Run, verdict: Verdict, *, read: Callable[[str], str]
+) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+    """Expressions that a run's proved values leave or try; searched for beside the loop."""
+    sources = proofs_of(project, run, read, (), verifier="").sources
+    return await asyncio.to_thread(scripts_of, project, run, verdict, sources)
+
+
+def leaks_of(
+    project: Project,
+    run: Run,
+    verdict: Verdict,
+    skill: Skill | None,
+    *,
+    read: Callable[[str], str],
+    files: Sequence[str],
+    prompts: Mapping[str, str],
+) -> str:
+    """What the new skill still says of this run's inputs; empty where it is general."""
+    if skill is None:
+        return ""
+    sources = proofs_of(project, run, read, (), verifier="").sources
+    return specific(skill, run=run, verdict=verdict, sources=sources, files=files, prompts=prompts)
+
+
+def keep(
+    project: Project,
+    run: Run,
+    *,
+    skill: Skill | None,
+    rules: Sequence[Constraint],
+    left: Left,
+    base: Manifest | None = None,
+) -> Kept:
+    """Put what was learned into the library, and let evidence move what it speaks of.
+
+    `base` is the library that the run began with, the head by default.
+
+    Raises:
+        BadInput, JournalFault: see `weigh`.
+    """
+    entries: list[tuple[Item, object]] = []
+    if skill is not None:
+        inputs = tuple(sorted({read.digest for read in run.sources}))
+        made = skill_item(skill, run=run, inputs=inputs)
+        entries.append((replace(made, state=ItemState.QUARANTINE, why=left.leaks) if left.leaks else made, skill))
+    entries += [(rule_item(rule, run=run), rule) for rule in rules]
+    entries += left.scripts
+    if entries:
+        put(project.db, project.blobs, entries, base=base, by=run.id)
+    project.db.add(left.pairs)
+    worker = run.plan.binding("worker")
+    model = worker.model if worker else ""
+    looked = {(tried.name, tried.incumbent) for tried in run.plan.variants}
+    looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
+    moved = [weigh(project, name, incumbent=against, model=model, by=run.id) for name, against in sorted(looked)]
+    names = tuple(dict.fromkeys(name for name, _ in sorted(looked)))
+    return Kept(tuple(item.id for item, _ in entries), names, tuple(each for each in moved if each is not None))
