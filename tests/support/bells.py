@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -71,6 +71,9 @@ class Loop:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     asked: list[Request] = field(default_factory=list[Request])
     change: Callable[[Shop], Shop] = lambda shop: shop
+    pages: Mapping[str, str] = field(default_factory=lambda: PATHS)
+    reads: Callable[[Request], Answer | ModelFailure] | None = None
+    """Another model in the place of the one that reads well."""
 
     def turn(self) -> Turn:
         """One turn."""
@@ -83,23 +86,35 @@ class Loop:
 
     async def _turn(self) -> Turn:
         clock, chance = LoopClock(), SeededChance(1)
-        model = ScriptedModel(self._answer, clock=clock)
+        model = ScriptedModel(self.reads or self._answer, clock=clock)
         worker = AgentLoop(
-            model, Price(), PROMPTS, PATHS.__getitem__, clock, chance, columns=self.spec.table, title=self.spec.title
+            model,
+            Price(),
+            PROMPTS,
+            self.pages.__getitem__,
+            clock,
+            chance,
+            columns=self.spec.table,
+            title=self.spec.title,
         )
         desk = Supervisor(self.journal, RunFold(), worker, clock, chance)
         await desk.record(RunOpened("01RUN", self.spec.fingerprint, "0", self.spec.budget))
         terrain = Terrain(
-            units=tuple(PATHS),
-            sizes={path: len(text) for path, text in PATHS.items()},
-            files=tuple(PATHS),
+            units=tuple(self.pages),
+            sizes={path: len(text) for path, text in self.pages.items()},
+            files=tuple(self.pages),
             bindings=(Binding("worker", "scripted", Price(), 32_000, 2_000),),
             prompts=PROMPTS,
             tools=(),
             pace=Pace(1.0, 2.0, 30),
         )
-        shop = Shop(desk, terrain, granted, None, None, proofs, {Kind.CSV: CsvFile()}, no_tables, self.folder, publish)
+        shop = Shop(
+            desk, terrain, granted, None, None, self._proofs, {Kind.CSV: CsvFile()}, no_tables, self.folder, publish
+        )
         return await cycle(self.spec, shop=self.change(shop))
+
+    def _proofs(self, run: Run) -> Proofs:
+        return Proofs(self.pages)
 
     def _answer(self, request: Request) -> Answer | ModelFailure:
         self.asked.append(request)
@@ -117,10 +132,6 @@ class Loop:
 
 def asked_by(name: str, request: Request) -> bool:
     return request.messages[0].text.startswith(PROMPTS[name].split("{{")[0].strip())
-
-
-def proofs(run: Run) -> Proofs:
-    return Proofs(PATHS)
 
 
 def no_tables(path: str) -> SourceTable:

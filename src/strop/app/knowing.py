@@ -16,7 +16,7 @@ from pathlib import Path
 from strop.app.drift import SKILLS_FOLDER, settle
 from strop.app.project import Project
 from strop.errors import BadInput, DocumentRefused
-from strop.learning.knowledge import body_of, documents, forget
+from strop.learning.knowledge import body_of, documents, forget, held_back, vouch, vouched
 from strop.learning.library import put
 from strop.learning.skillform import NAME
 from strop.learning.skillmd import slug
@@ -35,6 +35,8 @@ from strop.types.style import Distance, Style
 from strop.types.work import Passage
 
 FOLDER = "knowledge"
+MOST_SEARCHED = 50
+"""Passages that are looked at for those that agents may be given."""
 MOST_FILES = 20_000
 """Files of one call."""
 
@@ -82,6 +84,31 @@ def search(project: Project, query: Query) -> tuple[Hit, ...]:
         JournalFault.
     """
     return index_of(project).search(query)
+
+
+def quotable(project: Project, query: Query) -> tuple[Hit, ...]:
+    """What of the best passages agents may be given: none that reads like an order, unless a person lets it be.
+
+    Raises:
+        JournalFault.
+    """
+    there = documents(project.db.head())
+    free = {path for path, item in there.items() if vouched(item)}
+    hits = search(project, replace(query, most=MOST_SEARCHED))
+    kept = [hit for hit in hits if hit.passage.path in free or not held_back([hit.passage])]
+    return tuple(kept[: query.most])
+
+
+def allow(project: Project, path: str) -> tuple[str, tuple[Passage, ...]]:
+    """(a document as the library names it, its passages that were held back and may be quoted from now on).
+
+    Raises:
+        BadInput: it is not known.
+    """
+    named = _named(project, path)
+    held = held_back(index_of(project).passages(named))
+    vouch(named, library=project.db, blobs=project.blobs)
+    return named, held
 
 
 def known(project: Project) -> tuple[Known, ...]:

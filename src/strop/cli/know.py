@@ -153,6 +153,28 @@ def remove(path: Document, project_folder: Home = Path(), as_json: AsJson = Fals
 
 
 @know_app.command()
+def allow(path: Document, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+    """Let agents quote passages that read like orders to them. Look at the document first: your word stands for it.
+
+    They are quoted as data all the same. A changed document is held back anew.
+
+    \b
+    Example:
+      strop know allow knowledge/report.pdf
+    """
+    from strop.app import knowing, open_project
+    from strop.cli.console import print_json
+
+    named, held = knowing.allow(open_project(project_folder), path)
+    if as_json:
+        print_json({"path": named, "allowed": held})
+        return
+    for passage in held:
+        _say(f"[{passage.locator}]\n{passage.text}\n")
+    _say(f"{named}: agents may quote all of it" + ("" if held else "; nothing was held back"))
+
+
+@know_app.command()
 def style(
     files: Files,
     name: Annotated[str, typer.Option(metavar="NAME", help="What the style is called: house-reports.")],

@@ -6,15 +6,18 @@ quoted as data and never becomes an instruction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from strop.errors import BadInput
+from strop.learning.excerpts import orders
 from strop.learning.library import Shelf, put
 from strop.seams import Blobs, Index
 from strop.types.document import ReadDocument
 from strop.types.events import revive
 from strop.types.memory import USED, Item, ItemKind, ItemState, Known, Manifest, Origin, Taint
 from strop.types.moves import USER
+from strop.types.work import Passage
 
 
 def documents(manifest: Manifest) -> dict[str, Item]:
@@ -62,6 +65,29 @@ def forget(path: str, *, library: Shelf, blobs: Blobs, index: Index) -> Known:
     put(library, blobs, [(_retired(item), body)], by=USER, why=f"{path} taken out")
     index.remove(path)
     return body
+
+
+def held_back(passages: Iterable[Passage]) -> tuple[Passage, ...]:
+    """Those that read like orders to whoever reads by machine: no agent is given one before a person has looked."""
+    return tuple(passage for passage in passages if orders(passage.text))
+
+
+def vouched(item: Item) -> bool:
+    """Whether a person has looked at what is held back of a document, and lets it be quoted."""
+    return item.taint is Taint.TRUSTED
+
+
+def vouch(path: str, *, library: Shelf, blobs: Blobs) -> None:
+    """Put on record that a person lets all of a document be quoted; a changed one is looked at anew.
+
+    Raises:
+        BadInput: it is not known.
+    """
+    there = documents(library.head())
+    if path not in there:
+        raise BadInput(f"{path} is not known here. See what is with: strop know list")
+    item = replace(there[path], taint=Taint.TRUSTED, why="read by a person; quoted as data, never an instruction")
+    put(library, blobs, [(item, body_of(item, blobs=blobs))], by=USER, why=f"{path} may be quoted whole")
 
 
 def _retired(item: Item) -> Item:

@@ -27,6 +27,7 @@ from strop.errors import (
     RunStopped,
 )
 from strop.learning.corpus import Kept
+from strop.learning.excerpts import Excerpt, excerpt
 from strop.learning.experiments import first_outcomes, for_user, rescues
 from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
@@ -71,6 +72,7 @@ class Lessons:
     skill: str = ""
     taken: frozenset[str] = frozenset()
     waiting: bool = False
+    show: Excerpt = excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Shop:
     past: tuple[Kept, ...] = ()
     """Stored deliveries that a new check must be silent on."""
     exemplars: int = 4
+    show: Excerpt = excerpt
+    """What of a page stands in a worked example."""
     minutes: float = 30.0
     """The run's time, as approved."""
     saving: str = ""
@@ -122,6 +126,7 @@ class Shop:
             skill=self.skill,
             taken=self.taken,
             waiting=self.waiting,
+            show=self.show,
         )
 
 
@@ -406,5 +411,6 @@ def learned(
         exemplars=lessons.exemplars,
         name=_free_name(slug(lessons.skill or ran.plan.title), lessons.taken),
         description=about,
+        show=lessons.show,
     )
     return skill, rules

@@ -16,15 +16,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from statistics import median
 
 import orjson
 
 from strop.checking.quotes import states
-from strop.checking.sentences import sentences
+from strop.checking.sentences import Passage, sentences
 from strop.drafting.answers import answer_keys, told
 from strop.errors import GateClosed
-from strop.learning.excerpts import Excerpt, Shown, excerpt
+from strop.learning.excerpts import Excerpt, Shown, excerpt, siblings
 from strop.learning.exemplars import Candidate, length, place, shape, shortest
 from strop.learning.generality import corpus, first, generalised, leaks_of
 from strop.learning.skillmd import slug
@@ -267,40 +266,27 @@ def candidates(
 ) -> tuple[Candidate, ...]:
     """Every unit that may be shown: all of its read columns proved, each by a sentence that states it.
 
-    Left out is what may not be shown (learning/excerpts.py), and a value that is unlike those of all other units.
+    Left out is what may not be shown (learning/excerpts.py).
     """
-    asked = _asked(columns)
-    rows = _rows(verdict, asked, standings=PROVED)
-    proved = {row: held for row, held in rows.items() if len(held) == len(asked)}
+    fields = [column.name for column in columns if column.read]
+    rows = _rows(verdict, fields, standings=PROVED)
+    standing = {
+        row: stood for row, held in rows.items() if len(held) == len(fields) and (stood := _stood(held, sources))
+    }
     found: list[Candidate] = []
-    for row, held in proved.items():
-        exemplar = _exemplar(row, held, sources, asked=asked, usual=_usual(proved, but=row), show=show)
-        if exemplar is not None:
-            corrected = sum(value.standing is Standing.CORRECTED for value in held)
-            lines = len(sentences(sources[held[0].claims[0].source]))
-            features = {*_features(exemplar, list(asked), lines=lines), f"in {strata.get(row, 'no stratum')}"}
-            found.append(Candidate(exemplar, corrected, frozenset(features)))
+    for row, exemplar in _exemplars(columns, standing, sources, show=show):
+        corrected = sum(value.standing is Standing.CORRECTED for value in rows[row])
+        lines = len(sentences(sources[rows[row][0].claims[0].source]))
+        features = {*_features(exemplar, fields, lines=lines), f"in {strata.get(row, 'no stratum')}"}
+        found.append(Candidate(exemplar, corrected, frozenset(features)))
     return tuple(found)
 
 
-def _asked(columns: Sequence[Column]) -> dict[str, str]:
-    """What is read, by field: its name and its meaning, as the order has them."""
-    return {column.name: f"{column.name} {column.ask}" for column in columns if column.read}
-
-
-def _rows(verdict: Verdict, fields: Iterable[str], *, standings: Sequence[Standing]) -> dict[UnitKey, list[Value]]:
+def _rows(verdict: Verdict, fields: Sequence[str], *, standings: Sequence[Standing]) -> dict[UnitKey, list[Value]]:
     """Each unit's values of these standings, in the order of the fields."""
     held = {(value.row, value.field): value for value in verdict.values if value.standing in standings}
     rows = {row: [held[row, field] for field in fields if (row, field) in held] for row, _ in held}
     return {row: values for row, values in rows.items() if values}
-
-
-def _usual(rows: Mapping[UnitKey, Sequence[Value]], *, but: UnitKey) -> dict[str, float]:
-    """By field, how many words the texts of the other units have: the median."""
-    sizes: dict[str, list[int]] = {}
-    for value in (value for row, values in rows.items() if row != but for value in values):
-        sizes.setdefault(value.field, []).append(len(str(value.value).split()))
-    return {field: median(each) for field, each in sizes.items()}
 
 
 def _features(exemplar: Exemplar, fields: Sequence[str], *, lines: int) -> frozenset[str]:
@@ -319,49 +305,61 @@ def accepted_only(
 
     The control arm of the measurement in `examples/catalogue`; skills are made by `worked`.
     """
-    asked = _asked(columns)
-    rows = _rows(verdict, asked, standings=(Standing.ACCEPTED,))
-    found = [
-        (len(held), exemplar)
-        for row, held in rows.items()
-        if (exemplar := _exemplar(row, held, sources, asked=asked, usual=_usual(rows, but=row), show=excerpt))
-    ]
+    fields = [column.name for column in columns if column.read]
+    rows = _rows(verdict, fields, standings=(Standing.ACCEPTED,))
+    standing = {row: stood for row, held in rows.items() if (stood := _stood(held, sources))}
+    found = [(len(rows[row]), made) for row, made in _exemplars(columns, standing, sources, show=excerpt)]
     found.sort(key=lambda item: (-item[0], len(item[1].source), item[1].key))
     return tuple(exemplar for _, exemplar in found[:most])
 
 
-def _exemplar(
-    row: UnitKey,
-    values: Sequence[Value],
-    sources: Mapping[str, str],
-    *,
-    asked: Mapping[str, str],
-    usual: Mapping[str, float],
-    show: Excerpt,
-) -> Exemplar | None:
-    """One unit's words around its values and the answer that was proved.
+_Stood = tuple[Value, Passage]
 
-    None when a value has no sentence that states it, or the unit may not be shown.
-    """
+
+def _stood(values: Sequence[Value], sources: Mapping[str, str]) -> tuple[_Stood, ...]:
+    """Each value with the sentence that states it, all of one page; none when a value has no such sentence."""
     source = values[0].claims[0].source
     text = sources.get(source)
     if text is None:
-        return None
-    passages = sentences(text)
-    answer: dict[str, Json] = {}
-    places: list[Shown] = []
+        return ()
+    made: list[_Stood] = []
     for value in values:
         span = value.claims[0].span
         if span is None or value.claims[0].source != source:
-            return None
-        inside = [p for p in passages if p.start <= span[0] and span[1] <= p.end]
+            return ()
+        inside = [p for p in sentences(text) if p.start <= span[0] and span[1] <= p.end]
         if not inside or not _said(value, inside[0].within(text)):
-            return None
-        answer[value.field] = value.value
-        answer[value.field + PLACE] = inside[0].number
-        places.append(Shown(inside[0].number, value.value, asked[value.field], usual.get(value.field)))
-    shown = show(text, places)
-    return Exemplar(row, shown, orjson.dumps(answer).decode()) if shown else None
+            return ()
+        made.append((value, inside[0]))
+    return tuple(made)
+
+
+def _exemplars(
+    columns: Sequence[Column],
+    standing: Mapping[UnitKey, Sequence[_Stood]],
+    sources: Mapping[str, str],
+    *,
+    show: Excerpt,
+) -> Iterator[tuple[UnitKey, Exemplar]]:
+    """The units that may be shown, each as its words around the proved values and the answer."""
+    asked = {column.name: f"{column.name} {column.ask}" for column in columns}
+    texts = {row: sources[stood[0][0].claims[0].source] for row, stood in standing.items()}
+    among = {
+        name: siblings(
+            [(v.value, p.within(texts[row])) for row, stood in standing.items() for v, p in stood if v.field == name]
+        )
+        for name in asked
+    }
+    for row, stood in standing.items():
+        answer: dict[str, Json] = {}
+        shown: list[Shown] = []
+        for value, passage in stood:
+            answer |= {value.field: value.value, value.field + PLACE: passage.number}
+            sentence = passage.within(texts[row])
+            shown.append(among[value.field].shown(passage.number, value.value, sentence, asked=asked[value.field]))
+        source = show(texts[row], shown)
+        if source:
+            yield row, Exemplar(row, source, orjson.dumps(answer).decode())
 
 
 def _scalar(value: Json) -> Scalar:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from strop.errors import DocumentRefused
-from strop.learning.knowledge import documents, entry
+from strop.learning.knowledge import documents, entry, held_back
 from strop.learning.library import Shelf, put
 from strop.seams import Blobs, Index, Reader
-from strop.types.document import Grounded, Offered, Told
+from strop.types.count import counted
+from strop.types.document import Grounded, Offered, ReadDocument, Told
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Item, Known
 from strop.types.moves import USER
@@ -64,9 +65,19 @@ def ground(
         item, body = entry(read, day=day, old=old)
         pending.append((item, body))
         (added if old is None else changed).append(body)
-        notes += [Told(each.path, note) for note in read.notes]
+        notes += [Told(each.path, note) for note in (*read.notes, *_held(read))]
         if len(pending) == _PER_COMMIT:
             put(library, blobs, pending, by=USER, why=_WHY)
             pending = []
     put(library, blobs, pending, by=USER, why=_WHY)
     return Grounded(tuple(added), tuple(changed), tuple(unchanged), tuple(refused), tuple(notes))
+
+
+def _held(read: ReadDocument) -> tuple[str, ...]:
+    """A line on what agents are not given before a person has looked."""
+    held = held_back(read.passages)
+    if not held:
+        return ()
+    places = ", ".join(dict.fromkeys(passage.locator for passage in held[:3]))
+    said = f"held back from agents, since it reads like an order to them: {counted(len(held), 'passage')} ({places}). "
+    return (f"{said}Look: strop know show {read.path}. Let it be quoted: strop know allow {read.path}",)
