@@ -30,6 +30,14 @@ from strop.types.work import Plan
 
 WELLS = 18
 PRICES = {"worker-model": Price("0.95", "0.16", "0.95", "4.00"), "strong-model": Price("4", "0.40", "5", "20")}
+PATIENT = """
+[limits]
+hang_floor = 600
+hang_first = 600
+hedge = 0
+"""
+"""No call is given up for its silence, nor asked a second time: servers hold them on purpose, and a machine that is
+busy with other work is no fault of the run (tests/faults is about calls that hang)."""
 SPEC = """---
 deliver:
   - file: wells.csv
@@ -216,7 +224,7 @@ def settings(*, chat: str, messages: str) -> str:
             f'price = {{ input = "{price.input}", cached = "{price.cached}", cache_write = "{price.cache_write}", '
             f'output = "{price.output}" }}\n'
         )
-    return "\n".join(parts)
+    return "\n".join(parts) + PATIENT
 
 
 # ---------------------------------------------------------------- the team

@@ -40,13 +40,6 @@ LONGEST = 300.0
 """Seconds after which what should have ended is stuck."""
 BEFORE_THE_KILL = 12
 """Requests that are answered first: some readers have landed, none of the comparisons."""
-PATIENT = """
-[limits]
-hang_floor = 600
-hang_first = 600
-hedge = 0
-"""
-"""No call is given up for its silence, nor asked a second time: the server holds them on purpose."""
 RAY = f"""
 import sys
 from strop.crews.ray_crew import start_ray, stop_ray
@@ -230,7 +223,7 @@ def new_home(folder: Path, server: ModelServer, papers: Papers) -> Home:
     for name, text in papers.notes.items():
         (folder / "inputs" / name).write_text(text)
     (folder / "spec.md").write_text(papers.spec.replace("agents: 20", f"agents: {AGENTS}"))
-    (folder / "strop.toml").write_text(papers.settings(chat=server.chat, messages=server.messages) + PATIENT)
+    (folder / "strop.toml").write_text(papers.settings(chat=server.chat, messages=server.messages))
     return Home(folder, server)
 
 
