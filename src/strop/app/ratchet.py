@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from strop.app.knowing import search
+from strop.app.knowing import quotable
 from strop.app.project import Project
 from strop.drafting.quoted import tokens
 from strop.errors import StropError
@@ -200,7 +200,7 @@ def styled(project: Project, base: Guidance, *, manifest: Manifest) -> Guidance:
 def recalled(project: Project, goal: str) -> tuple[Passage, ...]:
     """The passages that are near a goal, within the tokens that an agent may be given."""
     taken: list[Passage] = []
-    for hit in search(project, Query(goal)):
+    for hit in quotable(project, Query(goal)):
         if tokens([*taken, hit.passage]) <= CAPS.knowledge:
             taken.append(hit.passage)
     return tuple(taken)
