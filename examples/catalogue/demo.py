@@ -206,6 +206,7 @@ def report(project: Project, arms: dict[str, Ended], tried: list[tuple[str, Ende
         out.print(line, soft_wrap=True, highlight=False)
     out.print()
     if proof.weighed is not None:
+        out.print("What admission says of the skill, by run 2 against the control:", highlight=False)
         show_weighed(out, proof.weighed, trial=proof.trial)
     else:
         out.print(f"The skill was not weighed: {proof.why}.", soft_wrap=True, highlight=False, markup=False)

@@ -21,6 +21,19 @@ from .test_processes import ended
 
 TEST = ("skills", "test", "places", "--inputs", "june")
 
+PRICED = """
+[learning]
+usd = 0.5
+[models.house]
+id = "house"
+wire = "openai"
+base_url = "{url}"
+auth = "none"
+window = 32000
+output = 2000
+price = {{ input = "0.20", output = "0.60" }}
+"""
+
 
 @pytest.fixture
 def taught(strop: Strop, project: Path) -> Path:
@@ -51,6 +64,12 @@ def pairs(project: Path) -> tuple[Pair, ...]:
     opened = open_project(project)
     item = held(project)
     return opened.db.pairs(item.id, version=item.digest)
+
+
+def everything(project: Path) -> dict[str, tuple[Pair, ...]]:
+    """All evidence of all items."""
+    opened = open_project(project)
+    return {item.id: opened.db.pairs(item.id, version=item.digest) for item in opened.db.head().items}
 
 
 def held(project: Path) -> Item:
@@ -113,6 +132,15 @@ def test_what_cannot_be_measured_is_refused(strop: Strop, taught: Path) -> None:
     assert "strop skills approve places" in told.err
 
 
+def test_an_arm_that_was_stopped_is_no_evidence(strop: Strop, taught: Path) -> None:
+    """Exit 3; nothing of it counts, and learning has had its own cap."""
+    (taught / "stopped.toml").write_text('[[turn]]\nfailure = "QuotaExhausted"\n')
+    told = strop(*TEST, "--worker", "scripted:stopped.toml", "--yes")
+    assert (told.code, pairs(taught)) == (3, ())
+    assert "so there is nothing to compare" in told.err
+    assert state_of(taught / "runs" / runs(taught)[-1]).budget.nanos == 10**9
+
+
 def reader(*, better_when_shown: bool) -> Callable[[Asked], Reply]:
     """A model that reads the year wrong, unless it is shown worked examples; or the other way round."""
 
@@ -152,6 +180,23 @@ async def test_admission_decides_on_what_was_read(
         assert again.code == (0 if better else 2)
 
 
+@pytest.mark.anyio
+async def test_both_arms_share_one_cap(project: Path) -> None:
+    """What the first has spent, the second may not spend again."""
+    documents(project / "june", 2)
+    async with TestServer(reader(better_when_shown=True)) as server:
+        (project / "strop.toml").write_text(PRICED.format(url=server.chat_url))
+        worker = ("--worker", "house", "--yes")
+        assert (await ended("run", "spec.md", *worker)).code == 0
+        told = await ended(*TEST, *worker, "--json")
+        assert told.code == 0, told.err
+        body = orjson.loads(told.out)
+        without, with_it = (state_of(project / "runs" / body[arm]) for arm in ("without", "with_it"))
+        spent = without.run().tally.nanos
+        assert spent > 0
+        assert (without.budget.nanos, with_it.budget.nanos) == (500_000_000, 500_000_000 - spent)
+
+
 # ---------------------------------------------------------------- learn
 
 
@@ -183,16 +228,17 @@ def test_the_evidence_of_a_wave_is_drawn_again(strop: Strop, taught: Path) -> No
     """The pairs that a run's own experiment made come back as they were, its day and its scores included."""
     documents(taught / "inputs", 20)
     assert strop("run", "spec.md", *SCRIPTED).code == 0
-    tried = pairs(taught)
-    assert tried, "something was tried"
+    assert pairs(taught), "something was tried"
+    before = everything(taught)
     lost(taught)
     first, second = runs(taught)
     assert strop("learn", first).code == 0
     assert pairs(taught) == ()
+    drawn = sum(map(len, everything(taught).values()))
     told = strop("learn", second, "--json")
     assert told.code == 0, told.err
-    assert orjson.loads(told.out)["pairs"] == len(tried)
-    assert pairs(taught) == tried
+    assert everything(taught) == before
+    assert orjson.loads(told.out)["pairs"] == sum(map(len, before.values())) - drawn
 
 
 def test_a_replay_gets_its_control_arm_once(strop: Strop, taught: Path) -> None:

@@ -200,7 +200,8 @@ async def _measured(
             notes=(f"it worked under another version of {item.id}, or a part of its examples: no evidence",)
         )
     else:
-        trial = await _controlled(project, item, folder, state, options=as_begun(options, state), carry=carry)
+        own = as_begun(replace(options, worker=""), state)  # by whom the run was done: another's reading is no pair
+        trial = await _controlled(project, item, folder, state, options=own, carry=carry)
     weighed = settled_by(project, trial, item=item)
     none = () if trial.pairs else (f"{item.id} was made from these inputs, so they say nothing of it",)
     return _Measured(trial, weighed, none)
