@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -114,9 +114,16 @@ class Swarm:
         self._write_script()
         return await make_plan(self.project, self.order, self.options())
 
-    async def run(self, *, resume: str = "", budget: dict[str, str] | None = None, screen: Screen = SILENT) -> Ended:
+    async def run(
+        self,
+        *,
+        resume: str = "",
+        budget: dict[str, str] | None = None,
+        screen: Screen = SILENT,
+        worker: str = "play",
+    ) -> Ended:
         """`strop run spec.md --yes`, or `strop run --resume ID`."""
-        return await self._execute(self.order, self.options(budget), resume, screen)
+        return await self._execute(self.order, replace(self.options(budget), worker=worker), resume, screen)
 
     async def replay(self, skill: str, *, inputs: str) -> Ended:
         """`strop replay SKILL --inputs FOLDER --yes`."""
