@@ -74,6 +74,12 @@ class Order:
     """One arm of a trial: it teaches nothing itself."""
 
 
+def manner_of(order: Order, options: Options) -> tuple[str, ...]:
+    """Why a run of this order teaches nothing; empty where it does."""
+    manners = {"trial": order.trial, "bare": order.bare, "solo": order.solo, "chaos": options.chaos is not None}
+    return tuple(name for name, holds in manners.items() if holds)
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """Where progress goes."""

@@ -86,8 +86,9 @@ def _ended(folder: Path) -> RunFold:
             f"run {folder.name} did not come to its end ({state.outcome or 'cut off'}), so it teaches nothing yet. "
             f"Go on with it: strop run --resume {folder.name}"
         )
-    if state.opened.path.startswith("skill ") and not state.plan.guidance.skill:
-        raise BadInput(f"run {folder.name} is the arm of a trial that does without the skill; it teaches nothing")
+    if state.opened.manner:
+        manner = " and ".join(state.opened.manner)
+        raise BadInput(f"run {folder.name} was made to compare with, or to break ({manner}); it teaches nothing")
     if state.outcome is Outcome.REFUSED and not state.plan.variants:
         raise GateClosed(f"run {folder.name} did not pass its gate, and it tried nothing: nothing is learned from it")
     return state

@@ -27,6 +27,7 @@ from strop.app.orders import (
     capped,
     cast_of,
     manned,
+    manner_of,
     note_past,
     raised,
     terrain_of,
@@ -188,6 +189,10 @@ class _Floor:
         self.order = replace(self.order, spec=replace(spec, budget=raised(spec.budget, self.options.budget)))
 
     @property
+    def teaches(self) -> bool:
+        return not (manner_of(self.order, self.options) or (self.state.opened and self.state.opened.manner))
+
+    @property
     def resumed(self) -> bool:
         return self.state.opened is not None
 
@@ -254,8 +259,7 @@ class _Floor:
         self, turn: Turn, read: Callable[[str], str]
     ) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
         """Expressions that this run's proved values leave or try; searched for beside the loop."""
-        learns = turn.outcome is Outcome.PASSED and self.options.chaos is None
-        if not learns or self.order.solo or self.order.trial:
+        if turn.outcome is not Outcome.PASSED or not self.teaches:
             return (), ()
         return await scripts_left(self.project, turn.run, turn.verdict, read=read)
 
@@ -283,7 +287,9 @@ class _Floor:
         order = self.order if self.state.plan is not None else _ordered_again(self.project, self.state)
         spec = self.state.plan.spec if self.state.plan is not None else order.spec
         spec = replace(spec, budget=self.state.budget)
-        return replace(order, spec=spec, path=self.state.opened.path)
+        manner = self.state.opened.manner
+        flags = {name: getattr(order, name) or name in manner for name in ("trial", "bare", "solo")}
+        return replace(order, spec=spec, path=self.state.opened.path, **flags)
 
     def _changed(self) -> str:
         """What to tell of a spec that is not the one that was approved; empty where it is."""
@@ -303,8 +309,8 @@ class _Floor:
         budget = self.order.spec.budget
         if self.resumed:
             return (RunReopened(self.state.seconds), *_raises(budget, self.options))
-        mark, named = order_mark(self.order.spec), self.options.named
-        opened = RunOpened(self.folder.name, mark, __version__, budget, self.order.path, named)
+        order, named, manner = self.order, self.options.named, manner_of(self.order, self.options)
+        opened = RunOpened(self.folder.name, order_mark(order.spec), __version__, budget, order.path, named, manner)
         return opened, ManifestPinned(head)
 
     def _worker(self, terrain: Terrain, reader: Callable[[str], str], web: Pages) -> AgentLoop:
@@ -407,7 +413,7 @@ class _Floor:
             saving=order.saving,
             skill=order.skill,
             taken=frozenset(item.name for item in skills(project.db)),
-            teaches=self.options.chaos is None and not order.solo and not order.trial,
+            teaches=self.teaches,
         )
 
     @asynccontextmanager

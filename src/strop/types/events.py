@@ -41,6 +41,8 @@ class RunOpened:
     """The spec file, project-relative."""
     named: tuple[tuple[str, str], ...] = ()
     """(role, model) as the command line named them: who works on until a plan binds the roles."""
+    manner: tuple[str, ...] = ()
+    """`trial`, `bare`, `solo`, `chaos`: why this run teaches nothing, also when it is taken up again."""
 
 
 @dataclass(frozen=True, slots=True)
