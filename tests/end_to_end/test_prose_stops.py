@@ -104,7 +104,8 @@ async def test_no_money_left_mid_run_leaves_partial_files_and_a_resume_that_pays
     good = [entry.prompt for entry in entries if entry.status == 200]
     assert len(good) == len(set(good)), "nothing that was answered is asked again"
     assert village.billed(entries)["nanos"] == team.booked(ended)["nanos"]
-    assert len(good) == undisturbed["calls"]
+    # No second skill is described while the first run's waits to be tried: one call to the planner less.
+    assert len(good) == undisturbed["calls"] - 1
 
 
 async def test_no_money_left_while_verifying_stops_with_files_and_goes_on(village: Village, team: Team) -> None:

@@ -124,7 +124,7 @@ async def test_a_log_that_was_cut_in_the_middle_of_a_page_loses_its_tail_and_not
     journal = await killed_before_the_end(survey)
     whole = survey.answers()
     assert len(whole) == 1 + 3 * SITES
-    shorten(journal.with_name("journal.db-wal"), 0.7)
+    shorten(journal.with_name("journal.db-wal"), 0.85)
     kept = survey.answers()
     before = len(survey.server.bill.entries)
     told = await survey.told("run", "--resume", survey.only_run().name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from strop.checking.mutants import late
 from strop.checking.mutants.readings import CONSISTENT, break_claims
 from strop.checking.mutants.record import Record
 from strop.checking.primitives import run_check
+from strop.learning.corpus import Kept
 from strop.learning.ladder import LEAST
 from strop.learning.rules import add_rules, read_rules
 from strop.loop.constrain import constrain
@@ -22,7 +24,7 @@ from strop.testing.bundles import DAY, Case, reading
 from strop.types.content import Scalar, Standing
 from strop.types.memory import Constraint, ItemState
 from strop.types.trial import Finding, Value, Verdict
-from strop.types.work import Column, ColumnType, Kind, Output, Spec, UnitKey
+from strop.types.work import Column, ColumnType, Kind, Output, RunId, Spec, UnitKey
 
 WORDS = ("bell", "clapper", "rope", "yoke", "frame")
 TEXT = Column("part", ColumnType.TEXT)
@@ -40,9 +42,11 @@ def wrong(column: Column, *said: Scalar, standing: Standing = Standing.REFUTED) 
     return [Value(UnitKey(f"f{at}"), column.name, kept, standing, (), said=value) for at, value in enumerate(said)]
 
 
-def learned(column: Column, values: list[Value], *, passed: bool = True) -> tuple[Constraint, ...]:
+def learned(
+    column: Column, values: list[Value], *, passed: bool = True, past: Sequence[Kept] = ()
+) -> tuple[Constraint, ...]:
     """The rules of a verdict over one column."""
-    return constrain(Verdict(passed, tuple(values), (), ()), spec=order(column)).rules
+    return constrain(Verdict(passed, tuple(values), (), ()), spec=order(column), past=past).rules
 
 
 def order(*columns: Column) -> Spec:
@@ -73,11 +77,22 @@ def test_the_cheapest_check_that_catches_the_flaw_is_taken(
 
 
 def test_a_value_that_was_wrong_twice_is_forbidden() -> None:
-    """No shape tells it apart, but it was wrong in two rows: that very value is refused."""
-    values = [*accepted(NUMBER, 1, 2, 3, 4, 5), *wrong(NUMBER, 7, 7)]
+    """No shape tells it apart, but it was wrong in two rows: that very value is refused.
 
-    assert [rule.check for rule in learned(NUMBER, values)] == ['not_value(rows, "7")']
-    assert learned(NUMBER, [*accepted(NUMBER, 1, 2, 3, 4, 5), *wrong(NUMBER, 7, 8)]) == ()
+    Not before another delivery is stored that does without it: what is wrong of two units may be right of a third.
+    """
+    values = [*accepted(NUMBER, 1, 2, 3, 4, 5), *wrong(NUMBER, 7, 7)]
+    past = [kept(*accepted(NUMBER, 11, 12, 13))]
+
+    assert [rule.check for rule in learned(NUMBER, values, past=past)] == ['not_value(rows, "7")']
+    assert learned(NUMBER, [*accepted(NUMBER, 1, 2, 3, 4, 5), *wrong(NUMBER, 7, 8)], past=past) == ()
+    assert learned(NUMBER, values) == ()
+    assert learned(NUMBER, values, past=[kept(*accepted(NUMBER, 7, 12, 13))]) == ()
+
+
+def kept(*values: Value) -> Kept:
+    """A delivery that passed earlier."""
+    return Kept(RunId("01EARLIER"), order(NUMBER).fingerprint, Bundle(values), Bundle(values))
 
 
 def test_what_the_gate_put_right_teaches_as_well() -> None:

@@ -338,7 +338,7 @@ class _Desk:
             return Compiled(finding, Rung.GATE, By.GATE)
         if finding.locator in self.failed:
             check, why = self.failed[finding.locator]
-            self._keep(replace(_rule(check, why), state=ItemState.CANDIDATE))
+            self._keep(_waiting(_rule(check, why)))
             return Compiled(finding, RUNGS[check.name], By.CANDIDATE, str(check), why)
         return self._line(finding)
 
@@ -356,7 +356,7 @@ class _Desk:
         trial = admitted(check, (), clean=self.clean, active=self.active, past=self.occasion.past)
         rule = _rule(check, trial.refused or f"a delivered file broke it; {trial.record}")
         if trial.refused:
-            self._keep(replace(rule, state=ItemState.CANDIDATE))
+            self._keep(_waiting(rule))
             return Compiled(finding, RUNGS[check.name], By.CANDIDATE, str(check), trial.refused)
         self._keep(rule)
         self.active[rule.id] = check
@@ -395,6 +395,11 @@ def _rule(check: Check, reason: str) -> Constraint:
         return rule
     text = f"`{check.field}` is held against words that stand in a source"
     return replace(rule, text=text, reason=f"its words are no plain literal; {reason}", state=ItemState.QUARANTINE)
+
+
+def _waiting(rule: Constraint) -> Constraint:
+    """A rule that was not admitted; one in quarantine stays there."""
+    return rule if rule.state is ItemState.QUARANTINE else replace(rule, state=ItemState.CANDIDATE)
 
 
 def id_of(check: Check) -> str:

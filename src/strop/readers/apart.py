@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Event, Lock, Timer
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
@@ -113,8 +114,11 @@ class ApartReader:
         if child is None:
             return
         child.kill()
-        with child:  # closes the pipes and waits
-            pass
+        for pipe in (child.stdin, child.stdout):
+            with suppress(BrokenPipeError):  # it held bytes that nobody reads any more
+                if pipe is not None:
+                    pipe.close()
+        child.wait()
 
 
 class Texts:
