@@ -19,7 +19,7 @@ def rules(context: typer.Context, project_folder: Home = Path(), as_json: AsJson
     \b
     Examples:
       strop rules
-      strop rules add "Amounts are in euros" --check "enum(currency, EUR)"
+      strop rules add "Amounts are in euros" --check 'one_of(currency, "EUR")'
       strop rules retire c-1a2b3c4d
     """
     if alone(context, as_json=as_json, project_folder=project_folder):
@@ -64,7 +64,7 @@ def rules_add(
     \b
     Examples:
       strop rules add "Count no row twice"
-      strop rules add "Amounts are in euros" --check "enum(currency, EUR)"
+      strop rules add "Amounts are in euros" --check 'one_of(currency, "EUR")'
     """
     from strop.app import open_project, settle
     from strop.app.library import add_rule

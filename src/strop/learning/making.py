@@ -40,7 +40,7 @@ def skill_item(skill: Skill, *, run: Run, inputs: tuple[str, ...]) -> Item:
         depends=grounds_of(worker=run.plan.binding("worker"), schema=skill.schema, prompts=dict(skill.prompts)),
         cites=(run.id,),
         inputs=inputs,
-        why="left by a run that passed; not yet measured against doing without it",
+        why="left by a run that passed; a candidate until evidence decides",
     )
 
 
