@@ -18,7 +18,7 @@ from strop.learning import rungs
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
 from strop.learning.experiments import Trial, first_outcomes
-from strop.learning.library import admit, mark_stale, move
+from strop.learning.library import SKILLS, admit, mark_stale, move
 from strop.learning.lifecycle import SHELVED
 from strop.learning.making import Body, arm, assembled, grounds_of, script_item
 from strop.learning.rungs import again
@@ -92,13 +92,19 @@ def guided(
 
 
 def waits(project: Project, spec: Spec) -> bool:
-    """Whether a skill for such orders is there that is yet to be tried."""
-    return any(
-        item.kind in (ItemKind.SKILL, ItemKind.PLAN)
-        and item.state is ItemState.CANDIDATE
-        and item.scope.order == order_class(spec)
-        for item in project.db.head().items
-    )
+    """Whether a skill for such orders is there that is yet to be tried, or one came to nothing not long ago.
+
+    Each that came to nothing doubles the wait in runs: the next one is learned from runs like those it came from.
+    """
+    order = order_class(spec)
+    made = [each for each in project.db.head().items if each.kind in SKILLS and each.scope.order == order]
+    known = {item.id: project.db.pairs(item.id, version=item.digest) for item in made}
+    planned = project.config.settings.learning.pairs
+    if any(item.state is ItemState.CANDIDATE and len(known[item.id]) < planned for item in made):
+        return True
+    failed = [known[item.id] for item in made if item.state not in USED and known[item.id]]
+    last = max((pair.run for pairs in failed for pair in pairs), default="")
+    return bool(failed) and sum(row.id > last for row in project.db.runs()) < 2 ** len(failed)
 
 
 def _may_guide(item: Item, spec: Spec) -> bool:
@@ -143,7 +149,8 @@ def _next(project: Project, order: str, there: Sequence[Item], used: Sequence[It
     """Whose turn it is: a candidate that is still within its plan, or what is in use and has yet to prove itself.
 
     Of these two the one that less is known of, so that neither waits for the other. Scripts gather pairs in every
-    run without a wave; what is active is looked at when nobody else is waiting, and whoever has used up its plan last.
+    run without a wave; what is active is looked at when nobody else is waiting. A candidate that has used up its plan
+    costs no run anything more: it waits for `strop skills test`.
     """
     known = {item.id: len(project.db.pairs(item.id, version=item.digest)) for item in there}
     planned = project.config.settings.learning.pairs
@@ -151,14 +158,14 @@ def _next(project: Project, order: str, there: Sequence[Item], used: Sequence[It
     def most(items: Iterable[Item]) -> list[Item]:
         return sorted(items, key=lambda item: (-known[item.id], item.id))
 
-    new = [each for each in there if each.state is ItemState.CANDIDATE and each.scope.order == order and _clean(each)]
+    new = (each for each in there if each.state is ItemState.CANDIDATE and each.scope.order == order and _clean(each))
     within = [each for each in new if known[each.id] < planned]
     own = [each for each in used if each.scope.order == order]
     first = most(each for each in within if each.kind is not ItemKind.SCRIPT)[:1]
     first += most(each for each in own if each.state is not ItemState.ACTIVE)[:1]
     first.sort(key=lambda item: known[item.id])
     scripts = most(each for each in within if each.kind is ItemKind.SCRIPT)
-    return next(iter([*first, *scripts, *most(own), *most(new)]), None)
+    return next(iter([*first, *scripts, *most(own)]), None)
 
 
 def _clean(item: Item) -> bool:

@@ -21,10 +21,10 @@ from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
 from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
 from strop.learning.experiments import Trial, challenger_of, variant_of
-from strop.learning.pairing import Like, draw
+from strop.learning.pairing import MOST, WATCHED, Like, draw
 from strop.types.count import counted
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import CheckKind, Constraint
+from strop.types.memory import CheckKind, Constraint, ItemState
 from strop.types.past import PastRun
 from strop.types.schema import Json, object_of
 from strop.types.work import (
@@ -190,7 +190,8 @@ def _variants(units: Sequence[Unit], terrain: Terrain) -> tuple[Variant, ...]:
         for unit in units
         if unit.source not in terrain.barred
     ]
-    drawn = draw(like, run=terrain.seed, challengers=[challenger_of(trial)])
+    most = WATCHED if trial.item.state is ItemState.ACTIVE else MOST
+    drawn = draw(like, run=terrain.seed, challengers=[challenger_of(trial)], most=most)
     pairs = [(each.tries.key, each.against.key) for each in drawn.pairs]
     return (variant_of(trial, pairs),) if pairs else ()
 
