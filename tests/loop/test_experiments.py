@@ -18,7 +18,7 @@ from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Item, ItemKind, ItemState
 from strop.types.schema import Json
 from strop.types.trial import Outcome
-from strop.types.work import Exemplar, Guidance, UnitKey, Variant
+from strop.types.work import PLACE, Exemplar, Guidance, UnitKey, Variant
 
 CANDIDATE = Item("skill/bells", ItemKind.SKILL, "b0d1", ItemState.CANDIDATE)
 SHOWN = Guidance(exemplars=((Exemplar(UnitKey("yew"), "[1] This is yew.", "{}"),),), items=(CANDIDATE.id,))
@@ -99,6 +99,26 @@ def test_what_fell_short_is_read_again_for_the_files_and_counts_as_it_was(tmp_pa
     assert (pair.challenger, pair.baseline) == (0.5, 1.0)
     assert (pair.lost, pair.unit) == (True, HASHES[tried])
     assert other in first
+
+
+def test_a_unit_whose_readers_came_apart_is_read_again_too(tmp_path: Path) -> None:
+    """Under what is tried one of the two takes a number that stands in the page, so nothing is refuted."""
+    unit = tried_by(tmp_path / "dry")
+    calls: list[str] = []
+
+    def torn(key: str, prompt: str) -> dict[str, Json] | None:
+        calls.append(key)
+        lured: dict[str, Json] = {"bells": BELLS[unit] + 100, f"bells{PLACE}": 3}
+        return lured if key == unit and calls.count(key) == 1 else None
+
+    loop = loop_of(tmp_path, torn)
+    turn = loop.turn()
+
+    assert turn.first is not None
+    (before,) = [value for value in turn.first.values if (value.row, value.field) == (unit, "bells")]
+    assert before.standing is Standing.UNVERIFIED
+    assert turn.run.extended == (f"rescue-1/{unit}", f"rescue-2/{unit}")
+    assert f"{unit},{BELLS[unit]}" in (tmp_path / "files" / "bells.csv").read_text()
 
 
 def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from strop.checking.judge import same
+from strop.checking.judge import APART, same
 from strop.learning.pairing import Challenger
 from strop.types.content import Standing
 from strop.types.evidence import Pair, Source
@@ -88,7 +88,7 @@ def unit_costs(tasks: Sequence[Task], spent: Mapping[TaskId, int]) -> Mapping[Un
 
 
 def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
-    """What reads a unit again on which something was tried, where a value was lost on the way."""
+    """What reads a unit again on which something was tried, where a value was lost or its readers came apart."""
     tried = tried_on(run.plan)
     lost = {value.row for value in verdict.values if value.row in tried and _lost(value)}
     lost |= {key for result in run.results for key, _ in result.unread if key in tried}
@@ -109,7 +109,7 @@ def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
 
 
 def _lost(value: Value) -> bool:
-    return value.standing is Standing.REFUTED
+    return value.standing is Standing.REFUTED or not set(APART).isdisjoint(value.reasons)
 
 
 def first_outcomes(run: Run) -> Run:
