@@ -12,6 +12,7 @@ from strop.app.ratchet import Weighed, input_hashes, scripts_of, spent_by, weigh
 from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.library import put
 from strop.learning.making import rule_item, skill_item
+from strop.learning.scopes import widened
 from strop.loop.distill import specific
 from strop.swarm.spending import Spending
 from strop.types.evidence import Pair
@@ -99,7 +100,7 @@ def keep(
         inputs = tuple(sorted({read.digest for read in run.sources}))
         made = skill_item(skill, run=run, inputs=inputs)
         entries.append((replace(made, state=ItemState.QUARANTINE, why=left.leaks) if left.leaks else made, skill))
-    entries += [(rule_item(rule, run=run), rule) for rule in rules]
+    entries += [(widened(rule_item(rule, run=run), project.db.head()), rule) for rule in rules]
     entries += left.scripts
     if entries:
         put(project.db, project.blobs, entries, base=base, by=run.id)

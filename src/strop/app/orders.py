@@ -11,6 +11,7 @@ from strop.app.pages import pages_of
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
 from strop.app.ratchet import Guided, guided, recalled
+from strop.app.ruling import rules_for
 from strop.drafting.forecast import RUNS
 from strop.drafting.pages import places
 from strop.drafting.quoting import Pace
@@ -152,7 +153,7 @@ def terrain_of(
 
     Of an order that names its skill, its examples or none, nothing is chosen.
     """
-    held = project.rules() if rules is None else tuple(rules)
+    held = rules_for(project, order.spec) if rules is None else tuple(rules)
     inside, material = inside_of(project, order.spec)
     web = pages_of(project, order.spec) if places(order.spec) else None
     files = inside.files()

@@ -143,14 +143,14 @@ def _changed_prompts(project: Project, run: Run) -> list[str]:
 
 
 def _school(project: Project, run: Run) -> Lessons:
-    ruling, read = ruling_of(project), recorded(project, run)
+    ruling, read = ruling_of(project, run.plan.spec), recorded(project, run)
     return Lessons(
         prompts=project.prompts(),
         files=inside_of(project, run.plan.spec)[0].files(),
         proofs=lambda ran: proofs_of(project, ran, read, ruling.rules, verifier=""),
         rules=ruling.rules,
         struck=ruling.never,
-        past=deliveries(project, but=run.id),
+        past=deliveries(project, run.plan.spec, but=run.id),
         exemplars=project.config.settings.exemplars,
         taken=frozenset(item.name for item in skills(project.db)),
         waiting=waits(project, run.plan.spec),

@@ -201,7 +201,7 @@ class _Floor:
         project, order, state = self.project, self.order, self.state
         for said in settle(project).notes:
             self.screen.warn(said)
-        ruling = ruling_of(project)
+        ruling = ruling_of(project, order.spec)
         if order.bare:  # what the user wrote is part of the order; what was learned is not
             ruling = replace(ruling, rules=tuple(rule for rule in ruling.rules if rule.id.startswith("h-")))
         for said in ruling.warnings:
@@ -406,7 +406,7 @@ class _Floor:
             publish=_publish,
             rules=rules,
             struck=ruling.never,
-            past=deliveries(project, but=self.folder.name),
+            past=deliveries(project, order.spec, but=self.folder.name),
             exemplars=kept,
             waiting=waits(project, order.spec),
             minutes=order.spec.budget.minutes,
