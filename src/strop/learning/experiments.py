@@ -22,8 +22,11 @@ from strop.types.memory import Item
 from strop.types.trial import Result, Run, Value, Verdict
 from strop.types.work import Guidance, Plan, Task, TaskId, TaskKind, UnitKey, Variant
 
+NO_CAP = 10**18
 RESCUED = "rescue-"
 """How tasks begin that read such units again."""
+RESCUE_STEPS = 2
+"""An answer, and one more where it does not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Trial:
     incumbent: str
     """Hash of what the arm without the item reads."""
     without: bool = False
+    cap: int = NO_CAP
+    """Nano-dollars that reading again may cost, where it falls short: learning's own."""
 
 
 def variant_of(trial: Trial, pairs: Sequence[tuple[UnitKey, UnitKey]]) -> Variant:
@@ -98,7 +103,7 @@ def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
             task,
             id=TaskId(f"{RESCUED}{task.reader}/{unit.key}"),
             units=(unit,),
-            steps=2,
+            steps=RESCUE_STEPS,
             variant="",
         )
         for task in run.plan.tasks
