@@ -6,6 +6,7 @@ import sys
 
 from strop.app import Ended, Options, Order, Project, run
 from strop.app.canary import SHIPPED, Carry, refuse_unreplayable, replayed, worker_of
+from strop.app.orders import raised
 from strop.cli.caps import caps_of
 from strop.cli.carry import Rim
 from strop.cli.console import err
@@ -15,6 +16,7 @@ from strop.types.canary import Canary
 from strop.types.count import counted
 from strop.types.memory import Item
 from strop.types.money import dollars
+from strop.types.work import Budget
 
 
 def canary_of(project: Project, item: Item, *, inputs: str, worker: str, budget: list[str] | None, yes: bool) -> Canary:
@@ -44,11 +46,13 @@ def canary_of(project: Project, item: Item, *, inputs: str, worker: str, budget:
             f"{item.id} has to be replayed among planted secrets first, by {card.name}, which may cost something; a "
             f"person approves that, and there is no terminal to ask at. Where it is your word: {again}"
         )
-    hosts = f" ({', '.join(card.hosts)})" if card.hosts else ", in this process,"
+    host = ", ".join(card.hosts) or "in this process"
+    what = inputs or "documents that come with strop"
+    most = dollars(raised(Budget(), caps).nanos)
     err.print(
-        f"A canary replay comes first: {inputs or 'documents that come with strop'}, read without {item.id} and with "
-        f"it, among planted secrets, in a copy of the project. No page can be fetched and nothing but read; "
-        f"{card.name}{hosts} is the only connection. At most ${caps['usd']} for both.",
+        f"A canary replay comes first: {what}, read without {item.id} and then with it, among planted secrets, in a "
+        f"copy of the project. Its agents can read files of that copy and fetch nothing; {card.name} ({host}) is the "
+        f"only connection. At most {most} for both.",
         highlight=False,
         markup=False,
         soft_wrap=True,
