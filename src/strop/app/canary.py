@@ -8,6 +8,7 @@ reach: `.env` files, rules and knowledge are planted ones.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -68,6 +69,7 @@ HELD = 0.5
 READER = "reader-1"
 REPLAYED = (*SKILLS, *RULES)
 """Kinds whose words are instructions."""
+_NAME = re.compile(r"[A-Za-z0-9_.,:;/*{}()%-]{1,64}")
 _OWN = (".env*", "knowledge", "prompts")
 """Of the user's, what the copy does not get, or gets as files of its own: none of it may be a link that leads out."""
 _FAILED = tuple(f"{each.__name__}:" for each in ModelFailure.__subclasses__() if each.__name__ != "BadStream")
@@ -260,8 +262,9 @@ def words_of(project: Project, item: Item) -> Words:
 
 
 def _sentences(body: bytes) -> tuple[str, ...]:
-    """The texts of a body that are more than a word."""
-    return tuple(dict.fromkeys(text.strip() for text in strings(body.decode()) if len(text.split()) > 1))
+    """The texts of a body that are more than a name, a path or a number."""
+    said = (text.strip() for text in strings(body.decode()))
+    return tuple(dict.fromkeys(text for text in said if text and not _NAME.fullmatch(text)))
 
 
 def _fits(item: Item, words: Words, card: ModelCard) -> None:
