@@ -11,17 +11,15 @@ from strop.types.fingerprint import canonical
 from strop.types.firsts import Control, RunShare
 
 FIRSTS_SCHEMA = """
-CREATE TABLE IF NOT EXISTS share(run TEXT PRIMARY KEY, terms TEXT NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS share(run TEXT PRIMARY KEY, terms TEXT NOT NULL, body BLOB NOT NULL)
+    STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS used(
     run TEXT NOT NULL, item TEXT NOT NULL, version TEXT NOT NULL, day TEXT NOT NULL, units INTEGER NOT NULL,
-    PRIMARY KEY (run, item)) STRICT;
+    PRIMARY KEY (run, item)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS control(
     seq INTEGER PRIMARY KEY, run TEXT NOT NULL, class TEXT NOT NULL, model TEXT NOT NULL, day TEXT NOT NULL,
     score REAL NOT NULL, cost INTEGER NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS share_terms ON share(terms, run);
-CREATE INDEX IF NOT EXISTS used_item ON used(item, version, day);
 CREATE INDEX IF NOT EXISTS control_like ON control(class, model, day);
-CREATE INDEX IF NOT EXISTS control_run ON control(run);
 """
 MOST = 2_000
 """Control units that are looked at, the newest: more say nothing that these do not."""
