@@ -135,8 +135,12 @@ def _in_use(plan: Plan, manifest: Manifest) -> tuple[Item, ...]:
         for item in manifest.items
         if item.id in plan.guidance.items
         or item.id in named
-        or (item.kind is ItemKind.CONSTRAINT and item.state in USED and covers(item.scope, plan.spec))
+        or (item.kind is ItemKind.CONSTRAINT and _holds(item, plan))
     )
+
+
+def _holds(rule: Item, plan: Plan) -> bool:
+    return rule.state in USED and covers(rule.scope, plan.spec)
 
 
 # ---------------------------------------------------------------- what runs are compared by
@@ -157,7 +161,7 @@ def _share(plan: Plan, manifest: Manifest, run: str, own: Sequence[UnitKey], ver
     yours = [
         (item.id, item.digest)
         for item in manifest.items
-        if item.origin is Origin.USER and (item in using or (item.kind in RULES and item.state in USED))
+        if item.origin is Origin.USER and (item in using or (item.kind in RULES and _holds(item, plan)))
     ]
     worker = plan.binding("worker")
     kinds = sorted({_kind(unit.source) for task in plan.tasks for unit in task.units})
