@@ -15,6 +15,7 @@ from strop.app.project import Project
 from strop.app.ratchet import spent_by
 from strop.checking.bounds import bounded
 from strop.checking.checks import parse_check
+from strop.checking.judge import quoted
 from strop.drafting.answers import reading_schema
 from strop.errors import BadInput
 from strop.learning.experiments import first_outcomes, scores, tried_on, unit_costs
@@ -29,7 +30,7 @@ from strop.types.fingerprint import digest
 from strop.types.firsts import Control, Guide, RunShare
 from strop.types.memory import USED, CheckKind, Constraint, Item, ItemKind, Manifest, Origin
 from strop.types.trial import Outcome, Verdict
-from strop.types.work import Guidance, Plan, TaskKind, UnitKey
+from strop.types.work import ColumnType, Guidance, Plan, Spec, TaskKind, UnitKey
 
 APART = frozenset({"solo", "chaos"})
 """Manners of runs whose units are no measure of anything here."""
@@ -62,11 +63,14 @@ class FirstOutcomes:
 async def firsts_of(
     project: Project, turn: Turn, *, read: Callable[[str], str], spending: Spending, manner: Sequence[str], day: str
 ) -> FirstOutcomes | None:
-    """The first outcomes of a run that came to its end and read units; None of any other."""
+    """The first outcomes of a run that came to its end and read units; None of any other.
+
+    None also where nothing that is asked for can be proved without a model: then every score is 0, and says nothing.
+    """
     run, plan = turn.run, turn.run.plan
     ended = turn.outcome in (Outcome.PASSED, Outcome.REFUSED) and not run.stopped
     manifest = _manifest(project, plan.manifest)
-    if plan.spec.each is None or not plan.tasks or not ended or APART & set(manner) or manifest is None:
+    if not (plan.tasks and ended and _provable(plan.spec)) or APART & set(manner) or manifest is None:
         return None
     first = first_outcomes(run)
     verdict = turn.first or await verify(first, proofs=proofs_of(project, first, read, (), verifier=""))
@@ -92,6 +96,16 @@ async def firsts_of(
         units=len(own),
         guided=() if "" in bare else told(own),
         controls=told([key for key in scored if (tried[key].name if key in tried else "") in bare]),
+    )
+
+
+def _provable(spec: Spec) -> frozenset[str]:
+    """The columns that the deterministic gate may accept: by a table, or by words that two readers quote alike."""
+    alike = spec.readers >= 2
+    return frozenset(
+        column.name
+        for column in (spec.table if spec.each is not None else ())
+        if column.read and (column.recompute or (alike and quoted(column) and column.type is not ColumnType.BOOLEAN))
     )
 
 
@@ -154,7 +168,7 @@ def _share(plan: Plan, manifest: Manifest, run: str, own: Sequence[UnitKey], ver
     is never compared over: the model, prompts and form of answers, how many read, what kind of inputs they are,
     and what the user wrote, since a person's word is not turned back.
     """
-    fields = {column.name for column in plan.spec.table if column.read}
+    fields = _provable(plan.spec)
     accepted = {(value.row, value.field) for value in verdict.values if value.standing is Standing.ACCEPTED}
     using = _in_use(plan, manifest)
     guides = tuple((item.id, item.digest) for item in using if item.origin is not Origin.USER)

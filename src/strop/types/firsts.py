@@ -18,7 +18,7 @@ class RunShare:
     terms: str
     """Hash of all else that has to be alike: class of the order, model, kind of input, the user's own words."""
     accepted: int
-    """Units whose every value the deterministic gate accepted at the first try; units on trial are left out."""
+    """Units of whose values the deterministic gate accepted at the first try all that it can; none on trial."""
     units: int
     guides: tuple[Guide, ...] = ()
     manifest: str = ""
