@@ -1,6 +1,6 @@
 """What a guided run did against the empty library: control units of earlier runs, pooled by model and date.
 
-Pooled controls are of other inputs and other days, so this is no evidence and decides nothing; it is said to people.
+Pooled controls are of other days and mostly of other inputs: this is no evidence and decides nothing. People are told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A guided run beside control units that other inputs gave."""
+    """A guided run beside control units of other runs, which were not paired with its own."""
 
     units: int
     mean: float
@@ -41,7 +41,7 @@ class Against:
         days = held.first if held.first == held.last else f"{held.first} to {held.last}"
         of = f"{counted(held.units, 'unit')} of {counted(held.runs, 'run')}, {days}"
         low, high = (f"{100 * end:.0f}" for end in (held.low, held.high))
-        theirs = f"without it {_percent(held.mean)} (95 %: {low} to {high}; {of}; other inputs, not paired)"
+        theirs = f"without it {_percent(held.mean)} (95 %: {low} to {high}; {of}; not paired, inputs may differ)"
         return f"{mine}; {theirs}.", self._costs(held.cost)
 
     @property

@@ -137,14 +137,14 @@ class Rollback:
 def state_before(runs: Sequence[RunShare], *, state: str) -> str:
     """The state that this one is compared with: the newest before its first run that has `LEAST` runs; '' for none.
 
-    Runs oldest first, of the same terms. Which it is depends on how many runs there are and never on how they went.
+    Runs oldest first, of the same terms. Which it is depends on how many runs there were and never on how they went.
     A state that was taken back is neither compared nor returned to.
     """
     turned = {run.state for run in runs if run.turned}
     first = next((at for at, run in enumerate(runs) if run.state == state), len(runs))
     if state in turned:
         return ""
-    counts = Counter(run.state for run in runs if run.units)
+    counts = Counter(run.state for run in runs[:first] if run.units)
     earlier = (run.state for run in reversed(runs[:first]) if run.state not in turned)
     return next((each for each in earlier if counts[each] >= LEAST), "")
 
