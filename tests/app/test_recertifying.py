@@ -11,7 +11,7 @@ from strop.app import open_project
 from strop.app.project import Project
 from strop.app.ratchet import guided, weigh
 from strop.app.recertifying import due_days, recertify
-from strop.learning.library import put
+from strop.learning.library import mark_stale, put
 from strop.learning.making import grounds_of
 from strop.learning.watching import UNITS
 from strop.types.evidence import Certificate, Pair, Source
@@ -109,9 +109,11 @@ def test_units_of_the_day_of_its_certificate_do_not_count(project: Project) -> N
 
 
 def test_what_is_due_has_its_turn_before_candidates(project: Project) -> None:
-    """A candidate that waits gives way; when it is decided, the candidate has its turn."""
+    """A candidate that waits gives way, however much was known of the item before its certificate lapsed."""
     held(project, "new", ItemState.CANDIDATE)
-    held(project, "old", ItemState.ACTIVE, certified=CERTIFIED)
+    item = held(project, "old", ItemState.ACTIVE, certified=CERTIFIED)
+    many = range(project.config.settings.learning.pairs)
+    project.db.add([Pair(item.id, item.digest, item.ground, "i", f"{at}", "0", Source.WAVE, 1.0, 0.0) for at in many])
     assert turn(project)[0].name == "new"
 
     recertify(project, today=LATE)
@@ -133,6 +135,9 @@ def test_kept_it_has_a_new_certificate(project: Project) -> None:
     assert certificate.won < 50
     assert certificate.day > LATE
     assert due_days(project, today=certificate.day) == {}
+    mark_stale(project.db, {("schema", "answer"): "another"})
+    assert now(project, "old").state is ItemState.STALE
+    assert due_days(project, today=certificate.day) == {}, "stale for another reason"
 
 
 def test_harm_ends_in_quarantine(project: Project) -> None:

@@ -42,7 +42,7 @@ def runs(project: Project, accepted: int, *items: Item, times: int = 4, terms: s
     state = ",".join(item.name for item in items)
     manifest = project.db.head().hash
     return [
-        turned_back(project, RunShare(f"{at:03}", state, terms, accepted, 10, guides, manifest))
+        turned_back(project, RunShare(f"{terms}{at:03}", state, terms, accepted, 10, guides, manifest))
         for at in range(begun, begun + times)
     ]
 

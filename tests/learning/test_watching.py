@@ -136,6 +136,13 @@ def test_an_old_run_is_compared_once() -> None:
     assert rollback(runs, state="new", before="old").compared == 2
 
 
+def test_a_run_is_compared_with_one_before_it() -> None:
+    """What the old state did afterwards changes no comparison that was made: evidence is never looked at anew."""
+    before, after = shares(80, 80, state="old"), shares(10, 10, 10, state="old")
+    found = rollback(before + shares(70, 70, state="new") + after, state="new", before="old")
+    assert (found.compared, found.evidence) == (2, duel(0, 2).worse)
+
+
 def test_four_runs_are_the_fewest_that_can_speak() -> None:
     """A state of three runs could never be returned to, so it is passed over for one that could."""
     assert duel(0, LEAST).worse >= HARM > duel(0, LEAST - 1).worse

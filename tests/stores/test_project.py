@@ -16,7 +16,7 @@ from strop.learning.library import load_skill, put, skills
 from strop.stores.blobs import FileBlobs
 from strop.stores.firsts import MOST
 from strop.stores.project import SAMPLES, PaceRow, ProjectDb, RunRow
-from strop.types.firsts import Control
+from strop.types.firsts import Control, RunShare
 from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Manifest
 from strop.types.money import Usage
 from strop.types.moves import AUTO
@@ -229,6 +229,10 @@ def test_a_database_from_before_first_outcomes_were_kept_opens(tmp_path: Path) -
     firsts = opened.firsts
     assert firsts.shares("t") == ()
     assert firsts.units_after("i", version="v", day="") == 0
+    shares = [RunShare(f"0{at}", "s", terms, 1, 2) for at, terms in enumerate("tut")]
+    for share in reversed(shares):
+        firsts.note_share(share)
+    assert firsts.shares("t") == (shares[0], shares[2])
     control = Control("01", "o", "m", "2026-11-22", 0.5, 7)
     firsts.note_controls("01", [control])
     firsts.note_controls("01", [control])

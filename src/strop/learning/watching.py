@@ -152,15 +152,16 @@ def state_before(runs: Sequence[RunShare], *, state: str) -> str:
 def rollback(runs: Sequence[RunShare], *, state: str, before: str) -> Rollback:
     """Compare the runs of a state with those of the one before, oldest first; due at E >= `HARM` of "worse".
 
-    Each new run meets the latest old run of its terms that has not met one yet. Whole runs are compared, as units
-    of one run share its luck: were the states equal, either of two runs would be as likely to have the larger
-    share. Ties say nothing; four new runs that are all worse suffice.
+    Each new run meets the latest run of the old state and its terms that came before it and has met none yet. Whole
+    runs are compared, as units of one run share its luck: were the states equal, either of two runs would be as likely
+    to have the larger share. Ties say nothing; four new runs that are all worse suffice.
     """
-    old = [run for run in runs if run.state == before and run.units]
+    old: list[RunShare] = []
     tally, compared = Duel(), 0
-    for run in runs:
+    for run in (each for each in runs if each.units):
+        old += [run] if run.state == before else []
         rival = next((each for each in reversed(old) if each.terms == run.terms), None)
-        if run.state != state or not run.units or rival is None:
+        if run.state != state or rival is None:
             continue
         old.remove(rival)
         compared += 1
