@@ -15,6 +15,7 @@ from strop.app.project import Project, open_project
 from strop.drafting.answers import reading_schema
 from strop.learning.library import move, put
 from strop.stores.blobs import write_whole
+from strop.types.evidence import Certificate
 from strop.types.memory import Cost, Item, ItemKind, ItemState, Skill, Taint
 from strop.types.moves import changes
 from strop.types.work import Column, ColumnType, Kind, Output, RunId, Spec
@@ -342,3 +343,20 @@ def test_a_run_without_a_good_one_before_it_is_told(strop: Strop, project: Path)
     assert (told.code, "--good RUN" in told.err) == (2, True)
     assert strop("skills", "rollback", "--to-run", run).code == 0
     assert strop("skills", "list").out.startswith("no skills yet")
+
+
+def test_a_lapsed_certificate_shows_before_and_after_a_run(strop: Strop, project: Path) -> None:
+    """`due since` stands in list and show from the day on, whether a run has marked it yet or not."""
+    assert strop("run", "spec.md", *SCRIPTED).code == 0
+    assert strop("skills", "approve", "places", "--yes").code == 0
+    opened = open_project(project)
+    item = opened.db.head().item("skill/places")
+    assert item is not None
+    measured = Certificate(item.id, item.digest, 0, 0, 0, 0.1, 0, 0.2, 1, 0.1, 9, None, "m", "gate", "2025-01-01")
+    opened.db.certify(measured, trial="t", admitted=True)
+    for state in ("active", "stale"):
+        assert f"{state} (" in strop("skills").out
+        assert "due since 2025-06-30" in " ".join(strop("skills").out.split())
+        assert "due since 2025-06-30" in strop("skills", "show", "places").err
+        assert orjson.loads(strop("skills", "--json").out)["skills"][0]["due"] == "2025-06-30"
+        assert strop("run", "spec.md", *SCRIPTED).code == 0

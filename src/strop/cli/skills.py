@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,11 +57,12 @@ def _list(project_folder: Path, *, as_json: bool) -> None:
     from strop.cli.console import out, print_json
     from strop.cli.look import show_skills
 
-    held = all_skills(open_project(project_folder))
+    project = open_project(project_folder)
+    held, due = all_skills(project), _due(project)
     if as_json:
-        print_json({"skills": [_told(each) for each in held]})
+        print_json({"skills": [_told(each, due) for each in held]})
     else:
-        show_skills(out, held)
+        show_skills(out, held, due=due)
 
 
 @skills_app.command("show")
@@ -79,14 +81,16 @@ def skills_show(name: Name, project_folder: Home = Path(), as_json: AsJson = Fal
     from strop.learning.skillmd import projection
 
     project = open_project(project_folder)
-    held = held_skill(project, name)
+    held, due = held_skill(project, name), _due(project)
     canaries = project.db.canaries(held.item.digest)
     if as_json:
         more = {"versions": _versions(project, held.item.id), "canary": [canary_json(each) for each in canaries]}
-        print_json({**_told(held), "item": held.item, "skill": held.skill, **more})
+        print_json({**_told(held, due), "item": held.item, "skill": held.skill, **more})
     else:
         sys.stdout.write(projection(held.skill, item=held.item)["SKILL.md"].decode())
         _say(f"\nIts folder: .agents/skills/{filed(held.item)}. Version {held.item.digest[:10]}", to_err=True)
+        if since := due.get(held.item.id):
+            _say(f"To be certified again, due since {since}: the next runs compare it first", to_err=True)
         for line in (line for each in canaries for line in canary_lines(each)):
             _say(line, to_err=True)
         if needs_canary(held.item) and not canaries:
@@ -361,13 +365,23 @@ def skills_export(
     exported(name, client=client, project_folder=project_folder, as_json=as_json)
 
 
-def _told(held: Held) -> dict[str, object]:
+def _due(project: Project) -> Mapping[str, str]:
+    """Since when items have to be certified again, by id."""
+    from datetime import UTC, datetime
+
+    from strop.app.recertifying import due_days
+
+    return due_days(project, today=datetime.now(UTC).date().isoformat())
+
+
+def _told(held: Held, due: Mapping[str, str]) -> dict[str, object]:
     item, skill = held.item, held.skill
     return {
         "name": item.name,
         "id": item.id,
         "state": item.state,
         "why": item.why,
+        "due": due.get(item.id),
         "taint": item.taint,
         "origin": item.origin,
         "version": item.digest,

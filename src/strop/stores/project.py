@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strop.errors import BadInput, JournalFault
+from strop.stores.firsts import FIRSTS_SCHEMA, Firsts
 from strop.stores.locks import busy, is_busy
 from strop.types.canary import Canary
 from strop.types.events import revive
@@ -111,7 +112,12 @@ class ProjectDb:
         """
         self._path, self._wall = path, wall
         with self._open() as db:
-            db.executescript(_SCHEMA)
+            db.executescript(_SCHEMA + FIRSTS_SCHEMA)
+
+    @property
+    def firsts(self) -> Firsts:
+        """What runs gave at the first try."""
+        return Firsts(self._open)
 
     def head(self) -> Manifest:
         """The library's state. See `seams.Library`."""
