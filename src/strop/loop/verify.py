@@ -1,5 +1,6 @@
-"""Verify: one gate. Deterministic checks first, then a model that refutes; it never praises, it finds.
+"""Verify: one gate, by price. Code first, rules included; then a model that refutes; it never praises, it finds.
 
+What a rule takes out is not put to that model: a flaw that is known costs no token.
 Values are judged before any file is written, so what is refuted reaches no file; the bytes of the
 files are judged by `checking.contracts` when they are delivered, and `sealed` joins the two.
 """
@@ -11,9 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from strop.checking.bundle import Bundle
 from strop.checking.calibration import FLOOR
-from strop.checking.checks import Check, is_check, parse_check
+from strop.checking.checks import is_check, parse_check
 from strop.checking.claims import lifted
 from strop.checking.conflicts import Dated
 from strop.checking.headlines import headline
@@ -22,7 +22,7 @@ from strop.checking.judge import Evidence, Failure, judge, stands
 from strop.checking.made import column_of, judge_claim, judge_made, ordered_columns
 from strop.checking.ordered import of_values, unheld
 from strop.checking.overview import bundle_tasks, by_id, contradictions
-from strop.checking.primitives import run_check
+from strop.checking.ruled import Rules, after, ruled
 from strop.checking.siblings import outliers
 from strop.errors import BadStream, JournalFault, StropError
 from strop.types.content import Standing
@@ -99,13 +99,14 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
     else:
         values, findings = judge_made(run, sources=proofs.sources, dates=proofs.dates)
     findings = (*findings, *_missing(run), *_unread(run))
-    heard = None
+    rules = _rules(run, proofs)
+    first = ruled(values, rules)
+    values, heard = first.values, None
     if refute is not None or (proofs.before is not None and proofs.before.words):
         heard = await hear(values, bench=bench_of(run, proofs), refute=refute, at_once=run.plan.spec.budget.agents)
         values, findings = heard.values, (*findings, *heard.findings)
         findings = (*findings, *(_kept(proofs.before, values) if refute is None else ()))
-    values = lifted(values)
-    values, broken = _ruled(values, (*of_values(run.plan.spec), *_learned(proofs.rules)), proofs.today)
+    values, broken = after(first, lifted(values), rules)
     findings = (*findings, *broken)
     refuter = proofs.refuter if heard else ""
     return Verdict(
@@ -307,7 +308,7 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
     """What this run's hearing is held by."""
     columns = {column.name: column for column in run.plan.spec.table}
     ordered = ordered_columns(run)
-    leads, before = headline(run), proofs.before
+    leads, before, rules = headline(run), proofs.before, _rules(run, proofs)
     old = {(value.row, value.field): value.value for value in before.values} if before and before.words else {}
 
     def first(value: Value) -> bool:
@@ -322,8 +323,7 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
             value = judged if judged is not None else value
         elif not stands(claim, column=columns[claim.field], sources=proofs.sources):
             return False
-        after, _ = _ruled((value,), (*of_values(run.plan.spec), *_learned(proofs.rules)), proofs.today)
-        return after[0].standing is not Standing.REFUTED
+        return ruled((value,), rules).values[0].standing is not Standing.REFUTED
 
     return Bench(
         sources=proofs.sources,
@@ -342,36 +342,11 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
 # ---------------------------------------------------------------- rules and what is left
 
 
-def _learned(rules: Sequence[Constraint]) -> tuple[Check, ...]:
-    return tuple(parse_check(rule.check) for rule in rules if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR))
-
-
-def _ruled(
-    values: Sequence[Value], checks: Sequence[Check], today: date | None
-) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Checks on what nothing else proved: a value that breaks one is taken out.
-
-    What the data prove outranks a shape that was learned from few; the rule's finding is then a note on the rule.
-    """
-    standing = tuple(value for value in values if value.standing is not Standing.REFUTED)
-    findings = [finding for check in checks for finding in run_check(check, Bundle(standing, today=today))]
-    counted = {f"{value.row}.{value.field}" for value in standing if _counted(value)}
-    findings = [replace(f, severity=Severity.NOTE) if f.locator in counted else f for f in findings]
-    broken = {finding.locator for finding in findings} - counted
-    after = tuple(
-        replace(
-            value, value=None, said=value.value, standing=Standing.REFUTED, reasons=(*value.reasons, "breaks a rule")
-        )
-        if value.standing is not Standing.REFUTED and f"{value.row}.{value.field}" in broken
-        else value
-        for value in values
-    )
-    return after, tuple(findings)
-
-
-def _counted(value: Value) -> bool:
-    """Whether a deterministic tool answered the same."""
-    return value.standing is Standing.CORRECTED or "data agree" in value.reasons
+def _rules(run: Run, proofs: Proofs) -> Rules:
+    """The order's own checks of values, and the rules that are in force."""
+    learned = (rule for rule in proofs.rules if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR))
+    checks = (*of_values(run.plan.spec), *(parse_check(rule.check) for rule in learned))
+    return Rules(checks, proofs.sources, proofs.today)
 
 
 def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str, ...]:
