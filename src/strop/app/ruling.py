@@ -9,7 +9,7 @@ from strop.app.drift import rules_text
 from strop.app.journals import has_journal
 from strop.app.project import Project, state_of
 from strop.checking.checks import OF_FILES, Check, CheckName, parse_check
-from strop.checking.primitives import run_check
+from strop.checking.primitives import run_check, unjudged
 from strop.errors import BadInput, StropError
 from strop.learning.contradictions import Contradiction, contradictions, in_force
 from strop.learning.corpus import Kept, Record, alarms, kept, looks, tried, with_files
@@ -208,6 +208,8 @@ def _status(
         runs = ", ".join(record.loud[:3])
         return "speaks against what passed", f"finds something in the clean delivery of {runs}"
     if not any(looks(check, each.said) or _looks_said(check, each) for each in past):
+        if any(unjudged(check, each.bundle) for each in past):
+            return "cannot be judged", "the sources of what is stored are not at hand"
         what = "file" if check.name in OF_FILES else "value"
         named = f" of {check.field}" if check.name is not CheckName.ROWS else ""
         return "cannot be judged", f"no stored delivery has a {what}{named}"

@@ -91,12 +91,12 @@ def _looked_at(check: Check) -> frozenset[str]:
 
 def _found(values: Sequence[Value], rules: Rules, checks: Iterable[Check]) -> Iterator[Finding]:
     standing = tuple(value for value in values if value.standing is not Standing.REFUTED)
-    bundle = Bundle(standing, _read(standing, rules.sources), today=rules.today)
+    bundle = Bundle(standing, as_read(standing, rules.sources), today=rules.today)
     for check in checks:
         yield from run_check(check, bundle)
 
 
-def _read(values: Sequence[Value], sources: Mapping[str, str]) -> Mapping[str, str]:
+def as_read(values: Sequence[Value], sources: Mapping[str, str]) -> Mapping[str, str]:
     """The sources; one that is gone, or no longer what was read, holds none of the words that were read."""
     claimed = {claim.source for value in values for claim in value.claims if claim.source}
     return dict.fromkeys(claimed - sources.keys(), "") | dict(sources)

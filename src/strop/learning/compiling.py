@@ -24,8 +24,9 @@ from strop.checking.checks import OF_FILES, Check, CheckName, is_check, parse_ch
 from strop.checking.conflicts import keys_of
 from strop.checking.mutators import mutant
 from strop.checking.opened import Opened
-from strop.checking.primitives import run_check
+from strop.checking.primitives import run_check, unjudged
 from strop.checking.quotes import normal
+from strop.checking.ruled import as_read
 from strop.drafting.answers import answer_keys
 from strop.learning.corpus import Kept, Record, alarms, delivered, tried
 from strop.learning.ladder import LEAST, RUNGS, Ground, Rung, ladder, of_file, ordered
@@ -116,6 +117,8 @@ class Occasion:
     files: Mapping[str, Opened] = field(default_factory=dict[str, Opened])
     """Delivered files, as an independent reader sees them."""
     today: date | None = None
+    sources: Mapping[str, str] | None = None
+    """What was read, by path; without it no check on quotes can be judged."""
 
 
 def lessons(occasion: Occasion) -> Lessons:
@@ -174,7 +177,7 @@ def fires(check: Check, flaw: Value, clean: Bundle) -> bool:
     if check.name in OF_FILES or check.name is CheckName.ROWS or check.field != flaw.field:
         return False
     if check.name not in IN_TABLE:
-        return bool(run_check(check, Bundle((flaw,), today=clean.today)))
+        return bool(run_check(check, Bundle((flaw,), clean.sources, today=clean.today)))
     near = replace(clean, values=_near(check, flaw, clean))
     return not set(run_check(check, with_flaw(near, flaw))) <= set(run_check(check, near))
 
@@ -211,6 +214,8 @@ def admitted(
     check: Check, caught: Sequence[Value], *, clean: Bundle, active: Mapping[str, Check], past: Sequence[Kept]
 ) -> Trial:
     """Whether a check that fires on these flaws may become a rule. Of a check of files the flaw is its mutant."""
+    if lost := unjudged(check, clean):
+        return Trial(f"it cannot be judged: the source of {counted(len(lost), 'value')} is not at hand", Record(0))
     own = alarms(check, clean)
     record = tried(check, past)
     if own:
@@ -263,7 +268,9 @@ class _Desk:
 
     def __post_init__(self) -> None:
         one = self.occasion
-        self.clean = delivered(Bundle(one.verdict.values, files=one.files, today=one.today))
+        values = one.verdict.values
+        read = {} if one.sources is None else as_read(values, one.sources)
+        self.clean = delivered(Bundle(values, read, files=one.files, today=one.today))
         self.order = ordered(one.spec)
         self.active = {rule.id: parse_check(rule.check) for rule in one.known if rule.check}
         self.active |= {f"valid: {line}": parse_check(line) for line in one.spec.valid if is_check(line)}

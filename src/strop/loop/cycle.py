@@ -399,6 +399,7 @@ def learned(
         past=lessons.past,
         earlier=(replace(verdict, findings=before, earlier=()),) if before else (),
         today=proofs.today,
+        sources=proofs.sources,
     ).rules
     if ran.plan.guidance.skill or lessons.waiting or not ran.plan.tasks:
         return None, rules
