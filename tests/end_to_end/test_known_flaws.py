@@ -11,12 +11,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from strop.app import Ended, Options, Order, Project, Screen, execute, open_project, spec_of
+from strop.app import Ended, Options, Order, Project, Screen, execute, open_project, settle, spec_of
 from strop.app.journals import events_of
+from strop.learning.library import rollback
 from strop.swarm.spending import Spending
 from strop.testing.server import TestServer
 from strop.testing.wires import Asked, Reply
 from strop.types.content import Scalar, Standing
+from strop.types.memory import ItemKind, ItemState
 from strop.types.money import Usage
 from strop.types.trial import Role, Value
 from strop.types.work import PLACE, Plan
@@ -180,3 +182,102 @@ async def test_a_flaw_that_was_refuted_once_is_caught_without_a_token(halls: Hal
     without = await halls.run()
     assert claims_asked(without, halls) == found
     assert heard_tokens(without) == tokens > 0
+
+
+# ---------------------------------------------------------------- a check that is wrong
+
+MENDING = SPEC.replace("repairs: 0", "repairs: 1")
+
+
+def truly(key: str) -> dict[str, Scalar]:
+    """What a page says whose name is two words."""
+    return {"name": f"{key} hall", f"name{PLACE}": 2}
+
+
+def checks(halls: Halls) -> list[str]:
+    """Checks in force, by CONSTRAINTS.md."""
+    return [rule.check for rule in halls.project.rules()]
+
+
+async def taught(halls: Halls) -> None:
+    """Run 1 with the refuting model, which leaves `pattern(name, \\S+)`; from then on none is asked."""
+    halls.says = {"cedar": WRONG}
+    await halls.run()
+    assert checks(halls) == [r"pattern(name, \S+)"]
+    halls.verifier = False
+    halls.write(spec=MENDING)
+
+
+async def test_a_check_that_takes_out_what_readers_say_again_is_put_away(halls: Halls) -> None:
+    """Four right values out, fresh readers say the same of each: the run gives them back, and the check is no more."""
+    await taught(halls)
+    halls.says = {key: truly(key) for key in ("alder", "birch", "cedar", "elm")}
+
+    ended = await halls.run()
+
+    for key in halls.says:
+        assert (named(ended, key).value, named(ended, key).standing) == (f"{key} hall", Standing.ACCEPTED)
+    assert "alder hall" in (ended.folder / "files" / "halls.csv").read_text()
+    assert checks(halls) == []
+    (item,) = [each for each in halls.project.db.head().items if each.kind is ItemKind.CHECK]
+    assert item.state is ItemState.QUARANTINE
+    assert item.why == (
+        "in 4 of 4 units that were read again the readers said what it had taken out: E of harm 6.2 reached 5"
+    )
+    text = (halls.folder / "CONSTRAINTS.md").read_text()
+    assert text.splitlines()[-1].startswith("<!-- in quarantine: [c-f34cd1cd] `name` is one word")
+    assert item.why in text
+    later = await halls.run()
+    assert named(later, "alder").value == "alder hall"
+    assert checks(halls) == [], "it is not learned again"
+
+
+async def test_evidence_on_a_check_adds_up_over_runs_and_outlives_a_rollback(halls: Halls) -> None:
+    """Two units a run: after two runs over other inputs it holds no longer; the same input counts once."""
+    await taught(halls)
+    halls.says = {key: truly(key) for key in HALLS}
+    halls.write(halls=("alder", "birch"), spec=MENDING)
+    one = await halls.run()
+    assert [value.standing for value in (named(one, "alder"), named(one, "birch"))] == [Standing.REFUTED] * 2
+    await halls.run()
+    assert len(checks(halls)) == 1, "the same inputs say nothing new"
+    before = halls.project.db.head().hash
+
+    halls.write(halls=("fir", "gorse"), spec=MENDING)
+    two = await halls.run()
+    assert named(two, "fir").value == "fir hall"
+    assert checks(halls) == []
+
+    rollback(halls.project.db, to=before)
+    settle(halls.project)
+    assert len(checks(halls)) == 1
+    halls.write(halls=("hazel",), spec=MENDING)
+    assert named(await halls.run(), "hazel").value == "hazel hall", "the evidence is still there"
+
+
+async def test_a_check_that_is_right_is_borne_out_and_the_unit_is_mended(halls: Halls) -> None:
+    """Fresh readers say another value that the gate accepts: it is delivered, and speaks for the check."""
+    await taught(halls)
+    halls.says = {key: WRONG | {"name": f"{key} hall"} for key in ("alder", "birch", "cedar", "elm")}
+    halls.again = {key: {"name": key} for key in halls.says}
+
+    ended = await halls.run()
+
+    assert [named(ended, key).value for key in halls.says] == list(halls.says)
+    assert "read again, and accepted" in named(ended, "alder").reasons
+    assert checks(halls) == [r"pattern(name, \S+)"]
+    (item,) = [each for each in halls.project.db.head().items if each.kind is ItemKind.CHECK]
+    assert [pair.won for pair in halls.project.db.pairs(item.id, version=item.digest)] == [True] * 4
+
+
+async def test_readers_who_do_not_agree_say_nothing_of_a_check(halls: Halls) -> None:
+    """A second opinion that the gate does not accept is none; the value stays out."""
+    await taught(halls)
+    halls.says = {"alder": truly("alder")}
+    halls.again = {"alder": {"name": "alder bells", f"name{PLACE}": 1}}  # no sentence says that
+
+    ended = await halls.run()
+
+    assert named(ended, "alder").standing is Standing.REFUTED
+    (item,) = [each for each in halls.project.db.head().items if each.kind is ItemKind.CHECK]
+    assert halls.project.db.pairs(item.id, version=item.digest) == ()

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from strop.checking.bounds import HELD
 from strop.checking.bundle import Bundle
 from strop.checking.checks import OF_FILES, Check, CheckName, is_check, parse_check
 from strop.checking.conflicts import keys_of
@@ -51,6 +50,8 @@ MISFIT = 0.2
 """A check that speaks against this share of the proved values is about something else, and no candidate."""
 POINT = Column("y", ColumnType.NUMBER)
 """What a chart's points say."""
+UNTRIED = "it bans a value that another unit may rightly have, and no other delivery is stored yet"
+"""Why a check waits that nothing could judge: it is tried again when deliveries are stored."""
 IN_TABLE = (CheckName.UNIQUE, CheckName.CONSISTENT, CheckName.FORMULA)
 """Checks of a value that need the rest of the table."""
 
@@ -228,7 +229,7 @@ def admitted(
             f"it speaks against {counted(len(record.loud), 'clean delivery', 'clean deliveries')}: {runs}", record
         )
     if check.name is CheckName.NOT_VALUE and not record.silent:
-        return Trial("it bans a value that another unit may rightly have, and no other delivery is stored yet", record)
+        return Trial(UNTRIED, record)
     mutants = [with_flaw(clean, flaw) for flaw in caught[:SEEDS]]
     mutants += [m for seed in range(SEEDS) if (m := mutant(check, clean, seed=seed)) is not None]
     killed = [mutants[number] for number in _killed(check, mutants, clean)]
@@ -303,7 +304,7 @@ class _Desk:
                 if trial.against <= MISFIT * len(proved):
                     self._fail(check, caught, trial.refused)
                 continue
-            rule = _rule(check, f"{_broke(caught, proved)}; {trial.record}")
+            rule = _rule(check, f"{broke(caught, proved)}; {trial.record}")
             self.rules.append(rule)
             if rule.state is ItemState.ACTIVE:
                 self.active[rule.id] = check
@@ -382,7 +383,8 @@ class _Desk:
         self.rules += [rule] if rule.id not in ids else []
 
 
-def _broke(caught: Sequence[Value], proved: Sequence[Value]) -> str:
+def broke(caught: Sequence[Value], proved: Sequence[Value]) -> str:
+    """How many flaws a rule comes from, and how many proved values keep it."""
     count, stay = len(caught), len(proved)
     keeps = f"{counted(stay, 'proved one')} {agreeing(stay, 'keeps', 'keep')} it"
     return f"{counted(count, 'refuted value')} broke it, {keeps}"
@@ -394,7 +396,7 @@ def _rule(check: Check, reason: str) -> Constraint:
         id=id_of(check),
         text=told(check),
         reason=reason,
-        kind=CheckKind.GRAMMAR if check.name in HELD else CheckKind.CHECK,
+        kind=CheckKind.CHECK,
         field="" if check.name in OF_FILES else check.field,
         check=str(check),
     )

@@ -77,7 +77,8 @@ def _rule(match: re.Match[str], number: int) -> Constraint:
         check = str(compiled)
     kind = CheckKind.HAND if match["id"] is None else CheckKind.PROMPT
     if check:
-        kind = CheckKind.GRAMMAR if parse_check(check).name in HELD else CheckKind.CHECK
+        own = match["id"] is None and parse_check(check).name in HELD
+        kind = CheckKind.GRAMMAR if own else CheckKind.CHECK
     return Constraint(
         id=match["id"] or f"h-{digest(text)[:8]}",
         text=text,

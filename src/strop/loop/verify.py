@@ -25,6 +25,17 @@ from strop.checking.overview import bundle_tasks, by_id, contradictions
 from strop.checking.ruled import Rules, after, ruled
 from strop.checking.siblings import outliers
 from strop.errors import BadStream, JournalFault, StropError
+from strop.learning.rulewatch import (
+    READERS,
+    Held,
+    Watched,
+    apart,
+    as_second,
+    checks_of,
+    doubted,
+    held_to,
+    of_plan,
+)
 from strop.types.content import Standing
 from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
@@ -63,6 +74,8 @@ class Proofs:
     recounted: tuple[Claim, ...] = ()
     """Every table claim of the run, made again by calling the tool a second time."""
     rules: tuple[Constraint, ...] = ()
+    watched: tuple[Watched, ...] = ()
+    """Of the rules those that were learned, and what is known of them."""
     today: date | None = None
     """The day that the ages of dates are counted from."""
     refuter: str = ""
@@ -84,26 +97,14 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         JournalFault: what the refuting model said could not be recorded. Any other failure of that model
             leaves its claims unverified, and the verdict says so.
     """
-    units = _rows(run)
-    if run.plan.spec.each is not None:
-        evidence = Evidence(
-            claims=(*run.claims, *proofs.recounted),
-            sources=proofs.sources,
-            readers=run.plan.spec.readers,
-            failures=_failures(run),
-            places={unit.key: unit.source for task in run.plan.tasks for unit in task.units},
-        )
-        values, findings = judge(evidence, columns=run.plan.spec.table, rows=units, conflict=run.plan.spec.conflict)
-        values, odd = outliers(values)
-        findings = (*findings, *odd)
-    else:
-        values, findings = judge_made(run, sources=proofs.sources, dates=proofs.dates)
-    findings = (*findings, *_missing(run), *_unread(run))
-    rules = _rules(run, proofs)
-    first = ruled(values, rules)
-    values, heard = first.values, None
+    held, findings = held_to_rules(run, proofs)
+    run, _ = apart(run)
+    findings = (*findings, *_missing(run), *_unread(run), *held.findings)
+    first, rules, heard = held.first, held.rules, None
+    values = first.values
     if refute is not None or (proofs.before is not None and proofs.before.words):
-        heard = await hear(values, bench=bench_of(run, proofs), refute=refute, at_once=run.plan.spec.budget.agents)
+        bench = bench_of(run, proofs, rules=rules)
+        heard = await hear(values, bench=bench, refute=refute, at_once=run.plan.spec.budget.agents)
         values, findings = heard.values, (*findings, *heard.findings)
         findings = (*findings, *(_kept(proofs.before, values) if refute is None else ()))
     values, broken = after(first, lifted(values), rules)
@@ -120,6 +121,49 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         asked=heard.asked if heard else "",
         earlier=proofs.before.earlier if proofs.before is not None else (),
     )
+
+
+def held_to_rules(run: Run, proofs: Proofs) -> tuple[Held, tuple[Finding, ...]]:
+    """(what the rules leave of the run's values, what the layers before them found); no model is asked."""
+    own, fresh = apart(run)
+    values, findings = _valued(own, proofs)
+    rows = doubted(run)
+    again = _judged(fresh, proofs, rows=rows, readers=READERS)[0] if rows else ()
+    texts = checks_of(proofs.rules)
+    learned = {each.rule for each in proofs.watched}
+    demanded = {str(check) for check in of_values(run.plan.spec)}
+    demanded |= {check for name, check in texts.items() if name not in learned}
+    held = held_to(
+        values,
+        _rules(run, proofs),
+        again=tuple(map(as_second, again)),
+        watched=[each for each in proofs.watched if texts.get(each.rule, "") not in {*demanded, ""}],
+        texts=texts,
+        sources=of_plan(run.plan, proofs.sources) if rows else {},
+        run=run.id,
+    )
+    return held, findings
+
+
+def _valued(run: Run, proofs: Proofs) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+    if run.plan.spec.each is None:
+        return judge_made(run, sources=proofs.sources, dates=proofs.dates)
+    values, findings = _judged(run, proofs, rows=_rows(run), readers=run.plan.spec.readers)
+    values, odd = outliers(values)
+    return values, (*findings, *odd)
+
+
+def _judged(
+    run: Run, proofs: Proofs, *, rows: tuple[UnitKey, ...], readers: int
+) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+    evidence = Evidence(
+        claims=(*run.claims, *proofs.recounted),
+        sources=proofs.sources,
+        readers=readers,
+        failures=_failures(run),
+        places={unit.key: unit.source for task in run.plan.tasks for unit in task.units},
+    )
+    return judge(evidence, columns=run.plan.spec.table, rows=rows, conflict=run.plan.spec.conflict)
 
 
 def sealed(verdict: Verdict, *, delivery: Delivery) -> Verdict:
@@ -304,11 +348,12 @@ def _kept(before: Verdict | None, values: Sequence[Value]) -> tuple[Finding, ...
     return tuple(each for each in found if each.kind == "contradiction" and ids.issuperset(each.claims))
 
 
-def bench_of(run: Run, proofs: Proofs) -> Bench:
-    """What this run's hearing is held by."""
+def bench_of(run: Run, proofs: Proofs, *, rules: Rules | None = None) -> Bench:
+    """What this run's hearing is held by; `rules` are those that hold in it, all that are in force by default."""
     columns = {column.name: column for column in run.plan.spec.table}
     ordered = ordered_columns(run)
-    leads, before, rules = headline(run), proofs.before, _rules(run, proofs)
+    leads, before = headline(run), proofs.before
+    held = rules or _rules(run, proofs)
     old = {(value.row, value.field): value.value for value in before.values} if before and before.words else {}
 
     def first(value: Value) -> bool:
@@ -323,7 +368,7 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
             value = judged if judged is not None else value
         elif not stands(claim, column=columns[claim.field], sources=proofs.sources):
             return False
-        return ruled((value,), rules).values[0].standing is not Standing.REFUTED
+        return ruled((value,), held).values[0].standing is not Standing.REFUTED
 
     return Bench(
         sources=proofs.sources,
