@@ -15,7 +15,7 @@ from strop.types.memory import CheckKind, Constraint, ItemState
 ONE_WORD = Constraint(
     "c-1a2b3c4d", "`first` is one word", "3 refuted values broke it", CheckKind.CHECK, "", r"pattern(first, \S+)"
 )
-AT_LEAST = Constraint("c-00ff00ff", "`rows` is at least 1", "1 broke it", CheckKind.GRAMMAR, "", "range(rows, 1, 9)")
+AT_LEAST = Constraint("c-00ff00ff", "`rows` is at least 1", "1 broke it", CheckKind.CHECK, "", "range(rows, 1, 9)")
 MINE = "# Ours\r\n\r\nSome prose.\r\n- Count no row twice.\r\n* not a rule\r\n\r\n\r\n"
 
 lines = st.lists(

@@ -29,6 +29,7 @@ from strop.checking.ruled import as_read
 from strop.drafting.answers import answer_keys
 from strop.learning.corpus import Kept, Record, alarms, delivered, tried
 from strop.learning.ladder import LEAST, RUNGS, Ground, Rung, ladder, of_file, ordered
+from strop.learning.rules import LEARNED
 from strop.learning.wording import literals, plain, told
 from strop.types.content import Standing
 from strop.types.count import agreeing, counted
@@ -417,7 +418,7 @@ def id_of(check: Check) -> str:
 
 
 def _id(text: str) -> str:
-    return f"c-{digest(text)[:8]}"
+    return f"{LEARNED}{digest(text)[:8]}"
 
 
 def _told_to_model(finding: Finding, spec: Spec) -> str:

@@ -95,7 +95,8 @@ def rules_written(text: str, *, held: Sequence[Held], own: frozenset[str]) -> st
 
 def _was_in_force(item: Item) -> bool:
     """Whether evidence took a learned check out of force; what waits for a person is shown by nobody's words."""
-    return item.kind is ItemKind.CHECK and item.state is ItemState.QUARANTINE and item.taint is not Taint.UNTRUSTED
+    learned = item.kind is ItemKind.CHECK and item.origin is Origin.RUN and item.taint is not Taint.UNTRUSTED
+    return learned and item.state is ItemState.QUARANTINE and bool(item.why)
 
 
 def _away(item: Item, rule: Constraint) -> str:
