@@ -13,6 +13,7 @@ import pytest
 
 from strop.app import Ended, Options, Order, Project, Screen, execute, open_project, settle, spec_of
 from strop.app.journals import events_of
+from strop.app.library import approve
 from strop.learning.library import rollback
 from strop.swarm.spending import Spending
 from strop.testing.server import TestServer
@@ -116,12 +117,16 @@ def reply(answer: object, usage: Usage | None = None) -> Reply:
 
 
 def settings(server: TestServer) -> str:
-    return "".join(
-        f'[models."openai:{server.chat_url}#{name}"]\nid = "{name}"\nwire = "openai"\nbase_url = "{server.chat_url}"\n'
-        f'keys = ["HALLS_KEY"]\nkey_optional = true\nwindow = 64000\noutput = 4000\n'
-        f'price = {{ input = "1.00", output = "4.00" }}\n'
-        for name in ("worker-model", "strong-model")
-    ) + "[limits]\nhang_floor = 600\nhang_first = 600\nhedge = 0\n"
+    return (
+        "".join(
+            f'[models."openai:{server.chat_url}#{name}"]\nid = "{name}"\nwire = "openai"\n'
+            f'base_url = "{server.chat_url}"\n'
+            f'keys = ["HALLS_KEY"]\nkey_optional = true\nwindow = 64000\noutput = 4000\n'
+            f'price = {{ input = "1.00", output = "4.00" }}\n'
+            for name in ("worker-model", "strong-model")
+        )
+        + "[limits]\nhang_floor = 600\nhang_first = 600\nhedge = 0\n"
+    )
 
 
 async def granted(plan: Plan) -> str:
@@ -231,6 +236,14 @@ async def test_a_check_that_takes_out_what_readers_say_again_is_put_away(halls: 
     assert named(later, "alder").value == "alder hall"
     assert checks(halls) == [], "it is not learned again"
 
+    for state in (ItemState.CANDIDATE, ItemState.ACTIVE):
+        there = halls.project.db.head().item(item.id)
+        assert there is not None
+        approve(halls.project, there, to=state)
+    settle(halls.project)
+    assert named(await halls.run(), "alder").standing is Standing.REFUTED, "a person's word stands against evidence"
+    assert checks(halls) == [r"pattern(name, \S+)"]
+
 
 async def test_evidence_on_a_check_adds_up_over_runs_and_outlives_a_rollback(halls: Halls) -> None:
     """Two units a run: after two runs over other inputs it holds no longer; the same input counts once."""
@@ -281,3 +294,20 @@ async def test_readers_who_do_not_agree_say_nothing_of_a_check(halls: Halls) -> 
     assert named(ended, "alder").standing is Standing.REFUTED
     (item,) = [each for each in halls.project.db.head().items if each.kind is ItemKind.CHECK]
     assert halls.project.db.pairs(item.id, version=item.digest) == ()
+
+
+async def test_a_check_that_nothing_could_judge_is_tried_again_later(halls: Halls) -> None:
+    """`hall` was wrong of two stations, and nothing else was stored to try that on; the next run that passed is."""
+    halls.says = {key: {"name": "hall", f"name{PLACE}": 2} for key in ("cedar", "elm")}
+    await halls.run()
+    (waiting,) = [each for each in halls.project.db.head().items if each.kind is ItemKind.CHECK]
+    assert (waiting.state, checks(halls)) == (ItemState.CANDIDATE, [])
+    assert "no other delivery is stored yet" in waiting.why
+
+    halls.says = {}
+    await halls.run()
+
+    assert checks(halls) == ['not_value(name, "hall")']
+    item = halls.project.db.head().item(waiting.id)
+    assert item is not None
+    assert item.why.startswith("2 refuted values broke it, 5 proved ones keep it; silent on 1 stored delivery")

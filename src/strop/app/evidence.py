@@ -86,7 +86,9 @@ def proofs_of(
     dates = dates_of(run, sources)
     today = datetime.now(UTC).date()
     learned = watched(project, rules)
-    return Proofs(sources, recounted, rules, learned, refuter=verifier, dates=dates, past=past, floor=floor, today=today)
+    return Proofs(
+        sources, recounted, rules, learned, refuter=verifier, dates=dates, past=past, floor=floor, today=today
+    )
 
 
 def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:

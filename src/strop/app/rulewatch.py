@@ -84,17 +84,19 @@ def _retried(project: Project, *, by: str) -> tuple[str, ...]:
     if not waiting:
         return ()
     moved: list[str] = []
+    let_in: list[Constraint] = []
     for item, rule in waiting:
         own = _own(project, item)
         if own is None:
             continue
         in_force = ruling_of(project, own.spec).rules
-        active = {each.id: parse_check(each.check) for each in in_force if each.check}
+        active = {each.id: parse_check(each.check) for each in (*in_force, *let_in) if each.check}
         past = [each for each in deliveries(project, own.spec) if each.run not in item.cites]
         now = retried(rule, own, active=active, past=past)
         if now != rule:
             entry = replace(item, state=now.state, why=now.reason)
             put(project.db, project.blobs, [(entry, now)], by=by, why=f"{item.id} {now.state}: {now.reason}")
+            let_in += [now] if now.state is ItemState.ACTIVE else []
             moved.append(item.id)
     return tuple(moved)
 

@@ -66,8 +66,7 @@ def after(first: Ruled, heard: Sequence[Value], rules: Rules) -> tuple[tuple[Val
     held = tuple(finding for finding in first.findings if finding.rule not in names)
     told = _places(held, first.before)
     table = tuple(
-        was if _taken(now) and _place(now) not in told else now
-        for was, now in zip(first.before, heard, strict=True)
+        was if _taken(now) and _place(now) not in told else now for was, now in zip(first.before, heard, strict=True)
     )
     findings = _weighed(_found(table, rules, again), table)
     return _without(table, findings), (*held, *findings)

@@ -271,7 +271,7 @@ class _Desk:
     def __post_init__(self) -> None:
         one = self.occasion
         values = one.verdict.values
-        read = {} if one.sources is None else as_read(values, one.sources)
+        read: Mapping[str, str] = {} if one.sources is None else as_read(values, one.sources)
         self.clean = delivered(Bundle(values, read, files=one.files, today=one.today))
         self.order = ordered(one.spec)
         self.active = {rule.id: parse_check(rule.check) for rule in one.known if rule.check}

@@ -116,7 +116,11 @@ def doubted(run: Run) -> tuple[UnitKey, ...]:
 
 
 def opinions(
-    first: Ruled, fresh: Mapping[tuple[UnitKey, str], Value], *, watched: Mapping[str, str], inputs: Mapping[UnitKey, str]
+    first: Ruled,
+    fresh: Mapping[tuple[UnitKey, str], Value],
+    *,
+    watched: Mapping[str, str],
+    inputs: Mapping[UnitKey, str],
 ) -> tuple[Opinion, ...]:
     """What the fresh values say of the checks; `watched` has the check's text and the rule's id, `inputs` hashes.
 
