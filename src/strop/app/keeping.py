@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from strop.app.evidence import proofs_of
 from strop.app.project import Project
 from strop.app.ratchet import Weighed, input_hashes, scripts_of, spent_by, weigh
+from strop.app.rulewatch import rules_after
 from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.library import put
 from strop.learning.making import rule_item, skill_item
@@ -105,10 +106,11 @@ def keep(
     if entries:
         put(project.db, project.blobs, entries, base=base, by=run.id)
     project.db.add(left.pairs)
+    ruled = rules_after(project, run)
     worker = run.plan.binding("worker")
     model = worker.model if worker else ""
     looked = {(tried.name, tried.incumbent) for tried in run.plan.variants}
     looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
     moved = [weigh(project, name, incumbent=against, model=model, by=run.id) for name, against in sorted(looked)]
-    names = tuple(dict.fromkeys(name for name, _ in sorted(looked)))
+    names = tuple(dict.fromkeys((*(name for name, _ in sorted(looked)), *ruled)))
     return Kept(tuple(item.id for item, _ in entries), names, tuple(each for each in moved if each is not None))
