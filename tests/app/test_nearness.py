@@ -136,7 +136,7 @@ async def test_every_call_is_on_record_with_its_price_said_before(desk: Desk) ->
 
     assert made is not None
     assert made.nanos == cost(desk.server.bill.entries[0].usage, PRICE) > 0
-    assert desk.said[0].startswith("1 passage to embed with house: about less than $0.0001")
+    assert desk.said[0].startswith("1 passage to embed with house: expected under $0.0001")
     rows = nearness.vectors_of(desk.project).paid()
     assert [(row.model, row.why, row.texts, row.state) for row in rows] == [
         ("house", "know embed", 1, "answered"),
@@ -146,8 +146,8 @@ async def test_every_call_is_on_record_with_its_price_said_before(desk: Desk) ->
 
 async def test_the_cap_of_a_command_holds_and_what_was_made_is_kept(desk: Desk) -> None:
     """The worst case of each call is reserved; when the next one does not fit, the rest is left, and it is said."""
-    desk.write(more="manners = { inputs = 1 }", usd="0.000003")
-    desk.add(lease=LEASE, ships=SHIPS)
+    desk.write(more="manners = { inputs = 1 }", usd="0.0000055")
+    desk.add(lease=LEASE, long="# Long\n\n" + "harbours " * 22)
     made = await desk.embed()
 
     assert made is not None

@@ -21,7 +21,7 @@ from strop.learning.selection import asked
 from strop.loop.plan import Recall
 from strop.seams import Chance, Clock, Desk, Embedder
 from strop.stores.index import FtsIndex
-from strop.stores.vectors import Signs, cosine
+from strop.stores.vectors import Signs, VectorStore, cosine
 from strop.types.count import counted
 from strop.types.document import Hit, Query
 from strop.types.memory import USED, Manifest
@@ -93,33 +93,12 @@ class Sense:
         found = await self._vectors(texts, Side.QUERY) if texts else None
         if found is None:
             return [search(self.project, query) for query in queries]
-        return [self._fused(index, query, found, signs, marks) for query in queries]
-
-    def _fused(
-        self,
-        index: FtsIndex,
-        query: Query,
-        found: Mapping[str, array[float]],
-        signs: Signs,
-        marks: Mapping[int, str],
-    ) -> tuple[Hit, ...]:
-        vector = found.get(query.words)
-        if vector is None:
-            return ()
-        narrowed = marks if not (query.paths or query.formats or query.since) else index.marks(query)
-        by_words = index.ranked(replace(query, most=MOST_SEARCHED))
-        cosines = self.embedding.store.nearest(vector, signs, set(narrowed.values()), most=MOST_SEARCHED)
         floor = self.project.config.settings.embeddings.floor
-        meant = {row: cosines[mark] for row, mark in narrowed.items() if cosines.get(mark, -1.0) >= floor}
-        passages = index.at([row for row in meant if row not in by_words])  # what was taken out meanwhile is not there
-        hits = by_words | {row: Hit(passage, 0.0, 0.0) for row, passage in passages.items()}
-        order = sorted(
-            (row for row in meant if row in hits), key=lambda row: (-meant[row], hits[row].passage.path, row)
-        )
-        scores = fused([list(by_words), order])
-        best = sorted(scores, key=lambda row: (-scores[row], hits[row].passage.path, row))[: query.most]
-        near = {row: round(cosines[mark], 4) for row in best if (mark := marks.get(row, "")) in cosines}
-        return tuple(replace(hits[row], cosine=near.get(row)) for row in best)
+        return [
+            near_hits(index, store, query, vector, signs=signs, marks=marks, floor=floor) if vector else ()
+            for query in queries
+            for vector in (found.get(query.words),)
+        ]
 
     def _note_bare(self, bare: int, of: int) -> None:
         if bare and bare != self.bare:
@@ -139,6 +118,30 @@ class Sense:
             self.failed = f"{type(caught).__name__}: {caught}"
             self.warn(f"the embedder failed, so {ALONE}: {caught}")
             return None
+
+
+def near_hits(
+    index: FtsIndex,
+    store: VectorStore,
+    query: Query,
+    vector: array[float],
+    *,
+    signs: Signs,
+    marks: Mapping[int, str],
+    floor: float,
+) -> tuple[Hit, ...]:
+    """The best passages by words and by meaning; `vector` is the query's, `marks` are all passages of the index."""
+    narrowed = marks if not (query.paths or query.formats or query.since) else index.marks(query)
+    by_words = index.ranked(replace(query, most=MOST_SEARCHED))
+    cosines = store.nearest(vector, signs, set(narrowed.values()), most=MOST_SEARCHED)
+    meant = {row: cosines[mark] for row, mark in narrowed.items() if cosines.get(mark, -1.0) >= floor}
+    passages = index.at([row for row in meant if row not in by_words])  # what was taken out meanwhile is not there
+    hits = by_words | {row: Hit(passage, 0.0, 0.0) for row, passage in passages.items()}
+    order = sorted((row for row in meant if row in hits), key=lambda row: (-meant[row], hits[row].passage.path, row))
+    scores = fused([list(by_words), order])
+    best = sorted(scores, key=lambda row: (-scores[row], hits[row].passage.path, row))[: query.most]
+    near = {row: round(cosines[mark], 4) for row in best if (mark := marks.get(row, "")) in cosines}
+    return tuple(replace(hits[row], cosine=near.get(row)) for row in best)
 
 
 def embedder_of(project: Project) -> tuple[Embedder | None, str]:
@@ -264,7 +267,7 @@ async def embed_known(
             return Made(embedder.card.name, 0, 0, 0, 0)
         about, most = expected(texts, embedder)
         say(
-            f"{counted(len(texts), 'passage')} to embed with {embedder.card.name}: about {_said(about)}, at most "
+            f"{counted(len(texts), 'passage')} to embed with {embedder.card.name}: expected {_said(about)}, at most "
             f"{_said(most)}; [learning] usd is {project.config.settings.learning.usd:g}"
         )
         failed = ""
@@ -280,7 +283,7 @@ async def embed_known(
 
 def _said(nanos: int) -> str:
     """Dollars; of what is next to nothing, that."""
-    return "less than $0.0001" if 0 < nanos < NANOS_PER_DOLLAR // 10_000 else dollars(nanos)
+    return "under $0.0001" if 0 < nanos < NANOS_PER_DOLLAR // 10_000 else dollars(nanos)
 
 
 def _outside(project: Project, embedder: Embedder, *, why: str) -> Embedding:

@@ -24,13 +24,16 @@ class Concepts:
     """
 
     def __init__(self, groups: Sequence[Sequence[str]] = (), *, dimensions: int = 256) -> None:
-        self._meant = {word.casefold(): f"group {at}" for at, group in enumerate(groups) for word in group}
+        self._meant: dict[str, str] = {
+            word.casefold(): f"group {at}" for at, group in enumerate(groups) for word in group
+        }
         self._dimensions = dimensions
         self._held: dict[str, tuple[float, ...]] = {}
 
     def __call__(self, text: str) -> tuple[float, ...]:
         """The vector of a text; not brought to any length."""
-        words = [self._meant.get(word, word) for word in _WORD.findall(text.casefold())] or ["nothing"]
+        said: list[str] = _WORD.findall(text.casefold())
+        words = [self._meant.get(word, word) for word in said] or ["nothing"]
         return tuple(map(sum, zip(*(self._signs(word) for word in words), strict=True)))
 
     def reply(self, asked: Asked) -> Reply:
