@@ -23,7 +23,7 @@ import statistics
 import tempfile
 import time
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from strop.learning.styling import distance, fingerprint
 from strop.readers.apart import ApartReader
 from strop.readers.child import read_here
 from strop.stores.index import FLOOR, FtsIndex, mark_of
-from strop.stores.vectors import Signs, VectorStore
+from strop.stores.vectors import VectorStore
 from strop.testing.concepts import Concepts
 from strop.types.document import Format, Hit, Query, ReadDocument
 from strop.types.vectors import Side

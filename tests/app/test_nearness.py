@@ -262,3 +262,17 @@ async def test_without_its_key_nothing_is_sent_and_it_is_said(desk: Desk) -> Non
     assert await desk.search("notice period of the lease") == ["knowledge/lease.md"]
     assert desk.seen == []
     assert all("set HOUSE_KEY in the environment" in said for said in desk.said)
+
+
+async def test_a_floor_that_passages_drawn_by_chance_reach_is_told(desk: Desk) -> None:
+    """Models differ in how near the unlike are; the project's own passages say it, and cost nothing more."""
+    desk.add(many="\n\n".join(f"# Part {at}\n\nalike alike alike alike word{at:04}" for at in range(60)))
+    made = await desk.embed()
+    assert made is not None
+    assert made.unrelated is not None
+    assert made.unrelated > 0.5
+    assert desk.said[-1].startswith("[embeddings] floor is 0.5, and of passages drawn by chance one pair in twenty")
+    desk.write(more="[embeddings]\nfloor = 0.99")
+    desk.add(one="# One more\n\nalike alike alike alike again")
+    await desk.embed()
+    assert not desk.said[-1].startswith("[embeddings]")

@@ -234,6 +234,8 @@ class Made:
     nanos: int
     failed: str = ""
     """Why some are left."""
+    unrelated: float | None = None
+    """The cosine that 19 of 20 pairs of passages drawn by chance stay under."""
 
     @property
     def said(self) -> str:
@@ -275,8 +277,14 @@ async def embed_known(
             await embedding.vectors(texts, side=Side.PASSAGE, notice=notice)
         except (ModelFailure, BudgetExhausted, EgressRefused) as caught:
             failed = str(caught)
-        left = len(texts) - embedding.asked
-        return Made(embedder.card.name, embedding.asked, left, embedding.tokens, embedding.nanos, failed)
+        unrelated = embedding.store.unrelated(embedder.card.space)
+        if unrelated is not None and unrelated >= (floor := project.config.settings.embeddings.floor):
+            say(
+                f"[embeddings] floor is {floor:g}, and of passages drawn by chance one pair in twenty reaches "
+                f"{unrelated:.2f}: raise it, or questions without an answer are given one"
+            )
+        left, done = len(texts) - embedding.asked, embedding.asked
+        return Made(embedder.card.name, done, left, embedding.tokens, embedding.nanos, failed, unrelated)
     finally:
         await embedder.close()
 

@@ -304,6 +304,8 @@ def _tell_made(made: Made) -> None:
     """What the vectors cost, and how many are left to make."""
     if made.made or made.failed:
         _say(made.said)
+    if made.unrelated is not None:
+        _say(f"passages drawn by chance: cosine under {made.unrelated:.2f}, 19 pairs of 20")
     if made.failed:
         _complain(f"{made.left:,} passages have no vector and are found by words alone: {made.failed}")
         _complain("Go on with: strop know embed")

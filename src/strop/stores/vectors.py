@@ -28,6 +28,8 @@ CANDIDATES = 512
 (benchmarks/know.py)."""
 KEPT = 2_000
 """Vectors of queries and items that are kept, the newest."""
+PAIRS, FEWEST = 400, 20
+"""Pairs of passages that say how near those are that have nothing to do with each other."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vector(
     id INTEGER PRIMARY KEY, space TEXT NOT NULL, side TEXT NOT NULL, mark TEXT NOT NULL, signs BLOB NOT NULL,
@@ -124,6 +126,20 @@ class VectorStore:
                 "SELECT mark, id, signs FROM vector WHERE space = ? AND side = ?", (space, side.value)
             ).fetchall()
         return Signs({mark: (id, signs) for mark, id, signs in rows})
+
+    def unrelated(self, space: str) -> float | None:
+        """The cosine that 19 of 20 pairs of passages drawn by chance stay under; None where there are too few."""
+        with self._open() as db:
+            rows = db.execute(  # hashes stand in no order of matters, so neighbours by hash are drawn by chance
+                "SELECT body FROM vector JOIN vector_body USING (id) WHERE space = ? AND side = ? "
+                "ORDER BY mark LIMIT ?",
+                (space, Side.PASSAGE.value, 2 * PAIRS),
+            ).fetchall()
+        if len(rows) < 2 * FEWEST:
+            return None
+        held = [_floats(body) for (body,) in rows]
+        found = sorted(cosine(one, other) for one, other in zip(held[::2], held[1::2], strict=False))
+        return found[len(found) * 19 // 20]
 
     def nearest(self, query: array[float], signs: Signs, among: Iterable[str], *, most: int) -> dict[str, float]:
         """Cosine by the hash of the text of the `most` nearest of those among, best first; ties by the hash."""
