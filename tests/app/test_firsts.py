@@ -146,17 +146,17 @@ def test_a_run_that_went_on_after_a_stop_leaves_all_of_its_units(project: Projec
         (Constraint("h-1", "Founded is a year.", "", CheckKind.HAND), "hand", True),
         (Constraint("c-1", "Founded is a year.", "it was not", CheckKind.PROMPT), "learned", False),
         (
-            Constraint("c-1", "founded is a year", "", CheckKind.GRAMMAR, "founded", "range(founded, 1, 3000)"),
+            Constraint("c-1", "founded is a year", "", CheckKind.CHECK, "founded", "range(founded, 1, 3000)"),
             "",
-            False,
+            True,
         ),
     ],
-    ids=["a person's line", "a learned line", "a learned bound on answers"],
+    ids=["a person's line", "a learned line", "a learned check"],
 )
 def test_what_a_person_wrote_is_part_of_the_order(
     project: Project, turned: Turned, rule: Constraint, origin: str, bare: bool
 ) -> None:
-    """A rule of the user's leaves a unit a control unit; a learned one does not, be it a line or a form."""
+    """A rule of the user's leaves a unit a control unit, and so does a check, which no reader knows; a line does not."""
     if origin == "hand":
         (project.folder / "CONSTRAINTS.md").write_text("# Rules\n\n- Founded is a year.\n")
     else:
