@@ -15,7 +15,7 @@ from strop.app.project import Project, open_project
 from strop.drafting.answers import reading_schema
 from strop.learning.library import move, put
 from strop.stores.blobs import write_whole
-from strop.types.evidence import Certificate
+from strop.types.evidence import Certificate, Pair, Source
 from strop.types.memory import Cost, Item, ItemKind, ItemState, Skill, Taint
 from strop.types.moves import changes
 from strop.types.work import Column, ColumnType, Kind, Output, RunId, Spec
@@ -54,6 +54,21 @@ def test_a_bare_group_lists(strop: Strop, opened: Project) -> None:
     assert strop("rules").out == strop("rules", "list").out
     assert orjson.loads(strop("rules", "--json").out) == {"rules": [], "waiting": []}
     assert strop("skills", "--json", "log").code == 2
+
+
+def test_the_list_says_what_was_measured_of_what_is_undecided(strop: Strop, opened: Project) -> None:
+    """Pairs of this version on this ground; when its plan is used up, that nobody tries it by itself any more."""
+    item = opened.db.head().item("skill/bells")
+    assert item is not None
+    mark = (item.id, item.digest, item.ground, "none")
+    opened.db.add([Pair(*mark, f"unit-{n}", "01RUN", Source.WAVE, 1.0, 0.5 + n) for n in range(2)])
+    opened.db.add([Pair(item.id, item.digest, "another ground", "none", "x", "01RUN", Source.WAVE, 1.0, 1.0)])
+
+    assert "  2 pairs so far, 1 won, 1 lost, mean +0.00; 120 planned\n" in strop("skills", "list").out
+
+    (opened.folder / "strop.toml").write_text("[learning]\npairs = 10\n")
+    opened.db.add([Pair(*mark, f"more-{n}", "01RUN", Source.WAVE, 1.0, 1.0) for n in range(8)])
+    assert "10 pairs so far, 1 won, 1 lost, mean +0.00; undecided" in strop("skills", "list").out
 
 
 def test_a_person_lets_an_item_on_step_by_step(strop: Strop, opened: Project) -> None:

@@ -15,6 +15,7 @@ from strop.learning.lifecycle import APPROVED, SHELVED
 from strop.learning.ruledrift import with_struck
 from strop.learning.rules import HEADER, read_rules
 from strop.stores.blobs import write_whole
+from strop.types.count import counted
 from strop.types.memory import Constraint, Item, ItemState, Manifest, Taint
 from strop.types.moves import USER, Change, Moved, changes
 
@@ -84,6 +85,20 @@ def version_of(project: Project, item: Item, other: str) -> Held:
             f"{'several versions' if found else 'no version'} of {item.name} under {wanted[:10]}. There are: {there}"
         )
     return Held(found[0], skill_of(found[0], project.blobs))
+
+
+def measured(project: Project, item: Item) -> str:
+    """What is known of an item that is not decided yet, in half a sentence; empty where nothing was tried."""
+    if item.state not in (ItemState.CANDIDATE, ItemState.STALE):
+        return ""
+    pairs = [pair for pair in project.db.pairs(item.id, version=item.digest) if pair.ground == item.ground]
+    if not pairs:
+        return ""
+    planned = project.config.settings.learning.pairs
+    won, lost = sum(pair.won for pair in pairs), sum(pair.lost for pair in pairs)
+    gain = sum(pair.challenger - pair.baseline for pair in pairs) / len(pairs)
+    rest = "undecided, and tried no more by itself" if len(pairs) >= planned else f"{planned} planned"
+    return f"{counted(len(pairs), 'pair')} so far, {won} won, {lost} lost, mean {gain:+.2f}; {rest}"
 
 
 # ---------------------------------------------------------------- a person's word

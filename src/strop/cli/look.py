@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -123,8 +123,10 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", (0, 0, 0, 2)), highlight=False)
 
 
-def show_skills(console: Console, held: Sequence[Held], *, due: Mapping[str, str]) -> None:
-    """Name, state and why, since when it has to be certified again, and what it is for."""
+def show_skills(
+    console: Console, held: Sequence[Held], *, due: Mapping[str, str], measured: Callable[[Item], str]
+) -> None:
+    """Name, state and why, since when it has to be certified again, what was measured, and what it is for."""
     for each in held:
         item, skill = each.item, each.skill
         console.print(f"[bold]{escape(item.name)}[/bold]", highlight=False)
@@ -135,7 +137,8 @@ def show_skills(console: Console, held: Sequence[Held], *, due: Mapping[str, str
             Padding(f"{item.state}{why}{since}, {examples}, from run {skill.born_from}", (0, 0, 0, 2), expand=False),
             highlight=False,
         )
-        console.print(Padding(escape(skill.description), (0, 0, 0, 2), expand=False), highlight=False)
+        for line in filter(None, (measured(item), skill.description)):
+            console.print(Padding(escape(line), (0, 0, 0, 2), expand=False), highlight=False)
     if not held:
         console.print("no skills yet; a run that passes the gate leaves one")
 

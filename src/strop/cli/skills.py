@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,7 @@ def skills_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
 
 def _list(project_folder: Path, *, as_json: bool) -> None:
     from strop.app import all_skills, open_project
+    from strop.app.library import measured
     from strop.cli.console import out, print_json
     from strop.cli.look import show_skills
 
@@ -62,7 +64,7 @@ def _list(project_folder: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"skills": [_told(each, due) for each in held]})
     else:
-        show_skills(out, held, due=due)
+        show_skills(out, held, due=due, measured=partial(measured, project))
 
 
 @skills_app.command("show")
