@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from strop.app.evidence import proofs_of
+from strop.app.kinship import apart, inputs_of
 from strop.app.project import Project
-from strop.app.ratchet import Weighed, input_hashes, scripts_of, spent_by, weigh
+from strop.app.ratchet import Weighed, scripts_of, spent_by, weigh
 from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.library import put
 from strop.learning.making import rule_item, skill_item
@@ -41,16 +42,18 @@ class Kept:
 
 
 def wave_pairs(
-    run: Run, *, first: Verdict, read: Callable[[str], str], spending: Spending, day: str
+    project: Project, run: Run, *, first: Verdict, read: Callable[[str], str], spending: Spending, day: str
 ) -> tuple[Pair, ...]:
     """What was tried in a run's wave, as evidence; `first` is the deterministic verdict on its first outcomes."""
-    return evidence(
+    inputs = inputs_of(run, read)
+    pairs = evidence(
         run,
         first=scores(run, first),
-        inputs=input_hashes(run, read),
+        inputs={unit: each.key for unit, each in inputs.items()},
         costs=unit_costs(run.plan.tasks, spent_by(spending, run.plan)),
         day=day,
     )
+    return apart(project, pairs, tuple(inputs.values()))
 
 
 async def scripts_left(

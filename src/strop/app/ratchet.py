@@ -6,14 +6,14 @@ to learn about; `learned` puts what a run left into the library, adds its eviden
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from strop.app.kinship import apart, barred
 from strop.app.knowing import quotable
 from strop.app.project import Project
 from strop.drafting.quoted import tokens
-from strop.errors import StropError
 from strop.learning import rungs
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
@@ -24,7 +24,7 @@ from strop.learning.making import Body, arm, assembled, grounds_of, script_item
 from strop.learning.rungs import again
 from strop.learning.scopes import covers, order_class
 from strop.learning.selection import CAPS, Option, select
-from strop.learning.splitting import Source, clusters
+from strop.learning.splitting import Source, clusters, drawn
 from strop.learning.stylemd import lines
 from strop.learning.watching import watch
 from strop.swarm.spending import Spending
@@ -36,7 +36,7 @@ from strop.types.memory import USED, Constraint, Dependency, Item, ItemKind, Ite
 from strop.types.money import Price, cost
 from strop.types.style import Style
 from strop.types.trial import Run, Verdict
-from strop.types.work import Binding, Guidance, Passage, Plan, Script, Spec, TaskId, UnitKey
+from strop.types.work import Binding, Guidance, Passage, Plan, Script, Spec, TaskId
 
 BODIES: Mapping[ItemKind, type[Body]] = {
     ItemKind.SKILL: Skill,
@@ -55,7 +55,7 @@ class Guided:
     guidance: Guidance
     trial: Trial | None = None
     barred: frozenset[str] = frozenset()
-    """Paths of units that the tried item was made from: no evidence comes from these."""
+    """Units that hang together with what the tried item was made from: no evidence comes from these."""
 
 
 def body_of(project: Project, item: Item) -> Body:
@@ -88,7 +88,7 @@ def guided(
         return Guided(guidance)
     present = grounds_now(project, bodies[trial.item.id], trial.item, worker)
     trial = replace(trial, item=replace(trial.item, depends=present))
-    return Guided(guidance, trial, _barred(project, trial.item, units))
+    return Guided(guidance, trial, barred(project, trial.item, units))
 
 
 def waits(project: Project, spec: Spec) -> bool:
@@ -175,18 +175,6 @@ def grounds_now(project: Project, body: Body, item: Item, worker: Binding | None
     )
 
 
-def _barred(project: Project, item: Item, units: tuple[str, ...]) -> frozenset[str]:
-    made_from = set(item.inputs)
-    return frozenset(path for path in units if _hash(project, path) in made_from)
-
-
-def _hash(project: Project, path: str) -> str:
-    try:
-        return digest_bytes((project.folder / path).read_text("utf-8").encode())
-    except (OSError, UnicodeDecodeError, StropError):
-        return ""
-
-
 # ---------------------------------------------------------------- for those who write
 
 
@@ -235,7 +223,9 @@ def scripts_of(
         )
     ]
     units = {unit.key: unit.source for task in plan.tasks for unit in task.units}
-    near = clusters([Source(path, path, sources[path]) for path in units.values() if path in sources])
+    read = drawn([Source(path, path, sources[path]) for path in units.values() if path in sources])
+    sources, near = {each.place: each.text for each in read}, clusters(read)
+    pairs = apart(project, pairs, [replace(each, key=digest_bytes(each.text.encode())) for each in read])
     found = rungs.found(
         verdict,
         columns=[column for column in plan.spec.table if column.read and column.name not in held],
@@ -247,23 +237,11 @@ def scripts_of(
         ground=Item("", ItemKind.SCRIPT, "", ItemState.DRAFT).ground,
         incumbent=reads,
     )
-    entries = tuple((script_item(rung.script, run=run, order=exact), rung.script) for rung in found)
+    entries = tuple((script_item(rung.script, run=run, order=exact, inputs=rung.inputs), rung.script) for rung in found)
     return entries, (*pairs, *(pair for rung in found for pair in rung.pairs))
 
 
 # ---------------------------------------------------------------- what a run says
-
-
-def input_hashes(run: Run, read: Callable[[str], str]) -> Mapping[UnitKey, str]:
-    """The hash of each unit's text; a unit without a file is its own text, one that cannot be read is left out."""
-    hashes: dict[UnitKey, str] = {}
-    for unit in {unit.key: unit for task in run.plan.tasks for unit in task.units}.values():
-        try:
-            text = read(unit.source) if unit.source else unit.key
-        except StropError:
-            continue  # in both arms alike: it is gone
-        hashes[unit.key] = digest_bytes(text.encode())
-    return hashes
 
 
 def spent_by(spending: Spending, plan: Plan) -> Mapping[TaskId, int]:

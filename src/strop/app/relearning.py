@@ -13,10 +13,11 @@ from strop.app.drift import settle
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
 from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
+from strop.app.kinship import inputs_of, own
 from strop.app.orders import Options, Order, as_begun
 from strop.app.parts import inside_of
 from strop.app.project import Project
-from strop.app.ratchet import Weighed, input_hashes, waits
+from strop.app.ratchet import Weighed, waits
 from strop.app.ruling import deliveries, ruling_of
 from strop.app.trials import Carry, Trial, carry_out, ended_well, pairs_of, recorded, settled_by, shows
 from strop.errors import BadInput, GateClosed
@@ -166,7 +167,7 @@ async def _wave(project: Project, folder: Path, run: Run) -> tuple[Pair, ...]:
     firsts = first_outcomes(run)
     first = await verify(firsts, proofs=proofs_of(project, firsts, read, (), verifier=""))
     day = day_of(run.id)
-    return wave_pairs(run, first=first, read=read, spending=spending, day=day.isoformat() if day else "")
+    return wave_pairs(project, run, first=first, read=read, spending=spending, day=day.isoformat() if day else "")
 
 
 def _known(project: Project, pairs: Sequence[Pair]) -> int:
@@ -223,8 +224,9 @@ def _skill_of(project: Project, state: RunFold) -> tuple[Item | None, str]:
 def _unpaired(project: Project, item: Item, run: Run) -> bool:
     """Whether the run read an input that is no evidence yet, and may become one."""
     pairs = project.db.pairs(item.id, version=item.digest)
-    known = {pair.unit for pair in pairs if pair.ground == item.ground} | set(item.inputs)
-    return run.plan.spec.each is None or bool(set(input_hashes(run, recorded(project, run)).values()) - known)
+    inputs = tuple(inputs_of(run, recorded(project, run)).values())
+    known = {pair.unit for pair in pairs if pair.ground == item.ground} | own(project, item, inputs)
+    return run.plan.spec.each is None or bool({each.key for each in inputs} - known)
 
 
 async def _controlled(

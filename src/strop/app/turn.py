@@ -268,7 +268,7 @@ class _Floor:
         if turn.first is None or turn.run.stopped:
             return ()
         today = datetime.now(UTC).date().isoformat()
-        return wave_pairs(turn.run, first=turn.first, read=read, spending=self.spending, day=today)
+        return wave_pairs(self.project, turn.run, first=turn.first, read=read, spending=self.spending, day=today)
 
     def _more(self, compared: Comparison | None) -> dict[str, object]:
         made = self.cast
