@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from strop.checking.sentences import sentences
 from strop.drafting.answers import reading_schema
 from strop.errors import GateClosed
+from strop.learning.climbing import specific
 from strop.learning.exemplars import Candidate, covering, shape, shortest
-from strop.loop.distill import LONGEST, candidates, described, describing, distill, objection, specific, worked
+from strop.learning.generality import corpus
+from strop.loop.distill import LONGEST, candidates, described, describing, distill, objection, worked
 from strop.types.content import Scalar, Standing
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Author, Skill
@@ -259,7 +261,7 @@ def test_a_plan_is_general_when_its_files_are_variables() -> None:
     made = distill(ran, verdict=passed, sources=SOURCES, prompts=texts, files=FILES)
 
     def said(skill: Skill) -> str:
-        return specific(skill, run=ran, verdict=passed, sources=SOURCES, files=FILES, prompts=texts)
+        return specific(skill, against=corpus(ran, verdict=passed, sources=SOURCES, files=FILES), known=texts)
 
     assert [task.id for task in made.tasks] == ["part-1", "part-2", "make"]
     assert [task.goal.split(".")[0] for task in made.tasks] == ["Read {{input 1}}", "Read {{input 2}}", "Make it"]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from strop.app.entering import Born, Entry, entered
 from strop.app.evidence import proofs_of
 from strop.app.kinship import apart, inputs_of
 from strop.app.project import Project
 from strop.app.ratchet import Weighed, scripts_of, spent_by, weigh
 from strop.learning.experiments import evidence, scores, unit_costs
-from strop.learning.library import put
+from strop.learning.library import put, witness
 from strop.learning.making import rule_item, skill_item
-from strop.loop.distill import specific
 from strop.swarm.spending import Spending
 from strop.types.evidence import Pair
-from strop.types.memory import Constraint, Item, ItemState, Manifest, Skill
+from strop.types.memory import Constraint, Manifest, Skill
 from strop.types.trial import Run, Verdict
 
 
@@ -24,10 +24,10 @@ from strop.types.trial import Run, Verdict
 class Left:
     """What a run leaves beside its skill and its rules."""
 
-    scripts: tuple[tuple[Item, object], ...] = ()
+    scripts: tuple[Entry, ...] = ()
     pairs: tuple[Pair, ...] = ()
-    leaks: str = ""
-    """Why its skill is not general: it then waits for a person."""
+    born: Born | None = None
+    """What all it leaves is held against; None where it leaves nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,12 @@ class Kept:
     """What became of it."""
 
     items: tuple[str, ...]
-    """Ids of what was put into the library."""
+    """Ids of what was put into the library, or was there and has another witness now."""
     looked: tuple[str, ...]
     """Ids of what its evidence speaks of."""
     weighed: tuple[Weighed, ...]
+    stopped: tuple[tuple[str, str], ...]
+    """(item, why) of what a rung of the ladder refused: in quarantine, or not put in at all."""
 
 
 def wave_pairs(
@@ -58,27 +60,23 @@ def wave_pairs(
 
 async def scripts_left(
     project: Project, run: Run, verdict: Verdict, *, read: Callable[[str], str]
-) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+) -> tuple[tuple[Entry, ...], tuple[Pair, ...]]:
     """Expressions that a run's proved values leave or try; searched for beside the loop."""
     sources = proofs_of(project, run, read, (), verifier="").sources
     return await asyncio.to_thread(scripts_of, project, run, verdict, sources)
 
 
-def leaks_of(
+def born(
     project: Project,
     run: Run,
     verdict: Verdict,
-    skill: Skill | None,
     *,
     read: Callable[[str], str],
     files: Sequence[str],
     prompts: Mapping[str, str],
-) -> str:
-    """What the new skill still says of this run's inputs; empty where it is general."""
-    if skill is None:
-        return ""
-    sources = proofs_of(project, run, read, (), verifier="").sources
-    return specific(skill, run=run, verdict=verdict, sources=sources, files=files, prompts=prompts)
+) -> Born:
+    """What a run's lessons are held against."""
+    return Born(verdict, lambda: proofs_of(project, run, read, (), verifier="").sources, files, prompts)
 
 
 def keep(
@@ -97,15 +95,15 @@ def keep(
     Raises:
         BadInput, JournalFault: see `weigh`.
     """
-    entries: list[tuple[Item, object]] = []
+    new: list[Entry] = []
     if skill is not None:
-        inputs = tuple(sorted({read.digest for read in run.sources}))
-        made = skill_item(skill, run=run, inputs=inputs)
-        entries.append((replace(made, state=ItemState.QUARANTINE, why=left.leaks) if left.leaks else made, skill))
-    entries += [(rule_item(rule, run=run), rule) for rule in rules]
-    entries += left.scripts
-    if entries:
-        put(project.db, project.blobs, entries, base=base, by=run.id)
+        new.append((skill_item(skill, run=run, inputs=tuple(sorted({read.digest for read in run.sources}))), skill))
+    new += [*((rule_item(rule, run=run), rule) for rule in rules), *left.scripts]
+    came = entered(project, new, run=run, born=left.born)
+    if came.entries:
+        put(project.db, project.blobs, came.entries, base=base, by=run.id)
+    for name in came.again:
+        witness(project.db, name, run=run.id)
     project.db.add(left.pairs)
     worker = run.plan.binding("worker")
     model = worker.model if worker else ""
@@ -113,4 +111,5 @@ def keep(
     looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
     moved = [weigh(project, name, incumbent=against, model=model, by=run.id) for name, against in sorted(looked)]
     names = tuple(dict.fromkeys(name for name, _ in sorted(looked)))
-    return Kept(tuple(item.id for item, _ in entries), names, tuple(each for each in moved if each is not None))
+    there = tuple(dict.fromkeys((*(item.id for item, _ in came.entries), *came.again)))
+    return Kept(there, names, tuple(each for each in moved if each is not None), came.stopped)

@@ -91,16 +91,6 @@ def guided(
     return Guided(guidance, trial, barred(project, trial.item, units))
 
 
-def waits(project: Project, spec: Spec) -> bool:
-    """Whether a skill for such orders is there that is yet to be tried."""
-    return any(
-        item.kind in (ItemKind.SKILL, ItemKind.PLAN)
-        and item.state is ItemState.CANDIDATE
-        and item.scope.order == order_class(spec)
-        for item in project.db.head().items
-    )
-
-
 def _may_guide(item: Item, spec: Spec) -> bool:
     return item.kind in BODIES and item.state in USED | TRIED and covers(item.scope, spec)
 
@@ -199,7 +189,7 @@ def recalled(project: Project, goal: str) -> tuple[Passage, ...]:
 
 def scripts_of(
     project: Project, run: Run, verdict: Verdict, sources: Mapping[str, str]
-) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+) -> tuple[tuple[tuple[Item, Script], ...], tuple[Pair, ...]]:
     """(scripts that this run leaves, pairs of these and of those that are there already)."""
     plan = run.plan
     if plan.spec.each is None or verdict.void:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.app.drift import settle
+from strop.app.entering import open_candidate
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
-from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
+from strop.app.keeping import Left, born, keep, scripts_left, wave_pairs
 from strop.app.kinship import inputs_of, own
 from strop.app.orders import Options, Order, as_begun
 from strop.app.parts import inside_of
 from strop.app.project import Project
-from strop.app.ratchet import Weighed, waits
+from strop.app.ratchet import Weighed
 from strop.app.ruling import deliveries, ruling_of
 from strop.app.trials import Carry, Trial, carry_out, ended_well, pairs_of, recorded, settled_by, shows
 from strop.errors import BadInput, GateClosed
@@ -114,8 +115,9 @@ async def _from_record(project: Project, folder: Path, state: RunFold) -> _Recor
     pairs = (*await _wave(project, folder, run), *left.pairs)
     there = _known(project, pairs)
     kept = keep(project, run, skill=skill, rules=rules, left=replace(left, pairs=pairs))
-    none = () if kept.items or why else ("it passed and has nothing to teach",)
-    return _Record(kept.items, _known(project, pairs) - there, kept.weighed, (why,) if why else none)
+    none = () if kept.items or kept.stopped or why else ("it passed and has nothing to teach",)
+    notes = ((why,) if why else none) + tuple(f"{name}: {said}" for name, said in kept.stopped)
+    return _Record(kept.items, _known(project, pairs) - there, kept.weighed, notes)
 
 
 def _taught(project: Project, state: RunFold, run: Run) -> str:
@@ -134,8 +136,8 @@ async def _lessons(project: Project, state: RunFold, run: Run) -> tuple[Skill | 
     school, read = _school(project, run), recorded(project, run)
     skill, rules = learned(for_user(run), state.verdict, lessons=school)
     scripts, pairs = await scripts_left(project, run, state.verdict, read=read)
-    leaks = leaks_of(project, run, state.verdict, skill, read=read, files=school.files, prompts=school.prompts)
-    return skill, rules, Left(scripts, pairs, leaks)
+    held = born(project, run, state.verdict, read=read, files=school.files, prompts=school.prompts)
+    return skill, rules, Left(scripts, pairs, held)
 
 
 def _changed_prompts(project: Project, run: Run) -> list[str]:
@@ -154,7 +156,7 @@ def _school(project: Project, run: Run) -> Lessons:
         past=deliveries(project, but=run.id),
         exemplars=project.config.settings.exemplars,
         taken=frozenset(item.name for item in skills(project.db)),
-        waiting=waits(project, run.plan.spec),
+        waiting=open_candidate(project, run.plan.spec) is not None,
     )
 
 

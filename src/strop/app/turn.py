@@ -13,10 +13,11 @@ from pathlib import Path
 from statistics import quantiles
 
 from strop.app.drift import settle
+from strop.app.entering import Entry, open_candidate
 from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
-from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
+from strop.app.keeping import Left, born, keep, scripts_left, wave_pairs
 from strop.app.minding import Minder, minded
 from strop.app.orders import (
     Cast,
@@ -35,7 +36,7 @@ from strop.app.orders import (
 from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import remember_grounds, waits
+from strop.app.ratchet import remember_grounds
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
@@ -71,7 +72,6 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.evidence import Pair
-from strop.types.memory import Item
 from strop.types.money import Price
 from strop.types.trial import Outcome
 from strop.types.work import Budget, Kind, Plan
@@ -229,17 +229,15 @@ class _Floor:
         finally:
             await self.crew.close()
         scripts, proved = await self._scripts(turn, reader)
-        leaks = leaks_of(
-            project, turn.run, turn.verdict, turn.skill, read=reader, files=terrain.files, prompts=terrain.prompts
-        )
-        left = Left(scripts, (*self._pairs(turn, reader), *proved), leaks)
-        after = await _keep(project, turn, desk, head, left=left)
+        held = born(project, turn.run, turn.verdict, read=reader, files=terrain.files, prompts=terrain.prompts)
+        left = Left(scripts, (*self._pairs(turn, reader), *proved), held)
+        turn, after, stopped = await _keep(project, turn, desk, head, left=left)
         _index(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
         note_past(project, state, spending=self.spending, terrain=terrain)
         compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
-        ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, self._more(compared))
+        ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, self._more(compared, stopped))
         write_reports(
             self.folder,
             turn=turn,
@@ -255,9 +253,7 @@ class _Floor:
         minder.close(awaiting=turn.outcome is Outcome.AWAITING)
         return ended
 
-    async def _scripts(
-        self, turn: Turn, read: Callable[[str], str]
-    ) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+    async def _scripts(self, turn: Turn, read: Callable[[str], str]) -> tuple[tuple[Entry, ...], tuple[Pair, ...]]:
         """Expressions that this run's proved values leave or try; searched for beside the loop."""
         if turn.outcome is not Outcome.PASSED or not self.teaches:
             return (), ()
@@ -270,7 +266,7 @@ class _Floor:
         today = datetime.now(UTC).date().isoformat()
         return wave_pairs(self.project, turn.run, first=turn.first, read=read, spending=self.spending, day=today)
 
-    def _more(self, compared: Comparison | None) -> dict[str, object]:
+    def _more(self, compared: Comparison | None, stopped: Mapping[str, str]) -> dict[str, object]:
         made = self.cast
         roles = {"worker": made.worker, "planner": made.planner, "verifier": made.verifier, "reserve": made.reserve}
         again = compared and {"run": self.order.again, "heads": compared.heads, "rows": compared.rows}
@@ -279,6 +275,7 @@ class _Floor:
             "chaos": self.options.chaos,
             "solo": self.order.solo,
             "again": again,
+            "held_back": stopped,
         }
 
     def _taken_up(self) -> Order:
@@ -408,7 +405,7 @@ class _Floor:
             struck=ruling.never,
             past=deliveries(project, but=self.folder.name),
             exemplars=kept,
-            waiting=waits(project, order.spec),
+            waiting=open_candidate(project, order.spec) is not None,
             minutes=order.spec.budget.minutes,
             saving=order.saving,
             skill=order.skill,
@@ -458,26 +455,29 @@ def _ordered_again(project: Project, state: RunFold) -> Order:
 
 
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
-    if not options.budget:
-        return ()
-    return (BudgetRaised.to(budget),)
+    return (BudgetRaised.to(budget),) if options.budget else ()
 
 
 def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
-async def _keep(project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left) -> str:
-    """Put what was learned into the library, let evidence move what was tried, and write the projections."""
+async def _keep(
+    project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left
+) -> tuple[Turn, str, Mapping[str, str]]:
+    """Put what was learned into the library, let evidence move what was tried, and write the projections.
+
+    Gives the turn with what came in as a candidate, the library's hash, and why the rest did not.
+    """
     base = project.db.manifest(before)
     kept = keep(project, turn.run, skill=turn.skill, rules=turn.rules, left=left, base=base)
-    manifest = project.db.head()
-    if manifest.hash == before:
-        return before
-    changed = tuple(dict.fromkeys((*kept.looked, *kept.items)))
-    await desk.record(ManifestCommitted(manifest.hash, changed))
-    settle(project)
-    return manifest.hash
+    manifest, stopped = project.db.head(), dict(kept.stopped)
+    if manifest.hash != before:
+        await desk.record(ManifestCommitted(manifest.hash, tuple(dict.fromkeys((*kept.looked, *kept.items)))))
+        settle(project)
+    names = {name.partition("/")[2] for name in stopped}
+    skill = turn.skill if turn.skill is not None and turn.skill.name not in names else None
+    return replace(turn, skill=skill, rules=tuple(r for r in turn.rules if r.id not in names)), manifest.hash, stopped
 
 
 def _index(project: Project, order: Order, turn: Turn) -> None:

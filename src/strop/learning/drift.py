@@ -16,7 +16,10 @@ from dataclasses import dataclass, field, replace
 
 from strop.checking.frontmatter import split, text
 from strop.errors import BadInput
+from strop.learning.climbing import of_import, of_person, told, waiting
+from strop.learning.generality import said_by
 from strop.learning.lifecycle import SHELVED
+from strop.learning.scanning import scanned
 from strop.learning.skillmd import projection, with_certificates
 from strop.types.events import revive
 from strop.types.evidence import Certificate
@@ -114,6 +117,8 @@ def edited(
     seen = {path: theirs[path] for path in taken}
     if read == skill:
         return Found(restored=back, seen=seen, own=own, notes=notes)
+    if why := told(of_person(item, read)):
+        return Found(notes=(f".agents/skills/{folder} was edited and is not taken in: {why}",))
     state = ItemState.STALE if item.state in USED else ItemState.CANDIDATE if back else item.state
     made = replace(item, state=state, parent=item.digest, origin=Origin.USER, why=f"edited in .agents/skills/{folder}")
     return Found((made, read), seen=seen, own=own, notes=notes)
@@ -137,7 +142,8 @@ def arrived(
             item, body = foreign(folder, files)
         except BadInput as caught:
             return Found(own=files, notes=(f".agents/skills/{folder} is not taken in: {caught}",))
-        return Found((_quarantined(item), body), own=files)
+        texts = {path: text.decode(errors="replace") for path, text in files.items()}
+        return Found((waiting(_quarantined(item), found=scanned(texts)), body), own=files)
     try:
         skill, claimed = _read_anew(folder, files)
     except BadInput as caught:
@@ -148,9 +154,10 @@ def arrived(
     if (same := known.get(nameless(skill))) is not None:
         state = same.state if same.state in (ItemState.DRAFT, ItemState.QUARANTINE) else ItemState.CANDIDATE
         return Found((replace(same, id=made.id, state=state, origin=Origin.USER, why=made.why), skill), seen=files)
-    if clone and claimed is not Taint.UNTRUSTED:
+    found = scanned(dict(said_by(skill, known={})))
+    if clone and claimed is not Taint.UNTRUSTED and not told(of_import(made, found=found)):
         return Found((made, skill), seen=files)
-    return Found((_quarantined(made), skill), own=files)
+    return Found((waiting(_quarantined(made), found=found), skill), own=files)
 
 
 def nameless(skill: Skill) -> str:

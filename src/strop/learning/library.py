@@ -121,6 +121,22 @@ def move(library: Shelf, name: str, *, to: ItemState, why: str, by: str = AUTO) 
     return _committed(library, edit, by=by, why=f"{name} {to}: {why}")
 
 
+def witness(library: Shelf, name: str, *, run: str) -> Manifest:
+    """Note that a run has left once more what an item says; its version, its inputs and its evidence stay as they are.
+
+    Raises:
+        JournalFault: other processes kept winning the race for the head.
+    """
+
+    def edit(head: Manifest) -> tuple[Item, ...]:
+        item = head.item(name)
+        if item is None or run in item.cites:
+            return head.items
+        return _with(head, replace(item, cites=(*item.cites, run)))
+
+    return _committed(library, edit, by=run, why=f"left once more: {name}")
+
+
 def admit(library: Shelf, name: str, *, certificates: Mapping[str, Certificate], why: str, by: str = AUTO) -> Manifest:
     """Make an item active; where its scope is full, by a duel with the weakest, in one commit.
 
