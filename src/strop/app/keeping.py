@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 from strop.app.entering import Born, Entry, entered
 from strop.app.evidence import proofs_of
+from strop.app.journals import events_of
 from strop.app.kinship import apart, inputs_of
 from strop.app.project import Project
 from strop.app.ratchet import Weighed, scripts_of, spent_by, weigh
 from strop.learning.experiments import evidence, scores, unit_costs
+from strop.learning.lessons import Failed, lessons
 from strop.learning.library import put, witness
 from strop.learning.making import rule_item, skill_item
 from strop.swarm.spending import Spending
+from strop.types.events import AttemptEnded
 from strop.types.evidence import Pair
+from strop.types.fingerprint import canonical
 from strop.types.memory import Constraint, Manifest, Skill
 from strop.types.trial import Run, Verdict
 
@@ -100,6 +104,8 @@ def keep(
         new.append((skill_item(skill, run=run, inputs=tuple(sorted({read.digest for read in run.sources}))), skill))
     new += [*((rule_item(rule, run=run), rule) for rule in rules), *left.scripts]
     came = entered(project, new, run=run, born=left.born)
+    if left.born is not None and any(body is skill for _, body in came.entries):
+        project.db.note_failed(run.id, canonical(_failed(project, run, left.born)))
     if came.entries:
         put(project.db, project.blobs, came.entries, base=base, by=run.id)
     for name in came.again:
@@ -113,3 +119,10 @@ def keep(
     names = tuple(dict.fromkeys(name for name, _ in sorted(looked)))
     there = tuple(dict.fromkeys((*(item.id for item, _ in came.entries), *came.again)))
     return Kept(there, names, tuple(each for each in moved if each is not None), came.stopped)
+
+
+def _failed(project: Project, run: Run, born: Born) -> Failed:
+    """What failed in the run, by its whole record: results that another attempt took the place of as well."""
+    ended = [event.body for event in events_of(project.runs / run.id)]
+    attempts = [each.result for each in ended if isinstance(each, AttemptEnded)]
+    return Failed(lessons(run, verdict=born.verdict, sources=born.sources(), attempts=attempts))

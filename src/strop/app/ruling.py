@@ -22,6 +22,8 @@ MOST = 60
 """Stored deliveries that a rule is tried on, the newest: silence on 59 bounds false alarms by 5 %, 95 % sure."""
 RECENT = 10
 """Of these, whose values are looked at when a run begins."""
+WAITING = (ItemState.CANDIDATE, ItemState.QUARANTINE, ItemState.PROBATION)
+"""Of rules: not in force."""
 _RULES = (ItemKind.CHECK, ItemKind.CONSTRAINT)
 
 
@@ -146,8 +148,7 @@ def tried_rules(project: Project, *, run: str = "") -> Checked:
     lines = lines_of(rules_text(project))
     clashes = contradictions(rules, past)
     told = tuple(_tried(rule, lines.get(rule.id, 0), chosen, past, clashes) for rule in rules)
-    states = (ItemState.CANDIDATE, ItemState.QUARANTINE, ItemState.PROBATION)
-    waiting = tuple((str(item.state), body) for item, body in library_rules(project) if item.state in states)
+    waiting = tuple((str(item.state), body) for item, body in library_rules(project) if item.state in WAITING)
     return Checked(chosen.run if chosen else "", len(past), told, clashes, waiting)
 
 

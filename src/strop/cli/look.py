@@ -18,7 +18,7 @@ from strop.learning.library import Held
 from strop.stores.project import RunRow
 from strop.swarm.fold import RunFold
 from strop.types.count import counted
-from strop.types.memory import Constraint
+from strop.types.memory import Constraint, Item
 from strop.types.money import dollars
 from strop.types.moves import Change
 from strop.types.trial import Value, Verdict
@@ -173,9 +173,12 @@ def settled_lines(settled: Settled) -> tuple[str, ...]:
     return (*lines, *settled.notes)
 
 
-def show_rules(console: Console, held: Sequence[Constraint]) -> None:
-    """Id, kind, text and check."""
+def show_rules(console: Console, held: Sequence[Constraint], waiting: Sequence[tuple[Item, Constraint]] = ()) -> None:
+    """Id, kind, text and check; then what is not in force, with its state and why."""
     for rule in held:
         console.print(f"{rule.id}  {rule.kind:<7} {escape(rule.text)}  {escape(rule.check)}", highlight=False)
     if not held:
         console.print("no rules yet. Findings of the gate become rules; or write a line into CONSTRAINTS.md")
+    for item, rule in waiting:
+        console.print(f"{rule.id}  {item.state}: {escape(rule.text)}", highlight=False, soft_wrap=True)
+        console.print(Padding(escape(item.why), (0, 0, 0, 4), expand=False), highlight=False)

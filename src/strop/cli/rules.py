@@ -28,7 +28,7 @@ def rules(context: typer.Context, project_folder: Home = Path(), as_json: AsJson
 
 @rules_app.command("list")
 def rules_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List the rules of CONSTRAINTS.md, learned and written by hand.
+    """List the rules of CONSTRAINTS.md, learned and written by hand, and those that are not in force, with why.
 
     \b
     Example:
@@ -39,14 +39,18 @@ def rules_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
 
 def _list(project_folder: Path, *, as_json: bool) -> None:
     from strop.app import open_project
+    from strop.app.ruling import WAITING, library_rules
     from strop.cli.console import out, print_json
     from strop.cli.look import show_rules
 
-    held = open_project(project_folder).rules()
+    project = open_project(project_folder)
+    held = project.rules()
+    waiting = [(item, rule) for item, rule in library_rules(project) if item.state in WAITING and rule not in held]
     if as_json:
-        print_json({"rules": held})
+        told = [{"id": item.id, "state": item.state, "why": item.why, "text": rule.text} for item, rule in waiting]
+        print_json({"rules": held, "waiting": told})
     else:
-        show_rules(out, held)
+        show_rules(out, held, waiting)
 
 
 @rules_app.command("add")

@@ -65,16 +65,16 @@ def _list(project_folder: Path, *, as_json: bool) -> None:
 
 @skills_app.command("show")
 def skills_show(name: Name, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """Show one skill as its SKILL.md.
+    """Show one skill as its SKILL.md, with its state and why it is in it.
 
     \b
     Example:
       strop skills show audit-licences
     """
     from strop.app import held_skill, open_project
+    from strop.app.drift import skill_files
     from strop.cli.console import print_json
     from strop.learning.library import filed
-    from strop.learning.skillmd import projection
 
     project = open_project(project_folder)
     held = held_skill(project, name)
@@ -83,7 +83,9 @@ def skills_show(name: Name, project_folder: Home = Path(), as_json: AsJson = Fal
             {**_told(held), "item": held.item, "skill": held.skill, "versions": _versions(project, held.item.id)}
         )
     else:
-        sys.stdout.write(projection(held.skill, item=held.item)["SKILL.md"].decode())
+        sys.stdout.write(skill_files(project, held)["SKILL.md"].decode())
+        if held.item.why:
+            _say(f"\n{held.item.state}: {held.item.why}", to_err=True)
         _say(f"\nIts folder: .agents/skills/{filed(held.item)}. Version {held.item.digest[:10]}", to_err=True)
 
 

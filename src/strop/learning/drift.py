@@ -18,13 +18,15 @@ from strop.checking.frontmatter import split, text
 from strop.errors import BadInput
 from strop.learning.climbing import of_import, of_person, told, waiting
 from strop.learning.generality import said_by
+from strop.learning.lessons import Lesson
 from strop.learning.lifecycle import SHELVED
 from strop.learning.scanning import scanned
-from strop.learning.skillmd import projection, with_certificates
+from strop.learning.skillmd import projection, with_certificates, with_lessons, with_scripts
 from strop.types.events import revive
 from strop.types.evidence import Certificate
 from strop.types.fingerprint import canonical, digest_bytes
 from strop.types.memory import USED, Item, ItemKind, ItemState, Origin, Skill, Taint
+from strop.types.work import Script
 
 MAIN, WHOLE, PROMPTS = "SKILL.md", "references/skill.json", "assets/prompts/"
 MADE_ELSEWHERE = "made elsewhere: waits for a person (strop skills approve)"
@@ -65,12 +67,27 @@ class Found:
     """What the person should know."""
 
 
-def projected(item: Item, skill: Skill, *, folder: str, certificate: Certificate | None = None) -> Files:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the library knows of a skill that is no part of its body."""
+
+    certificate: Certificate | None = None
+    """The newest, of whatever version."""
+    failed: tuple[Lesson, ...] | None = None
+    """What failed in the run it was born from; None where nobody knows."""
+    scripts: tuple[Script, ...] = ()
+    """Those of its order that are in use."""
+
+
+def projected(item: Item, skill: Skill, *, folder: str, beside: Beside | None = None) -> Files:
     """What the library wants in the skill's folder; nothing for what no agent may read."""
     if item.state in SHELVED:
         return {}
-    proved = [certificate] if certificate is not None and certificate.version == item.digest else []
-    return with_certificates(projection(replace(skill, name=folder), item=item), proved)
+    known = beside or Beside()
+    proved = [each for each in (known.certificate,) if each is not None and each.version == item.digest]
+    files = with_scripts(projection(replace(skill, name=folder), item=item), known.scripts)
+    files = files if known.failed is None else with_lessons(files, known.failed)
+    return with_certificates(files, proved)
 
 
 def unseen(files: Files, *, wanted: Files, marks: Marks) -> Files:
@@ -90,14 +107,14 @@ def edited(
     skill: Skill,
     marks: Marks,
     foreign: Foreign | None = None,
-    certificate: Certificate | None = None,
+    beside: Beside | None = None,
 ) -> Found:
     """What a person changed in the folder of a skill that the library has.
 
     A version of theirs keeps the skill's taint. In use it stays in use, as stale: its evidence begins anew.
     """
-    wanted = projected(item, skill, folder=folder, certificate=certificate)
-    before = projection(replace(skill, name=folder), item=item)
+    wanted = projected(item, skill, folder=folder, beside=beside)
+    before = wanted or projection(replace(skill, name=folder), item=item)
     tracked = before.keys() | marks.keys()
     theirs = {path: body for path, body in unseen(files, wanted=wanted, marks=marks).items() if path in tracked}
     back = item.state is ItemState.RETIRED and MAIN in files and (bool(theirs) or not marks)
