@@ -218,7 +218,7 @@ def stored(where: str) -> tuple[Kept, ...]:
     for number in range(PAST):
         case = clean(where, 50_000 + number)
         whole = Bundle(supported(judged(case).values), today=DAY)
-        found.append(Kept(RunId(f"stored-{number}"), case.run.plan.spec.fingerprint, delivered(whole), whole))
+        found.append(Kept(RunId(f"stored-{number}"), case.run.plan.spec, delivered(whole), whole))
     return tuple(found)
 
 

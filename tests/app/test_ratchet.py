@@ -10,9 +10,10 @@ import pytest
 from strop.app import open_project, spec_of
 from strop.app.knowing import add
 from strop.app.project import Project
-from strop.app.ratchet import guided, recalled
+from strop.app.ratchet import guided, recalled, waits
 from strop.learning.library import put
 from strop.learning.scopes import order_class
+from strop.stores.project import RunRow
 from strop.types.evidence import Pair, Source
 from strop.types.memory import Cost, Item, ItemKind, ItemState, Scope, Skill
 from strop.types.schema import Object
@@ -68,7 +69,7 @@ def test_a_passage_that_reads_like_an_order_is_not_recalled(project: Project) ->
 
 
 def test_neither_a_candidate_nor_what_is_on_probation_waits_for_ever(project: Project) -> None:
-    """Of the two the one that less is known of has its turn; a candidate that has used up its plan comes last."""
+    """Of the two the one that less is known of has its turn."""
     held(project, "new", ItemState.CANDIDATE, pairs=5)
     held(project, "old", ItemState.PROBATION, pairs=9)
     assert tried(project) == ("new", False)
@@ -76,9 +77,33 @@ def test_neither_a_candidate_nor_what_is_on_probation_waits_for_ever(project: Pr
     held(project, "new", ItemState.CANDIDATE, pairs=30)
     assert tried(project) == ("old", True)
 
+
+def test_a_candidate_that_has_used_up_its_plan_costs_no_run_anything_more(project: Project) -> None:
+    """Its evidence is kept and it stays a candidate; what is in use goes on being watched."""
     held(project, "new", ItemState.CANDIDATE, pairs=project.config.settings.learning.pairs)
+    assert guided(project, SPEC, manifest=project.db.head(), base=Guidance(), worker=None, units=()).trial is None
+
     held(project, "old", ItemState.ACTIVE, pairs=200)
-    assert tried(project) == ("old", True), "what has used up its plan comes after what is in use"
+    assert tried(project) == ("old", True)
+
+
+def test_each_skill_that_came_to_nothing_doubles_the_wait_for_the_next(project: Project) -> None:
+    """One candidate at a time, then two runs without one, then four: learning the same again costs less and less."""
+    planned = project.config.settings.learning.pairs
+    held(project, "first", ItemState.CANDIDATE, pairs=planned - 1)
+    assert waits(project, SPEC), "it is still within its plan"
+
+    held(project, "first", ItemState.CANDIDATE, pairs=planned)
+    assert [waits_after(project, run) for run in ("02", "03")] == [True, False]
+
+    held(project, "second", ItemState.QUARANTINE, pairs=planned)
+    assert waits(project, SPEC)
+
+
+def waits_after(project: Project, run: str) -> bool:
+    """Whether such an order still waits when one more run has ended; the pairs are of run 01."""
+    project.db.note_run(RunRow(run, "", "spec.md", "", "passed", 1, 1, 0, 1.0))
+    return bool(waits(project, SPEC))
 
 
 def test_untrusted_words_are_tried_by_nobody(project: Project) -> None:

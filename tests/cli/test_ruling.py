@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from strop.app import open_project, settle, state_of
+from strop.app import open_project, settle, spec_of, state_of
 from strop.app.ruling import barred, deliveries, deliveries_with_files, library_rules, ruling_of
 from strop.checking.checks import parse_check
 from strop.learning.corpus import day_of, looks
@@ -28,6 +28,7 @@ repairs: 0
 ---
 # Places
 """
+ORDER = spec_of(SPEC.encode(), name="spec.md")
 
 
 def write(project: Path, *, said: str = "Old Mill", at: int = 2) -> None:
@@ -196,12 +197,41 @@ def test_a_run_begins_with_rules_that_can_hold_together(taught: Path) -> None:
     project = open_project(taught)
     settle(project)
 
-    ruling = ruling_of(project)
+    ruling = ruling_of(project, ORDER)
 
     assert {rule.check for rule in ruling.rules} == {r"pattern(name, \S+)", "range(founded, 1500, 2026)"}
     assert len(ruling.warnings) == 2
     assert "c-1234abcd (line 7) and h-" in ruling.warnings[0]
     assert {item.origin for item, body in library_rules(project) if body.id.startswith("h-")} == {Origin.USER}
+
+
+def test_another_table_is_not_ruled_by_what_this_one_taught(taught: Path) -> None:
+    """It has a `name` too. A spec that gained a column keeps the rule; a person's own line holds everywhere."""
+    with (taught / "CONSTRAINTS.md").open("a") as file:
+        file.write('- `name` is not "unknown"\n')
+    project = open_project(taught)
+    settle(project)
+    grown = SPEC.replace("quote: true}}", "quote: true}, height: {type: number}}", 1)
+    other = SPEC.replace("founded: {", "fee: {type: number}, owner: {")
+
+    ruled = [len(ruling_of(project, spec_of(each.encode(), name="spec.md")).rules) for each in (SPEC, grown, other)]
+
+    assert grown != SPEC
+    assert ruled == [2, 2, 1]
+
+
+def test_what_two_kinds_of_orders_taught_holds_for_every_order_with_that_column(taught: Path, strop: Strop) -> None:
+    """The second table teaches the same rule by itself."""
+    other = SPEC.replace("# Places", "# Houses").replace("founded: {", "founded: {ask: the year of the house, ")
+    third = SPEC.replace("founded: {", "fee: {type: number}, owner: {")
+    project = open_project(taught)
+    assert len(ruling_of(project, spec_of(third.encode(), name="spec.md")).rules) == 0
+
+    (taught / "spec.md").write_text(other)
+    assert len(ruling_of(project, spec_of(other.encode(), name="spec.md")).rules) == 0
+    assert run(strop) == 0
+
+    assert len(ruling_of(open_project(taught), spec_of(third.encode(), name="spec.md")).rules) == 1
 
 
 # ---------------------------------------------------------------- stored deliveries
@@ -242,4 +272,4 @@ def test_a_run_that_did_not_pass_is_not_stored(taught: Path, strop: Strop) -> No
     (taught / "spec.md").write_text(SPEC.replace(">= 2", ">= 50"))
     assert run(strop) == 1
 
-    assert len(deliveries(open_project(taught))) == 1
+    assert len(deliveries(open_project(taught), ORDER)) == 1

@@ -96,7 +96,7 @@ def taught(
 def stored(run: str, *changes: Value) -> Kept:
     """A clean delivery of an earlier run, with other rows."""
     values = tuple(value for value in table(12, start=200) if value.field != "surveyed") + changes
-    return Kept(RunId(run), "order", Bundle(values, today=DAY), Bundle(values, today=DAY))
+    return Kept(RunId(run), order(), Bundle(values, today=DAY), Bundle(values, today=DAY))
 
 
 CASES = [

@@ -13,7 +13,7 @@ from strop.learning.corpus import Kept
 from strop.types.content import Scalar, Standing
 from strop.types.memory import CheckKind, Constraint
 from strop.types.trial import Value
-from strop.types.work import RunId, UnitKey
+from strop.types.work import RunId, Spec, UnitKey
 
 PAIRS = [
     ("range(a, 1, 9)", "range(a, 10, 20)", True),
@@ -44,7 +44,7 @@ def rule(name: str, check: str) -> Constraint:
 def deliveries(*said: Scalar) -> tuple[Kept, ...]:
     """One stored delivery with these values of `a`."""
     values = tuple(Value(UnitKey(f"r{n}"), "a", value, Standing.ACCEPTED, ()) for n, value in enumerate(said))
-    return (Kept(RunId("run"), "order", Bundle(values), Bundle(values)),)
+    return (Kept(RunId("run"), Spec("Order", ()), Bundle(values), Bundle(values)),)
 
 
 @pytest.mark.parametrize(("one", "other", "clash"), PAIRS, ids=[f"{one} / {other}" for one, other, _ in PAIRS])

@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.learning.pairing import MOST, Challenger, Control, Like, draw, pooled
+from strop.learning.pairing import MOST, WATCHED, Challenger, Control, Like, draw, pooled
 from strop.types.work import UnitKey
 
 NEW = Challenger("skill/new", "v1")
@@ -38,6 +38,12 @@ def test_a_fifth_of_a_large_wave_takes_part() -> None:
     assert len(draw(units, run="r", challengers=[NEW])) == 60
     both = Counter(drawn.challenger for drawn in draw(units, run="r", challengers=[NEW, OTHER]))
     assert both == {NEW: 30, OTHER: 30}
+
+
+def test_doing_without_what_has_proved_itself_takes_half_of_that() -> None:
+    """Of 300 like units 30 try; where a tenth is less than one pair, one pair is drawn, if a fifth allows it."""
+    units = [Like(UnitKey(f"u{at}"), 1_000 + at) for at in range(300)]
+    assert [len(draw(units[:of], run="r", challengers=[NEW], most=WATCHED)) for of in (300, 8, 4)] == [30, 1, 0]
 
 
 def test_the_arms_are_drawn_like_a_coin() -> None:

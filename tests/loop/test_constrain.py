@@ -92,7 +92,7 @@ def test_a_value_that_was_wrong_twice_is_forbidden() -> None:
 
 def kept(*values: Value) -> Kept:
     """A delivery that passed earlier."""
-    return Kept(RunId("01EARLIER"), order(NUMBER).fingerprint, Bundle(values), Bundle(values))
+    return Kept(RunId("01EARLIER"), order(NUMBER), Bundle(values), Bundle(values))
 
 
 def test_what_the_gate_put_right_teaches_as_well() -> None:

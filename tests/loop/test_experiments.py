@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from bells import BELLS, PATHS, Bend, Loop
+from bells import BELLS, PATHS, PROMPTS, SPEC, Bend, Loop
 
+from strop.drafting.quoting import Pace
 from strop.errors import ModelFailure, RequestRefused
-from strop.learning.experiments import Trial, evidence, scores
+from strop.learning.experiments import NO_CAP, Trial, evidence, scores
 from strop.loop.cycle import Shop
+from strop.loop.plan import Terrain, plan
+from strop.loop.specify import specify
 from strop.types.content import Standing
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Item, ItemKind, ItemState
+from strop.types.money import Price
 from strop.types.schema import Json
 from strop.types.trial import Outcome
-from strop.types.work import Exemplar, Guidance, UnitKey, Variant
+from strop.types.work import PLACE, Binding, Exemplar, Guidance, Plan, UnitKey, Variant
 
 CANDIDATE = Item("skill/bells", ItemKind.SKILL, "b0d1", ItemState.CANDIDATE)
 SHOWN = Guidance(exemplars=((Exemplar(UnitKey("yew"), "[1] This is yew.", "{}"),),), items=(CANDIDATE.id,))
@@ -101,6 +106,26 @@ def test_what_fell_short_is_read_again_for_the_files_and_counts_as_it_was(tmp_pa
     assert other in first
 
 
+def test_a_unit_whose_readers_came_apart_is_read_again_too(tmp_path: Path) -> None:
+    """Under what is tried one of the two takes a number that stands in the page, so nothing is refuted."""
+    unit = tried_by(tmp_path / "dry")
+    calls: list[str] = []
+
+    def torn(key: str, prompt: str) -> dict[str, Json] | None:
+        calls.append(key)
+        lured: dict[str, Json] = {"bells": BELLS[unit] + 100, f"bells{PLACE}": 3}
+        return lured if key == unit and calls.count(key) == 1 else None
+
+    loop = loop_of(tmp_path, torn)
+    turn = loop.turn()
+
+    assert turn.first is not None
+    (before,) = [value for value in turn.first.values if (value.row, value.field) == (unit, "bells")]
+    assert before.standing is Standing.UNVERIFIED
+    assert turn.run.extended == (f"rescue-1/{unit}", f"rescue-2/{unit}")
+    assert f"{unit},{BELLS[unit]}" in (tmp_path / "files" / "bells.csv").read_text()
+
+
 def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -> None:
     """Intention to treat: no answer is an outcome."""
     unit = tried_by(tmp_path / "dry")
@@ -150,3 +175,37 @@ def test_nothing_is_tried_where_too_few_units_are_left(tmp_path: Path, change: C
     assert turn.run.plan.variants == ()
     assert turn.first is None
     assert len(loop.asked) == 2 * len(BELLS)
+
+
+@pytest.mark.parametrize(("share", "tried"), [(1.0, 3), (0.99, 2), (0.34, 1), (0.0, 0)])
+def test_learning_spends_no_more_than_its_own_cap(share: float, tried: int) -> None:
+    """Of three pairs drawn as many take part as can all be read again within the cap; the plan says what that costs."""
+    free = planned(NO_CAP)
+    assert (pairs_of(free), free.quote.learning_nanos > 0) == (3, True)
+
+    bound = planned(int(free.quote.learning_nanos * share))
+
+    assert pairs_of(bound) == tried
+    assert bound.quote.learning_nanos == free.quote.learning_nanos * tried // 3
+    assert ("of learning's own cap" in bound.scope) is bool(tried)
+
+
+def planned(cap: int) -> Plan:
+    """The plan of fifteen units with something to try, by a worker that costs a dollar a million tokens."""
+    units = tuple(f"inputs/{number:02}.txt" for number in range(15))
+    terrain = Terrain(
+        units=units,
+        sizes=dict.fromkeys(units, 400),
+        files=units,
+        bindings=(Binding("worker", "scripted", Price("1", "1", "1", "1"), 32_000, 2_000),),
+        prompts=PROMPTS,
+        tools=(),
+        pace=Pace(1.0, 2.0, 30),
+        trial=Trial(CANDIDATE, SHOWN, "incumbent", cap=cap),
+        seed="01RUN",
+    )
+    return asyncio.run(plan(specify(SPEC.encode()), terrain=terrain))
+
+
+def pairs_of(made: Plan) -> int:
+    return sum(len(variant.pairs) for variant in made.variants)

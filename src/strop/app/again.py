@@ -14,6 +14,7 @@ from strop.app.pages import pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, build_model, inside_of, renderers, tables_of, theme_of
 from strop.app.project import Project, new_run_id, state_of
 from strop.app.rehearing import Approve, Rehearing, reheard
+from strop.app.ruling import rules_for
 from strop.checking.ordered import Redraw, held_to_checks
 from strop.loop.deliver import held_to_contract, parts
 from strop.loop.specify import DRAFT, draft, drafted
@@ -50,7 +51,7 @@ async def verify_again(
     run = state.run()
     _, material = inside_of(project, run.plan.spec)
     read = Cached(reading(material, pages_of(project, run.plan.spec, run=run.id)))
-    proofs = proofs_of(project, run, read, project.rules(), verifier=_refuter(state))
+    proofs = proofs_of(project, run, read, rules_for(project, run.plan.spec), verifier=_refuter(state))
     number = _next_number(folder)
     verdict = None
     if verifier and approve is not None:

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from strop.app.project import Project
-from strop.app.ruling import RECENT, deliveries
+from strop.app.ratchet import came_to_nothing, waits
+from strop.app.ruling import RECENT, deliveries, rules_for
 from strop.learning.admission import Rung, Twin
 from strop.learning.climbing import contradicts, of_run, repeats, same, told
 from strop.learning.corpus import Kept
 from strop.learning.generality import corpus
 from strop.learning.library import RULES, SKILLS
 from strop.learning.making import Body
-from strop.learning.scopes import order_class
 from strop.types.events import revive
 from strop.types.memory import USED, Constraint, Item, ItemState, Manifest, Skill
 from strop.types.trial import Run, Verdict
-from strop.types.work import Script, Spec
+from strop.types.work import Script
 
 Entry = tuple[Item, Body]
 
@@ -41,8 +41,8 @@ class Entered:
 
     entries: tuple[Entry, ...]
     """To be put into the library; what a rung refused is in quarantine."""
-    again: tuple[str, ...]
-    """Items that are there already and were left once more: this run is another witness of theirs."""
+    again: tuple[Item, ...]
+    """What was left once more, under the ids of the items that say it already: this run is another witness."""
     stopped: tuple[tuple[str, str], ...]
     """(item, rung and sentence)."""
 
@@ -60,7 +60,7 @@ def entered(project: Project, entries: Sequence[Entry], *, run: Run, born: Born 
     hall = _Hall(project, run)
     against = corpus(run, verdict=born.verdict, files=born.files, sources=born.sources())
     made: list[Entry] = []
-    again: list[str] = []
+    again: list[Item] = []
     back: list[tuple[str, str]] = []
     for item, body in entries:
         climbed = of_run(
@@ -75,22 +75,12 @@ def entered(project: Project, entries: Sequence[Entry], *, run: Run, born: Born 
             back.append((item.id, told(climbed)))
         found = hall.found if climbed.refused is Rung.CONFLICT else None
         if climbed.refused is Rung.CONFLICT and (found is not None or item.kind in SKILLS):
-            again += [found.item] if found is not None and not hall.shelved(found) else []
+            again += [replace(item, id=found.item)] if found is not None and not hall.shelved(found) else []
             continue
         why = told(climbed)
         made.append((replace(item, state=ItemState.QUARANTINE, why=why) if why else hall.seated(item), body))
         hall.rules += [body] if isinstance(body, Constraint) and not why else []
     return Entered(tuple(made), tuple(again), tuple(back))
-
-
-def open_candidate(project: Project, spec: Spec) -> Item | None:
-    """The skill for such orders that is yet to be tried: until then no other is made, or paid for."""
-    return _open(project.db.head(), order_class(spec))
-
-
-def _open(manifest: Manifest, order: str) -> Item | None:
-    held = (item for item in manifest.items if item.kind in SKILLS and item.scope.order == order)
-    return next((item for item in held if item.state is ItemState.CANDIDATE), None)
 
 
 @dataclass(slots=True)
@@ -107,18 +97,17 @@ class _Hall:
     _past: tuple[Kept, ...] | None = None
 
     def __post_init__(self) -> None:
-        self.head, self.rules = self.project.db.head(), list(self.project.rules())
+        self.head, self.rules = self.project.db.head(), list(rules_for(self.project, self.run.plan.spec))
 
     def conflict(self, item: Item, body: Body) -> str:
         """What says the same, or the contrary."""
-        others = {each: self._body(each) for each in self.head.items if each.kind is item.kind}
+        others = {each: self._body(each) for each in self.head.items if each.kind is item.kind and self._speaks(each)}
         self.found = same(item, body, others=others)
         if self.found is not None:
             return repeats(self.found, there=self._there(self.found))
         if isinstance(body, Constraint):
             return contradicts(body, rules=self.rules, past=self._deliveries)
-        waits = _open(self.head, item.scope.order) if item.kind in SKILLS else None
-        return f"{waits.id} is yet to be tried for such orders, one at a time" if waits is not None else ""
+        return waits(self.project, self.run.plan.spec) if item.kind in SKILLS else ""
 
     def seated(self, item: Item) -> Item:
         """A skill beside one in use for such orders is a version of it, and has to win a duel."""
@@ -132,6 +121,10 @@ class _Hall:
         """Whether what says the same is out of use: then another run's word does not help it."""
         return self._there(found).state not in USED | {ItemState.CANDIDATE}
 
+    def _speaks(self, item: Item) -> bool:
+        """Whether it keeps its like out. Of skills that came to nothing another may do better; then `waits` counts."""
+        return item.kind not in SKILLS or not came_to_nothing(self.project, item)
+
     def _body(self, item: Item) -> Body:
         kind = Skill if item.kind in SKILLS else Constraint if item.kind in RULES else Script
         return revive(kind, self.project.blobs.get(item.digest))
@@ -143,5 +136,5 @@ class _Hall:
 
     def _deliveries(self) -> tuple[Kept, ...]:
         if self._past is None:
-            self._past = deliveries(self.project, but=self.run.id, most=RECENT)
+            self._past = deliveries(self.project, self.run.plan.spec, but=self.run.id, most=RECENT)
         return self._past

@@ -16,6 +16,7 @@ from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.lessons import Failed, lessons
 from strop.learning.library import put, witness
 from strop.learning.making import rule_item, skill_item
+from strop.learning.scopes import widened
 from strop.swarm.spending import Spending
 from strop.types.events import AttemptEnded
 from strop.types.evidence import Pair
@@ -102,14 +103,14 @@ def keep(
     new: list[Entry] = []
     if skill is not None:
         new.append((skill_item(skill, run=run, inputs=tuple(sorted({read.digest for read in run.sources}))), skill))
-    new += [*((rule_item(rule, run=run), rule) for rule in rules), *left.scripts]
+    new += [*((widened(rule_item(rule, run=run), project.db.head()), rule) for rule in rules), *left.scripts]
     came = entered(project, new, run=run, born=left.born)
     if left.born is not None and any(body is skill for _, body in came.entries):
         project.db.note_failed(run.id, canonical(_failed(project, run, left.born)))
     if came.entries:
         put(project.db, project.blobs, came.entries, base=base, by=run.id)
-    for name in came.again:
-        witness(project.db, name, run=run.id)
+    for item in came.again:
+        witness(project.db, item, run=run.id)
     project.db.add(left.pairs)
     worker = run.plan.binding("worker")
     model = worker.model if worker else ""
@@ -117,7 +118,7 @@ def keep(
     looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
     moved = [weigh(project, name, incumbent=against, model=model, by=run.id) for name, against in sorted(looked)]
     names = tuple(dict.fromkeys(name for name, _ in sorted(looked)))
-    there = tuple(dict.fromkeys((*(item.id for item, _ in came.entries), *came.again)))
+    there = tuple(dict.fromkeys((*(item.id for item, _ in came.entries), *(item.id for item in came.again))))
     return Kept(there, names, tuple(each for each in moved if each is not None), came.stopped)
 
 

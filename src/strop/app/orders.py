@@ -11,6 +11,7 @@ from strop.app.pages import pages_of
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
 from strop.app.ratchet import Guided, guided, recalled
+from strop.app.ruling import rules_for
 from strop.drafting.forecast import RUNS
 from strop.drafting.pages import places
 from strop.drafting.quoting import Pace
@@ -26,6 +27,7 @@ from strop.tools.inside import Inside
 from strop.types.count import counted
 from strop.types.events import Event
 from strop.types.memory import CheckKind, Constraint, Manifest
+from strop.types.money import nanos
 from strop.types.trial import Outcome
 from strop.types.work import Binding, Budget, Guidance, Plan, Sources, Spec, Task
 
@@ -152,7 +154,8 @@ def terrain_of(
 
     Of an order that names its skill, its examples or none, nothing is chosen.
     """
-    held = project.rules() if rules is None else tuple(rules)
+    learning = project.config.settings.learning
+    held = rules_for(project, order.spec) if rules is None else tuple(rules)
     inside, material = inside_of(project, order.spec)
     web = pages_of(project, order.spec) if places(order.spec) else None
     files = inside.files()
@@ -187,7 +190,7 @@ def terrain_of(
         solo=order.solo,
         rules=held,
         past=project.db.past({binding.model for binding in cast.bindings}, most=RUNS),
-        trial=chosen.trial if run and project.config.settings.learning.experiments else None,
+        trial=replace(chosen.trial, cap=nanos(learning.usd)) if run and chosen.trial and learning.experiments else None,
         barred=chosen.barred,
         seed=run,
         recall=partial(recalled, project) if not named else lambda goal: (),

@@ -18,7 +18,7 @@ from strop.learning import rungs
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
 from strop.learning.experiments import Trial, first_outcomes
-from strop.learning.library import admit, mark_stale, move
+from strop.learning.library import SKILLS, admit, mark_stale, move
 from strop.learning.lifecycle import SHELVED
 from strop.learning.making import Body, arm, assembled, grounds_of, script_item
 from strop.learning.rungs import again
@@ -91,6 +91,34 @@ def guided(
     return Guided(guidance, trial, barred(project, trial.item, units))
 
 
+def waits(project: Project, spec: Spec) -> str:
+    """Why no further skill for such orders is made, or paid for, now: one is yet to be tried, or came to nothing.
+
+    Each that came to nothing doubles the wait in runs: the next one is learned from runs like those it came from.
+    """
+    order = order_class(spec)
+    made = [each for each in project.db.head().items if each.kind in SKILLS and each.scope.order == order]
+    known = {item.id: project.db.pairs(item.id, version=item.digest) for item in made}
+    untried = next((item for item in made if item.state is ItemState.CANDIDATE and not _through(project, item)), None)
+    if untried is not None:
+        return f"{untried.id} is yet to be tried for such orders, one at a time"
+    failed = [known[item.id] for item in made if item.state not in USED and known[item.id]]
+    last = max((pair.run for pairs in failed for pair in pairs), default="")
+    if failed and sum(row.id > last for row in project.db.runs()) < 2 ** len(failed):
+        return f"{len(failed)} for such orders came to nothing, so the next is made {2 ** len(failed)} runs after that"
+    return ""
+
+
+def came_to_nothing(project: Project, item: Item) -> bool:
+    """Whether evidence has had its say on a skill and did not let it in: its like may be tried again, in time."""
+    return item.state is ItemState.QUARANTINE or (item.state is ItemState.CANDIDATE and _through(project, item))
+
+
+def _through(project: Project, item: Item) -> bool:
+    """Whether the pairs that were planned for it are used up."""
+    return len(project.db.pairs(item.id, version=item.digest)) >= project.config.settings.learning.pairs
+
+
 def _may_guide(item: Item, spec: Spec) -> bool:
     return item.kind in BODIES and item.state in USED | TRIED and covers(item.scope, spec)
 
@@ -133,7 +161,8 @@ def _next(project: Project, order: str, there: Sequence[Item], used: Sequence[It
     """Whose turn it is: a candidate that is still within its plan, or what is in use and has yet to prove itself.
 
     Of these two the one that less is known of, so that neither waits for the other. Scripts gather pairs in every
-    run without a wave; what is active is looked at when nobody else is waiting, and whoever has used up its plan last.
+    run without a wave; what is active is looked at when nobody else is waiting. A candidate that has used up its plan
+    costs no run anything more: it waits for `strop skills test`.
     """
     known = {item.id: len(project.db.pairs(item.id, version=item.digest)) for item in there}
     planned = project.config.settings.learning.pairs
@@ -141,14 +170,14 @@ def _next(project: Project, order: str, there: Sequence[Item], used: Sequence[It
     def most(items: Iterable[Item]) -> list[Item]:
         return sorted(items, key=lambda item: (-known[item.id], item.id))
 
-    new = [each for each in there if each.state is ItemState.CANDIDATE and each.scope.order == order and _clean(each)]
+    new = (each for each in there if each.state is ItemState.CANDIDATE and each.scope.order == order and _clean(each))
     within = [each for each in new if known[each.id] < planned]
     own = [each for each in used if each.scope.order == order]
     first = most(each for each in within if each.kind is not ItemKind.SCRIPT)[:1]
     first += most(each for each in own if each.state is not ItemState.ACTIVE)[:1]
     first.sort(key=lambda item: known[item.id])
     scripts = most(each for each in within if each.kind is ItemKind.SCRIPT)
-    return next(iter([*first, *scripts, *most(own), *most(new)]), None)
+    return next(iter([*first, *scripts, *most(own)]), None)
 
 
 def _clean(item: Item) -> bool:

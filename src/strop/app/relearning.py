@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.app.drift import settle
-from strop.app.entering import open_candidate
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
 from strop.app.keeping import Left, born, keep, scripts_left, wave_pairs
@@ -18,7 +17,7 @@ from strop.app.kinship import inputs_of, own
 from strop.app.orders import Options, Order, as_begun
 from strop.app.parts import inside_of
 from strop.app.project import Project
-from strop.app.ratchet import Weighed
+from strop.app.ratchet import Weighed, waits
 from strop.app.ruling import deliveries, ruling_of
 from strop.app.trials import Carry, Trial, carry_out, ended_well, pairs_of, recorded, settled_by, shows
 from strop.errors import BadInput, GateClosed
@@ -146,17 +145,17 @@ def _changed_prompts(project: Project, run: Run) -> list[str]:
 
 
 def _school(project: Project, run: Run) -> Lessons:
-    ruling, read = ruling_of(project), recorded(project, run)
+    ruling, read = ruling_of(project, run.plan.spec), recorded(project, run)
     return Lessons(
         prompts=project.prompts(),
         files=inside_of(project, run.plan.spec)[0].files(),
         proofs=lambda ran: proofs_of(project, ran, read, ruling.rules, verifier=""),
         rules=ruling.rules,
         struck=ruling.never,
-        past=deliveries(project, but=run.id),
+        past=deliveries(project, run.plan.spec, but=run.id),
         exemplars=project.config.settings.exemplars,
         taken=frozenset(item.name for item in skills(project.db)),
-        waiting=open_candidate(project, run.plan.spec) is not None,
+        waiting=bool(waits(project, run.plan.spec)),
     )
 
 

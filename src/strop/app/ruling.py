@@ -13,10 +13,13 @@ from strop.checking.primitives import run_check
 from strop.errors import BadInput, StropError
 from strop.learning.contradictions import Contradiction, contradictions, in_force
 from strop.learning.corpus import Kept, Record, alarms, kept, looks, tried, with_files
+from strop.learning.library import filed
 from strop.learning.rules import lines_of
+from strop.learning.scopes import covers, scope_of_rule
 from strop.swarm.fold import RunFold
 from strop.types.events import revive
-from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState
+from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Scope
+from strop.types.work import Spec
 
 MOST = 60
 """Stored deliveries that a rule is tried on, the newest: silence on 59 bounds false alarms by 5 %, 95 % sure."""
@@ -39,9 +42,16 @@ def barred(project: Project) -> frozenset[str]:
     return frozenset(part for body in retired for part in (body.id, body.check) if part) | project.struck_out()
 
 
-def deliveries(project: Project, *, but: str = "", most: int = MOST) -> tuple[Kept, ...]:
-    """The values of runs that passed, newest first; what cannot be read is left out."""
-    return tuple(each for each, _ in _passed(project, but=but, most=most))
+def deliveries(project: Project, spec: Spec, *, but: str = "", most: int = MOST) -> tuple[Kept, ...]:
+    """The values of runs of alike orders that passed, newest first; what cannot be read is left out."""
+    scope = scope_of_rule("", spec)
+    return tuple(each for each, _ in _passed(project, but=but, most=most) if covers(scope, each.spec))
+
+
+def rules_for(project: Project, spec: Spec) -> tuple[Constraint, ...]:
+    """The rules of CONSTRAINTS.md that are about such an order: a person's, and what alike orders taught."""
+    scopes = {filed(item): item.scope for item, _ in library_rules(project)}
+    return tuple(rule for rule in project.rules() if rule.id not in scopes or covers(scopes[rule.id], spec))
 
 
 def deliveries_with_files(project: Project, *, most: int = MOST) -> tuple[Kept, ...]:
@@ -80,14 +90,14 @@ class Ruling:
     """Contradictions, with ids and lines."""
 
 
-def ruling_of(project: Project) -> Ruling:
-    """Which rules hold: called once, at the start of a run, when the file and the library are `settle`d.
+def ruling_of(project: Project, spec: Spec) -> Ruling:
+    """Which rules hold for an order: called once, at the start of a run, when file and library are `settle`d.
 
     Raises:
         BadInput: a check in the file cannot be read.
     """
-    rules = project.rules()
-    found = contradictions(rules, deliveries(project, most=RECENT)) if len(rules) > 1 else ()
+    rules = rules_for(project, spec)
+    found = contradictions(rules, deliveries(project, spec, most=RECENT)) if len(rules) > 1 else ()
     lines = lines_of(rules_text(project))
     return Ruling(in_force(rules, found), barred(project), tuple(shown(each, lines) for each in found))
 
@@ -147,9 +157,15 @@ def tried_rules(project: Project, *, run: str = "") -> Checked:
     rules = project.rules()
     lines = lines_of(rules_text(project))
     clashes = contradictions(rules, past)
-    told = tuple(_tried(rule, lines.get(rule.id, 0), chosen, past, clashes) for rule in rules)
+    scopes = {filed(item): item.scope for item, _ in library_rules(project)}
+    told = tuple(_tried(rule, lines.get(rule.id, 0), chosen, _about(rule, scopes, past), clashes) for rule in rules)
     waiting = tuple((str(item.state), body) for item, body in library_rules(project) if item.state in WAITING)
     return Checked(chosen.run if chosen else "", len(past), told, clashes, waiting)
+
+
+def _about(rule: Constraint, scopes: Mapping[str, Scope], past: Sequence[Kept]) -> Sequence[Kept]:
+    """The deliveries of orders that the rule is for."""
+    return [each for each in past if rule.id not in scopes or covers(scopes[rule.id], each.spec)]
 
 
 def _chosen(project: Project, run: str, past: Sequence[Kept]) -> Kept | None:

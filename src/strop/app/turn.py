@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from strop.app.drift import settle
-from strop.app.entering import Entry, open_candidate
+from strop.app.entering import Entry
 from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
@@ -36,7 +36,7 @@ from strop.app.orders import (
 from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
-from strop.app.ratchet import remember_grounds
+from strop.app.ratchet import remember_grounds, waits
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
 from strop.checking.conflicts import keys_of
@@ -201,7 +201,7 @@ class _Floor:
         project, order, state = self.project, self.order, self.state
         for said in settle(project).notes:
             self.screen.warn(said)
-        ruling = ruling_of(project)
+        ruling = ruling_of(project, order.spec)
         if order.bare:  # what the user wrote is part of the order; what was learned is not
             ruling = replace(ruling, rules=tuple(rule for rule in ruling.rules if rule.id.startswith("h-")))
         for said in ruling.warnings:
@@ -403,9 +403,9 @@ class _Floor:
             publish=_publish,
             rules=rules,
             struck=ruling.never,
-            past=deliveries(project, but=self.folder.name),
+            past=deliveries(project, order.spec, but=self.folder.name),
             exemplars=kept,
-            waiting=open_candidate(project, order.spec) is not None,
+            waiting=bool(waits(project, order.spec)),
             minutes=order.spec.budget.minutes,
             saving=order.saving,
             skill=order.skill,

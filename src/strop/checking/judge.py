@@ -61,6 +61,9 @@ from strop.types.work import Column, ColumnType, Conflict, TaskId, UnitKey
 SMALL = 12
 """Whole numbers up to this occur in any prose: a correction then needs a cue beside them."""
 
+APART = ("readers disagree", "one of the readers only")
+"""Why a value stands without two readers behind it, where two were asked."""
+
 GATE = TaskId("verify")
 """Author of the claims that the gate makes itself."""
 
@@ -347,7 +350,7 @@ def _readers_reason(cell: _Cell, standing: tuple[Claim, ...]) -> str:
         return "one reader"
     if _agree(standing):
         return "readers agree"
-    return "readers disagree" if len(standing) > 1 else "one of the readers only"
+    return APART[0] if len(standing) > 1 else APART[1]
 
 
 # ---------------------------------------------------------------- correction

@@ -152,6 +152,20 @@ def quote(spec: Spec, *, tasks: Sequence[Task], grounds: Grounds) -> Quote:
     )
 
 
+def again_at_most(tasks: Sequence[Task], *, steps: int, grounds: Grounds) -> int:
+    """Nano-dollars that these readings cost at most when each unit of them is read once more in so many steps."""
+    asked = zip(tasks, input_tokens(tasks, grounds=grounds), strict=True)
+    worker = grounds.worker
+    return sum(
+        worst_case(
+            input_bound=4 * steps * tokens,
+            output_bound=steps * len(task.units) * worker.output,
+            price=worker.price,
+        )
+        for task, tokens in asked
+    )
+
+
 def longest_chain(tasks: Sequence[Task]) -> int:
     """Steps expected of the longest task of each wave, added up."""
     expected = {task.id: expected_steps(task) for task in tasks}

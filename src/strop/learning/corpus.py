@@ -22,7 +22,7 @@ from strop.swarm.fold import RunFold
 from strop.types.content import Standing
 from strop.types.fingerprint import digest_bytes
 from strop.types.trial import Finding, Outcome, Severity, Value
-from strop.types.work import PICTURES, RunId, kind_of
+from strop.types.work import PICTURES, RunId, Spec, kind_of
 
 SURE = 0.05
 """Chance that the stated bound is too low."""
@@ -36,8 +36,7 @@ class Kept:
     """One accepted delivery."""
 
     run: RunId
-    order: str
-    """Fingerprint of its spec."""
+    spec: Spec
     bundle: Bundle
     """What was delivered; refuted cells say nothing."""
     said: Bundle
@@ -55,7 +54,7 @@ def kept(state: RunFold, *, blobs: Blobs) -> Kept | None:
         return None
     run = state.run()
     whole = Bundle(verdict.values, _texts(state, blobs), today=day_of(run.id))
-    return Kept(run.id, run.plan.spec.fingerprint, delivered(whole), whole)
+    return Kept(run.id, run.plan.spec, delivered(whole), whole)
 
 
 def with_files(each: Kept, state: RunFold, *, folder: Path) -> Kept:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from strop.checking.judge import same
+from strop.checking.judge import APART, same
 from strop.learning.pairing import Challenger
 from strop.types.content import Standing
 from strop.types.evidence import Pair, Source
@@ -22,8 +22,11 @@ from strop.types.memory import Item
 from strop.types.trial import Result, Run, Value, Verdict
 from strop.types.work import Guidance, Plan, Task, TaskId, TaskKind, UnitKey, Variant
 
+NO_CAP = 10**18
 RESCUED = "rescue-"
 """How tasks begin that read such units again."""
+RESCUE_STEPS = 2
+"""An answer, and one more where it does not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Trial:
     incumbent: str
     """Hash of what the arm without the item reads."""
     without: bool = False
+    cap: int = NO_CAP
+    """Nano-dollars that reading again may cost, where it falls short: learning's own."""
 
 
 def variant_of(trial: Trial, pairs: Sequence[tuple[UnitKey, UnitKey]]) -> Variant:
@@ -87,7 +92,7 @@ def unit_costs(tasks: Sequence[Task], spent: Mapping[TaskId, int]) -> Mapping[Un
 
 
 def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
-    """What reads a unit again on which something was tried, where a value was lost on the way."""
+    """What reads a unit again on which something was tried, where a value was lost or its readers came apart."""
     tried = tried_on(run.plan)
     lost = {value.row for value in verdict.values if value.row in tried and _lost(value)}
     lost |= {key for result in run.results for key, _ in result.unread if key in tried}
@@ -97,7 +102,7 @@ def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
             task,
             id=TaskId(f"{RESCUED}{task.reader}/{unit.key}"),
             units=(unit,),
-            steps=2,
+            steps=RESCUE_STEPS,
             variant="",
         )
         for task in run.plan.tasks
@@ -108,7 +113,7 @@ def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
 
 
 def _lost(value: Value) -> bool:
-    return value.standing is Standing.REFUTED
+    return value.standing is Standing.REFUTED or not set(APART).isdisjoint(value.reasons)
 
 
 def first_outcomes(run: Run) -> Run:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from strop.errors import BadInput, JournalFault
 from strop.learning.lifecycle import SHELVED, entering, moved, seat, stale
+from strop.learning.scopes import widened
 from strop.seams import Blobs, Library
 from strop.types.events import revive
 from strop.types.evidence import Certificate
@@ -121,20 +122,23 @@ def move(library: Shelf, name: str, *, to: ItemState, why: str, by: str = AUTO) 
     return _committed(library, edit, by=by, why=f"{name} {to}: {why}")
 
 
-def witness(library: Shelf, name: str, *, run: str) -> Manifest:
-    """Note that a run has left once more what an item says; its version, its inputs and its evidence stay as they are.
+def witness(library: Shelf, item: Item, *, run: str) -> Manifest:
+    """Note that a run has left once more what the item of this id says.
+
+    It cites that run too, and a rule is for its kind of orders as well; version, inputs and evidence stay.
 
     Raises:
         JournalFault: other processes kept winning the race for the head.
     """
 
     def edit(head: Manifest) -> tuple[Item, ...]:
-        item = head.item(name)
-        if item is None or run in item.cites:
+        there = head.item(item.id)
+        if there is None or run in there.cites:
             return head.items
-        return _with(head, replace(item, cites=(*item.cites, run)))
+        scope = widened(item, head).scope if there.kind in RULES else there.scope
+        return _with(head, replace(there, cites=(*there.cites, run), scope=scope))
 
-    return _committed(library, edit, by=run, why=f"left once more: {name}")
+    return _committed(library, edit, by=run, why=f"left once more: {item.id}")
 
 
 def admit(library: Shelf, name: str, *, certificates: Mapping[str, Certificate], why: str, by: str = AUTO) -> Manifest:

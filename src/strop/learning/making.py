@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from strop.learning.scopes import order_class
+from strop.learning.scopes import order_class, scope_of_rule
 from strop.types.fingerprint import digest, digest_bytes
 from strop.types.memory import Constraint, Dependency, Item, ItemKind, ItemState, Scope, Skill, Taint
 from strop.types.schema import Schema
@@ -67,7 +67,7 @@ def rule_item(rule: Constraint, *, run: Run) -> Item:
         kind=kind,
         digest="",
         state=rule.state,
-        scope=Scope(fields=(rule.field,) if rule.field else ()),
+        scope=scope_of_rule(rule.field, run.plan.spec),
         tokens=0 if rule.check else len(rule.text) // TOKEN,
         taint=Taint.UNTRUSTED if rule.state is ItemState.QUARANTINE else Taint.DERIVED,
         cites=(run.id,),

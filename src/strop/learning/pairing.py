@@ -1,7 +1,8 @@
 """Experiments inside a wave: which units try a challenger, which they are compared with, and what came of it.
 
 Pairs are made before a unit has run: two units of one stratum (kind and size), next to each other in size; a hash of
-(run, pair, item) decides which of them works with the challenger. At most `MOST` of the like units of a wave do.
+(run, pair, item) decides which of them works with the challenger. At most `MOST` of the like units of a wave do,
+`WATCHED` where the challenger is doing without what has proved itself.
 
 Why pairs of unlike units are valid evidence. Say the challenger changes nothing, and take the two units as they
 are, however different: with the arms one way round the pair is won, the other way round it is lost. The hash is a
@@ -28,6 +29,8 @@ from strop.types.work import UnitKey
 
 MOST = 0.2
 """Largest share of the like units of a wave that may work with a challenger."""
+WATCHED = 0.1
+"""The same where the challenger is doing without an item that has proved itself: the user pays for that look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,10 @@ class Drawn:
     """The unit that works with the incumbent."""
 
 
-def draw(units: Iterable[Like], *, run: str, challengers: Sequence[Challenger]) -> tuple[Drawn, ...]:
-    """Pair the units and draw the arms; the challengers take turns, in the order given.
+def draw(
+    units: Iterable[Like], *, run: str, challengers: Sequence[Challenger], most: float = MOST
+) -> tuple[Drawn, ...]:
+    """Pair the units and draw the arms, at most a share `most` or one; the challengers take turns, in the order given.
 
     Strata take part by their size, and which of a stratum's pairs are used is drawn by hash too. `units` are those
     that may be evidence: what hangs together with an item's inputs is left out by the caller.
@@ -77,7 +82,7 @@ def draw(units: Iterable[Like], *, run: str, challengers: Sequence[Challenger]) 
     made = sorted(_couples(like), key=lambda couple: digest([run, couple[0].key, couple[1].key]))
     drawn: list[Drawn] = []
     for couple in made:
-        if len(drawn) + 1 > MOST * len(like):
+        if len(drawn) + 1 > MOST * len(like) or (drawn and len(drawn) + 1 > most * len(like)):
             break
         challenger = challengers[len(drawn) % len(challengers)]
         drawn.append(_toss(couple, run, challenger))

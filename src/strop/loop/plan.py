@@ -18,13 +18,14 @@ from strop.checking.checks import parse_check
 from strop.drafting.answers import answer_keys, making_schema, reading_schema, told
 from strop.drafting.pages import pages, places, stem
 from strop.drafting.proposals import PROPOSAL, lines, proposed, wrong_with
-from strop.drafting.quoting import Grounds, Pace, longest_chain, quote
+from strop.drafting.quoting import Grounds, Pace, again_at_most, longest_chain, quote
 from strop.errors import BadStream, PlanRefused
-from strop.learning.experiments import Trial, challenger_of, variant_of
-from strop.learning.pairing import Like, draw
+from strop.learning.experiments import RESCUE_STEPS, Trial, challenger_of, variant_of
+from strop.learning.pairing import MOST, WATCHED, Like, draw
 from strop.types.count import counted
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import CheckKind, Constraint
+from strop.types.memory import CheckKind, Constraint, ItemState
+from strop.types.money import dollars
 from strop.types.past import PastRun
 from strop.types.schema import Json, object_of
 from strop.types.work import (
@@ -106,13 +107,13 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
     objections: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
+    learning = 0
     if not spec.made:
         tasks, scope = (), _scope_of_taking(spec)
     elif spec.each is not None:
         units = units_of(spec, terrain.units)
-        variants = _variants(units, terrain)
-        tasks = _reading(spec, terrain, units, variants)
-        scope = _scope_of_reading(spec, tasks, terrain) + _scope_of_trying(variants)
+        variants, tasks, learning = _tried_within(spec, terrain, units)
+        scope = _scope_of_reading(spec, tasks, terrain) + _scope_of_trying(variants, learning)
     elif terrain.solo:
         tasks = _told_their_files(spec, (_alone(spec, terrain),))
         scope = f"{spec.title}: one agent does all of it."
@@ -145,7 +146,7 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         tasks=tasks,
         bindings=terrain.bindings,
         egress=tuple(sorted({host for binding in terrain.bindings for host in binding.hosts} | {*places(spec)})),
-        quote=replace(quoted, agents=1) if terrain.solo else quoted,
+        quote=replace(quoted, agents=1 if terrain.solo else quoted.agents, learning_nanos=learning),
         guidance=terrain.guidance,
         objections=objections,
         fatal=fatal,
@@ -190,9 +191,30 @@ def _variants(units: Sequence[Unit], terrain: Terrain) -> tuple[Variant, ...]:
         for unit in units
         if unit.source not in terrain.barred
     ]
-    drawn = draw(like, run=terrain.seed, challengers=[challenger_of(trial)])
+    most = WATCHED if trial.item.state is ItemState.ACTIVE else MOST
+    drawn = draw(like, run=terrain.seed, challengers=[challenger_of(trial)], most=most)
     pairs = [(each.tries.key, each.against.key) for each in drawn]
     return (variant_of(trial, pairs),) if pairs else ()
+
+
+def _tried_within(
+    spec: Spec, terrain: Terrain, units: Sequence[Unit]
+) -> tuple[tuple[Variant, ...], tuple[Task, ...], int]:
+    """(what is tried, the readings, what reading again costs at most): of the pairs drawn as many as the cap allows."""
+    variants = _variants(units, terrain)
+    tasks = _reading(spec, terrain, units, variants)
+    worst = _again(tasks, terrain)
+    if terrain.trial is None or worst <= terrain.trial.cap:
+        return variants, tasks, worst
+    kept = [replace(each, pairs=each.pairs[: len(each.pairs) * terrain.trial.cap // worst]) for each in variants]
+    variants = tuple(each for each in kept if each.pairs)
+    tasks = _reading(spec, terrain, units, variants)
+    return variants, tasks, _again(tasks, terrain)
+
+
+def _again(tasks: Sequence[Task], terrain: Terrain) -> int:
+    tried = [task for task in tasks if task.variant]
+    return again_at_most(tried, steps=RESCUE_STEPS, grounds=terrain.grounds(planned=False))
 
 
 def _reading(spec: Spec, terrain: Terrain, units: Sequence[Unit], variants: Sequence[Variant]) -> tuple[Task, ...]:
@@ -267,11 +289,12 @@ def _scope_of_taking(spec: Spec) -> str:
     return f"{spec.title}: {files}, row by row, by a tool. No agent works, no model is called, it costs nothing."
 
 
-def _scope_of_trying(variants: Sequence[Variant]) -> str:
+def _scope_of_trying(variants: Sequence[Variant], nanos: int) -> str:
     """What the person who approves should know of an experiment."""
+    most = f", for at most {dollars(nanos)} of learning's own cap" if nanos else ""
     return "".join(
         f" On {counted(len(each.pairs), 'unit')} {each.name} is {'left out' if each.without else 'tried'}, to learn "
-        "what it is worth; where that loses a value, the unit is read again as the others are."
+        f"what it is worth; where that loses a value, the unit is read again as the others are{most}."
         for each in variants
     )
 

@@ -167,6 +167,8 @@ class Scope:
     """Prompt of the tasks: `reader-1`, `specialist`."""
     fields: tuple[str, ...] = ()
     """Columns it speaks of."""
+    among: tuple[str, ...] = ()
+    """Marks of the columns that it was learned among (learning/scopes.py); an order has to share half of them."""
 
 
 @dataclass(frozen=True, slots=True)

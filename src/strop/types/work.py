@@ -364,6 +364,8 @@ class Quote:
     """What the figures rest on: how many tasks of which runs, or that they are a default."""
     caching: tuple[CachedShare, ...] = ()
     """By wave, in their order; those of which something is known."""
+    learning_nanos: int = 0
+    """Most that reading again may cost what is tried on, inside the run's cap and under learning's own; 0: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
