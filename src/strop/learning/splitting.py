@@ -32,7 +32,7 @@ COMMON = 0.25
 
 LOOKED = 2_000
 """Units of one run that are compared with what an item was made from; of more, as many drawn by the hash of their
-place, and the others are no evidence. About a millisecond and 4 kB for a page of a thousand words."""
+place, and the others are no evidence."""
 
 
 @dataclass(frozen=True, slots=True)
