@@ -6,17 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from runs import run_of
 
 from strop.app import open_project, spec_of
 from strop.app.entering import Born, Entered, entered
 from strop.app.project import Project
 from strop.learning.library import move, put, witness
 from strop.learning.making import Body, rule_item, script_item, skill_item
+from strop.stores.project import RunRow
+from strop.types.evidence import Pair
+from strop.types.evidence import Source as From
 from strop.types.memory import CheckKind, Constraint, Cost, Item, ItemState, Skill
 from strop.types.moves import USER
 from strop.types.schema import Object
-from strop.types.trial import Run, Tally, Verdict
-from strop.types.work import Exemplar, Plan, Quote, Range, RunId, Script, UnitKey
+from strop.types.trial import Verdict
+from strop.types.work import Exemplar, RunId, Script, UnitKey
 
 SPEC = spec_of(
     b"---\ndeliver:\n  - {file: a.csv, columns: {name: {type: text, quote: true}, rows: {type: integer}}}\n"
@@ -24,8 +28,7 @@ SPEC = spec_of(
     name="spec.md",
 )
 TOLD = (("reader-1", "Read."),)
-NONE = Range(0, 0, 0)
-RUN = Run(RunId("01RUN"), Plan("Bells", SPEC, "", (), (), (), Quote(1, 1, 1, 1, NONE, NONE, NONE, "", ())), (), Tally())
+RUN = run_of(SPEC)
 PAGE = "The old lighthouse keeper counted forty seven gulls before the storm reached the northern cliffs."
 BORN = Born(
     Verdict(True, (), (), ()), lambda: {"inputs/north-field.txt": PAGE}, ("inputs/north-field.txt",), dict(TOLD)
@@ -175,3 +178,20 @@ def test_a_rule_against_one_that_holds_is_refused(project: Project) -> None:
     came = leave(project, RULE, replace(other, id="c-4"))
     assert came.stopped[0][0] == "check/c-4"
     assert states(project) == {"check/c-1": "active", "check/c-3": "quarantine", "check/c-4": "quarantine"}
+
+
+@pytest.mark.parametrize("state", [ItemState.CANDIDATE, ItemState.QUARANTINE])
+def test_the_like_of_a_skill_that_came_to_nothing_may_be_tried_in_time(project: Project, state: ItemState) -> None:
+    """Evidence that ended undecided, or in harm, keeps a like skill out for two runs, and no longer."""
+    leave(project, SKILL)
+    made = project.db.head().items[0]
+    many = range(project.config.settings.learning.pairs)
+    project.db.add([Pair(made.id, made.digest, "g", "i", f"u{at}", "02", From.WAVE, 0.0, 1.0) for at in many])
+    if state is ItemState.QUARANTINE:
+        move(project.db, made.id, to=state, why="E of harm 5.1 reached 5")
+    again = replace(SKILL, name="bells-2")
+
+    assert "came to nothing" in leave(project, again).stopped[0][1]
+    for run in ("03", "04"):
+        project.db.note_run(RunRow(run, "", "spec.md", "", "passed", 1, 1, 0, 1.0))
+    assert leave(project, again).stopped == ()

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import run_of
 
 from strop.checking.sentences import sentences
 from strop.drafting.answers import reading_schema
@@ -31,10 +32,6 @@ from strop.types.work import (
     Exemplar,
     Kind,
     Output,
-    Plan,
-    Quote,
-    Range,
-    RunId,
     Spec,
     Task,
     TaskId,
@@ -89,11 +86,8 @@ def run() -> Run:
     units = tuple(Unit(UnitKey(key), f"inputs/{key}.txt") for key in KEYS)
     schema = reading_schema(COLUMNS)
     task = Task(TaskId("read-1/alder+3"), TaskKind.READ, "reader 1", "", schema, "reader-1", units=units, reader=1)
-    none = Range(0, 0, 0)
-    quote = Quote(1, 1, 4, 4, none, none, none, "swarm", ())
-    plan = Plan(spec.title, spec, "", (task,), (), (), quote, prompts=(("reader-1", "hash"),))
     tally = Tally(usage=Usage(input=100, cached=30, cache_write=7, output=9), nanos=5, calls=4, seconds=2.0)
-    return Run(RunId("01RUN"), plan, (), tally)
+    return run_of(spec, task, tally=tally, prompts=(("reader-1", "hash"),))
 
 
 # ---------------------------------------------------------------- worked examples
