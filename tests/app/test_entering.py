@@ -169,15 +169,15 @@ def test_a_rule_comes_once_and_never_back(project: Project) -> None:
 
 
 def test_a_rule_against_one_that_holds_is_refused(project: Project) -> None:
-    """No value keeps both, so the new one does not come into force; of two new ones the first stays."""
+    """No value keeps both, so the new one does not come into force until the other one is gone."""
     (project.folder / "CONSTRAINTS.md").write_text("- `rows` is small {check: range(rows, 1, 9)}\n")
     other = replace(RULE, id="c-3", text="`rows` is from 20 to 90", check="range(rows, 20, 90)")
     assert "contradicts h-" in leave(project, other).stopped[0][1]
 
     (project.folder / "CONSTRAINTS.md").unlink()
-    came = leave(project, RULE, replace(other, id="c-4"))
-    assert came.stopped[0][0] == "check/c-4"
-    assert states(project) == {"check/c-1": "active", "check/c-3": "quarantine", "check/c-4": "quarantine"}
+    came = leave(project, other, replace(RULE, id="c-4"))
+    assert came.stopped[0][0] == "check/c-4", "of two new ones the first stays"
+    assert states(project) == {"check/c-3": "active", "check/c-4": "quarantine"}, "what stopped it is gone"
 
 
 @pytest.mark.parametrize("state", [ItemState.CANDIDATE, ItemState.QUARANTINE])
