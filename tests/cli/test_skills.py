@@ -47,7 +47,7 @@ def test_a_bare_group_lists(strop: Strop, opened: Project) -> None:
     (row,) = orjson.loads(strop("skills", "--json").out)["skills"]
     assert (row["name"], row["state"], row["taint"], row["origin"]) == ("bells", "candidate", "derived", "run")
     assert strop("rules").out == strop("rules", "list").out
-    assert orjson.loads(strop("rules", "--json").out) == {"rules": []}
+    assert orjson.loads(strop("rules", "--json").out) == {"rules": [], "waiting": []}
     assert strop("skills", "--json", "log").code == 2
 
 

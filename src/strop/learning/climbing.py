@@ -93,7 +93,7 @@ def of_person(item: Item, skill: Skill) -> Climb:
         item,
         rungs={
             Rung.FORM: lambda it: _form(it, skill) or "; ".join(map(str, ours[:1])),
-            Rung.PROVENANCE: uncited,
+            Rung.PROVENANCE: lambda it: "",
             Rung.GENERALITY: lambda it: "",
             Rung.CONFLICT: lambda it: "",
         },
