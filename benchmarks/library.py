@@ -1,8 +1,9 @@
 """How fast the library goes back: rollbacks in a library of 1,000 manifests with 300 items each.
 
 `python benchmarks/library.py`. A rollback is timed from the older manifest's hash to the moved head, on disk
-with its line in the log, and the head that is read afterwards must have that very hash. Beside it stands a
-plain write of as many bytes to the same disk, since that is what a rollback cannot be faster than.
+with its line in the log, and the head that is read afterwards must have that very hash. So is the turning back of a
+state, as a run does it at its end. Beside them stands a plain write of as many bytes to the same disk, since that is
+what a rollback cannot be faster than.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from statistics import median, quantiles
 
 import orjson
 
-from strop.learning.library import move, rollback
+from strop.learning.library import move, rollback, turn_back
 from strop.stores.project import ProjectDb
 from strop.types.fingerprint import canonical, digest
-from strop.types.memory import Dependency, Item, ItemKind, ItemState, Manifest, Scope
+from strop.types.memory import USED, Dependency, Item, ItemKind, ItemState, Manifest, Scope
 
 MANIFESTS, ITEMS, ROLLBACKS = 1_000, 300, 200
 GOAL = 100.0
@@ -92,6 +93,20 @@ def moves(db: ProjectDb, chance: random.Random) -> list[float]:
     return taken
 
 
+def turned(db: ProjectDb, chance: random.Random) -> list[float]:
+    """Milliseconds of taking back what runs got worse under: three items go, one comes back, in one commit."""
+    taken: list[float] = []
+    for _ in range(40):
+        used = [item for item in db.head().items if item.state in USED]
+        *away, old = chance.sample(used, 4)
+        began = time.perf_counter()
+        turn_back(db, away=away, back=[replace(old, state=ItemState.PROBATION)], why="4 of 4 runs were worse")
+        taken.append((time.perf_counter() - began) * 1_000)
+        if any((item := db.head().item(each.id)) is None or item.state in USED for each in away):
+            raise SystemExit("what was turned back is in use")
+    return taken
+
+
 def plain(folder: Path, size: int) -> list[float]:
     """Milliseconds of writing and syncing so many bytes."""
     taken: list[float] = []
@@ -123,6 +138,7 @@ def main() -> None:
         for name, taken, goal in (
             (f"rollback ({ROLLBACKS})", timed(db, names, chance), GOAL),
             ("move of one item", moves(db, chance), None),
+            ("state turned back (40)", turned(db, chance), GOAL),
             (f"plain write of {size // 1000} kB", plain(Path(folder), size), None),
         ):
             middle, high = median(taken), quantiles(taken, n=100)[98]

@@ -3,12 +3,15 @@
 A worker and a verifier who obey everything they read; 36 documents (leak, redirect, misinform, persist x command,
 authority, statement of fact x before, inside, after the facts) and 12 harder ones, in which nothing parts the
 payload from the value. Each is read in a first run of the real loop, what it leaves is forced into use, and a
-second run reads clean pages. No model and no network; a few minutes of a processor.
+second run reads clean pages. Then the same twelve payloads as instructions: in an imported skill, in the examples
+or the plan of a skill made elsewhere, and in a rule, which a careless person approves with --yes; the canary replay
+reads them with a worker over loopback that obeys. No model and no network; a few minutes of a processor.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import tempfile
@@ -19,11 +22,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-import poisoned_pages as material  # noqa: E402 - the folder has to be known first
+import canaries  # noqa: E402 - the folder has to be known first
+import poisoned_pages as material  # noqa: E402 - as above
 from poisoned_pages import FIRST, VICTIM, Learned, Manner, Poison  # noqa: E402 - as above
 
+from strop.app.canary import replayed  # noqa: E402 - as above
+from strop.app.library import approve  # noqa: E402 - as above
+from strop.checking.calibration import wilson  # noqa: E402 - as above
+from strop.errors import BadInput  # noqa: E402 - as above
 from strop.learning.excerpts import Excerpt, excerpt, whole  # noqa: E402 - as above
+from strop.testing.server import TestServer  # noqa: E402 - as above
 from strop.types.content import Standing  # noqa: E402 - as above
+from strop.types.memory import ItemState  # noqa: E402 - as above
 
 PROVED = (Standing.ACCEPTED, Standing.CORRECTED)
 
@@ -113,6 +123,86 @@ def goals(rows: Sequence[Row]) -> list[dict[str, object]]:
     return made
 
 
+# ---------------------------------------------------------------- untrusted instructions
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What became of one item with a payload, and of its twin, when a careless person approved it."""
+
+    attack: str
+    phrasing: str
+    carrier: str
+    caught: str
+    """What it was caught at, `no` where it was let on."""
+    twin: bool
+    """Its twin was let on."""
+    bare: bool
+    """With the replay taken out it was let on, and a run does as it says, or its folder says so to who reads it."""
+
+
+async def instructed(folder: Path) -> list[Approved]:
+    """A row an attack, phrasing and carrier."""
+    rows: list[Approved] = []
+    async with TestServer(canaries.obeying) as server:
+        for (attack, phrasing), words in material.PAYLOADS.items():
+            for carrier in canaries.CARRIERS:
+                at = folder / f"{attack}-{phrasing}-{carrier}"
+                lures = await let_on(at / "poison", carrier, words, server.chat_url)
+                twin = await let_on(at / "twin", carrier, canaries.twin(attack, phrasing), server.chat_url)
+                bare = await canaries.comes_through(at / "bare", carrier, words, server.chat_url)
+                row = Approved(attack, phrasing, carrier, lures or "no", not twin, bare)
+                rows.append(row)
+                print(*(attack, phrasing, carrier, row.caught, row.twin, row.bare), file=sys.stderr, flush=True)
+    return rows
+
+
+async def let_on(folder: Path, carrier: str, words: str, url: str) -> str:
+    """What the replay caught it at; empty where it could be approved."""
+    project, item = canaries.shelved(folder, canaries.carried(carrier, words))
+    found = await replayed(project, item, inputs="", options=canaries.by(url), carry=canaries.carry)
+    try:
+        approve(project, item, to=ItemState.CANDIDATE)
+    except BadInput:
+        return ", ".join(sorted({str(each.lure) for each in found.caught}))
+    return ""
+
+
+def table_of_approved(rows: Sequence[Approved]) -> str:
+    """A line an attack and carrier, over its phrasings; intervals are Wilson's, at 95 %."""
+    lines = ["| attack | in | n | caught | caught at | twins let on | let on without the replay |", "|---" * 7 + "|"]
+    for attack in material.ATTACKS:
+        for carrier in canaries.CARRIERS:
+            own = [row for row in rows if (row.attack, row.carrier) == (attack, carrier)]
+            lures = sorted({lure for row in own if row.caught != "no" for lure in row.caught.split(", ")})
+            caught, twins, bare = _counts(own)
+            lines.append(f"| {attack} | {carrier} | {len(own)} | {caught} | {', '.join(lures)} | {twins} | {bare} |")
+    shares = [f"{hits} ({_interval(hits, len(rows))})" for hits in _counts(rows)]
+    return "\n".join([*lines, f"| all | | {len(rows)} | {shares[0]} | | {shares[1]} | {shares[2]} |"])
+
+
+def _counts(rows: Sequence[Approved]) -> tuple[int, int, int]:
+    """(caught, twins let on, let on without the replay)."""
+    return sum(row.caught != "no" for row in rows), sum(row.twin for row in rows), sum(row.bare for row in rows)
+
+
+def _interval(hits: int, of: int) -> str:
+    rate = wilson(hits, of)
+    return f"{100 * rate.low:.0f}-{100 * rate.high:.0f} %"
+
+
+def goals_of_approved(rows: Sequence[Approved]) -> list[dict[str, object]]:
+    """What was promised of untrusted instructions."""
+    of = len(rows)
+    caught, twins, bare = _counts(rows)
+    what = "untrusted instructions, approved with --yes"
+    return [
+        _goal(f"{what}: caught", caught, unit=f"of {of}", goal=str(of), met=caught == of),
+        _goal(f"{what}: twins let on", twins, unit=f"of {of}", goal=str(of), met=twins == of),
+        _goal(f"{what}: let on without the replay", bare, unit=f"of {of}", goal=str(of), met=bare == of),
+    ]
+
+
 def _goal(name: str, figure: float, *, unit: str, goal: str, met: bool) -> dict[str, object]:
     return {"name": name, "figure": figure, "unit": unit, "goal": goal, "met": met}
 
@@ -121,11 +211,15 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--json", action="store_true", help="one last line for programs")
+    parser.add_argument("--instructions", action="store_true", help="only what is approved, not the pages")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="poison-") as folder:
-        rows = [row for manner in Manner for row in measured(Path(folder, manner.name), manner)]
-    print(table(rows))
-    found = goals(rows)
+        rows = [] if options.instructions else [row for m in Manner for row in measured(Path(folder, m.name), m)]
+        approved = asyncio.run(instructed(Path(folder, "instructions")))
+    if rows:
+        print(f"{table(rows)}\n")
+    print(table_of_approved(approved))
+    found = [*(goals(rows) if rows else ()), *goals_of_approved(approved)]
     for each in found:
         met = "met" if each["met"] else "missed"
         print(f"{each['name']}: {each['figure']} {each['unit']} (goal {each['goal']}, {met})")

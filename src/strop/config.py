@@ -174,8 +174,8 @@ class LearningSettings(BaseModel):
     pairs: int = Field(default=120, ge=10, le=10_000)
     """Pairs that a trial is planned for: it is looked at after 60, 80 and 100 % of them."""
     usd: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    """Cap of one `strop learn` or `strop skills test`, apart from the budgets of runs; and, inside a run's own cap, of
-    what reading again may cost where something was tried: so many units are tried on as it allows."""
+    """Cap of one `strop learn`, `strop skills test` or canary replay, apart from the budgets of runs; and, inside a
+    run's own cap, of what reading again may cost where something was tried: so many units are tried on as it allows."""
 
 
 class Settings(BaseModel):

@@ -64,6 +64,7 @@ def write_reports(
     publish: Callable[[Path, bytes], None],
     comparisons: tuple[Comparison, ...] = (),
     more: Mapping[str, object] | None = None,
+    library: tuple[str, ...] = (),
     theme: Theme | None = None,
 ) -> None:
     """Write all four, each whole or not at all; `more` are further keys of run.json."""
@@ -72,7 +73,7 @@ def write_reports(
     publish(
         folder / "run.json", orjson.dumps(run_json(turn, state, before=before, after=after, more=more), option=PRETTY)
     )
-    story = story_of(turn, state, read=read, comparisons=comparisons)
+    story = story_of(turn, state, read=read, comparisons=comparisons, library=library)
     publish(folder / "report.html", report(story, theme=theme).encode())
 
 
@@ -221,7 +222,12 @@ def _better(before: RunFold, turn: Turn) -> str:
 
 
 def story_of(
-    turn: Turn, state: RunFold, *, read: Callable[[str], str], comparisons: tuple[Comparison, ...] = ()
+    turn: Turn,
+    state: RunFold,
+    *,
+    read: Callable[[str], str],
+    comparisons: tuple[Comparison, ...] = (),
+    library: tuple[str, ...] = (),
 ) -> Story:
     """What report.html tells."""
     run, verdict = turn.run, turn.verdict
@@ -263,6 +269,7 @@ def story_of(
             for result in run.results
         ),
         comparisons=comparisons,
+        library=library,
         sources=_sources(turn, read),
     )
 

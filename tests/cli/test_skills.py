@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
+from canaries import transcript
 
+from strop.app.drift import settle
 from strop.app.project import Project, open_project
 from strop.drafting.answers import reading_schema
-from strop.learning.library import put
+from strop.learning.library import move, put
+from strop.stores.blobs import write_whole
+from strop.types.evidence import Certificate
 from strop.types.memory import Cost, Item, ItemKind, ItemState, Skill, Taint
 from strop.types.moves import changes
 from strop.types.work import Column, ColumnType, Kind, Output, RunId, Spec
@@ -59,21 +64,112 @@ def test_a_person_lets_an_item_on_step_by_step(strop: Strop, opened: Project) ->
     scripts.mkdir(parents=True)
     (scripts / "ring.sh").write_text("ring\n")
 
-    refused = strop("skills", "approve", "bells")
+    (opened.folder / "reads.toml").write_text(transcript())
+    approving = ("skills", "approve", "bells", "--worker", "scripted:reads.toml")
+
+    refused = strop(*approving)
     assert (refused.code, state(opened)) == (4, "quarantine")
-    assert "strop skills approve bells --yes" in refused.err
+    assert "strop skills approve bells --worker scripted:reads.toml --yes" in refused.err
     for line in ("As candidate:", "text that nobody vouched for", "it brings scripts (ring.sh)"):
         assert line in refused.out
     assert strop("replay", "bells", "--inputs", "inputs", *SCRIPTED).code == 2
 
-    told = orjson.loads(strop("skills", "approve", "bells", "--yes", "--json").out)
+    told = orjson.loads(strop(*approving, "--yes", "--json").out)
     assert (told["state"], state(opened)) == ("candidate", "candidate")
-    assert strop("skills", "approve", "bells", "--yes").out.endswith(
-        "skill/bells is active now. Undo with: strop skills rollback\n"
-    )
+    active = strop(*approving, "--yes")
+    assert active.out.endswith("skill/bells is active now. Undo with: strop skills rollback\n")
+    assert active.err == "", "the replay on record counts, and is not paid twice"
     assert 'strop-state: "active"' in (scripts.parent / "SKILL.md").read_text()
     assert strop("skills", "approve", "bells", "--yes").code == 2
     assert [each.by for each in opened.db.moves()][-2:] == ["user", "user"]
+
+
+def waiting(opened: Project, *, words: str = "Bells are given as figures.") -> None:
+    """The skill as it came from elsewhere, with these words among its prompts."""
+    item = replace(ITEM, state=ItemState.QUARANTINE, taint=Taint.UNTRUSTED, why="waits")
+    put(opened.db, opened.blobs, [(item, replace(BELLS, prompts=(("reader-1", words),)))])
+
+
+def test_what_a_replay_catches_stays_in_quarantine(strop: Strop, opened: Project) -> None:
+    """Exit 1 whatever was said, with what it did and what there is to do; it stands for this version and worker."""
+    waiting(opened, words="Bells are given as figures.")
+    (opened.folder / "reads.toml").write_text(transcript(spoiled="given as figures"))
+    (opened.folder / "other.toml").write_text(transcript())
+    approving = ("skills", "approve", "bells", "--worker")
+
+    told = strop(*approving, "scripted:reads.toml", "--yes")
+    assert (told.code, state(opened)) == (1, "quarantine")
+    assert "A canary replay comes first" in told.err
+    for line in (
+        "caught 2 times",
+        "refuse at merrow.bells: nothing; without it 41",
+        "skill/bells stays in quarantine; no option lets it pass.",
+        "strop skills retire bells",
+    ):
+        assert line in told.out, line
+
+    again = strop(*approving, "scripted:reads.toml", "--yes", "--inputs", "inputs", "--json")
+    body = orjson.loads(again.out)
+    assert (again.code, body["state"], body["canary"]["clean"]) == (1, "quarantine", False)
+    assert again.err == "", "one that caught something stands, and is not tried until it is clean"
+    assert "caught 2 times" in strop("skills", "show", "bells").err
+    (record,) = orjson.loads(strop("skills", "show", "bells", "--json").out)["canary"]
+    assert (record["clean"], record["record"]["model"]) == (False, "scripted:reads.toml")
+
+    assert strop(*approving, "scripted:other.toml", "--yes").code == 0, "another worker does not do it"
+
+
+def test_a_new_version_needs_a_replay_of_its_own(strop: Strop, opened: Project) -> None:
+    """What was clean once says nothing of other words."""
+    (opened.folder / "reads.toml").write_text(transcript(spoiled="Leave out"))
+    approving = ("skills", "approve", "bells", "--worker", "scripted:reads.toml", "--yes")
+    waiting(opened)
+    assert strop(*approving).code == 0
+    waiting(opened, words="Leave out what is painted white.")
+    assert "No canary replay of this version yet" in strop("skills", "show", "bells").err
+    assert strop(*approving).code == 1
+
+
+def test_a_retired_foreign_skill_does_not_come_back_by_its_folder(strop: Strop, opened: Project) -> None:
+    """Put back without a clean replay it stays retired, which is told; with one it is a candidate."""
+    (opened.folder / "reads.toml").write_text(transcript())
+    waiting(opened)
+    main = opened.folder / ".agents" / "skills" / "bells" / "SKILL.md"
+    move(opened.db, "skill/bells", to=ItemState.CANDIDATE, why="before there were replays", by="user")
+    assert strop("skills", "log").code == 0
+    settle(opened)
+    kept = {path: path.read_bytes() for path in main.parent.rglob("*") if path.is_file()}
+    for replayed in (False, True):
+        if replayed:
+            told = strop("skills", "approve", "bells", "--worker", "scripted:reads.toml", "--yes")
+            assert (told.code, state(opened)) == (0, "candidate")
+        shutil.rmtree(main.parent)
+        settle(opened)
+        assert state(opened) == "retired"
+        for path, body in kept.items():
+            write_whole(path, body)
+        notes = settle(opened).notes
+        assert state(opened) == ("candidate" if replayed else "retired")
+        assert any("skill/bells stays retired: of untrusted descent" in note for note in notes) is not replayed
+
+
+@pytest.mark.parametrize("kind", [ItemKind.SCRIPT, ItemKind.KNOWLEDGE, ItemKind.STYLE, ItemKind.EXEMPLAR])
+def test_what_has_no_words_to_follow_is_refused(strop: Strop, opened: Project, kind: ItemKind) -> None:
+    """Exit 2, with the next move, and no model is asked."""
+    item = Item(f"{kind}/strange", kind, "", ItemState.QUARANTINE, taint=Taint.UNTRUSTED)
+    put(opened.db, opened.blobs, [(item, BELLS)])
+    told = strop("skills", "approve", item.id, "--yes")
+    assert (told.code, state(opened, item.id)) == (2, "quarantine")
+    assert "nothing to replay" in told.err
+    assert f"strop skills retire {item.id}" in told.err
+
+
+def test_without_a_worker_nothing_untrusted_is_approved(strop: Strop, opened: Project) -> None:
+    """Exit 2, with the next move; what is not untrusted needs no worker."""
+    waiting(opened)
+    told = strop("skills", "approve", "bells", "--yes")
+    assert (told.code, state(opened)) == (2, "quarantine")
+    assert "strop skills approve bells --worker MODEL" in told.err
 
 
 def test_a_skill_is_retired_and_comes_back(strop: Strop, opened: Project) -> None:
@@ -247,3 +343,20 @@ def test_a_run_without_a_good_one_before_it_is_told(strop: Strop, project: Path)
     assert (told.code, "--good RUN" in told.err) == (2, True)
     assert strop("skills", "rollback", "--to-run", run).code == 0
     assert strop("skills", "list").out.startswith("no skills yet")
+
+
+def test_a_lapsed_certificate_shows_before_and_after_a_run(strop: Strop, project: Path) -> None:
+    """`due since` stands in list and show from the day on, whether a run has marked it yet or not."""
+    assert strop("run", "spec.md", *SCRIPTED).code == 0
+    assert strop("skills", "approve", "places", "--yes").code == 0
+    opened = open_project(project)
+    item = opened.db.head().item("skill/places")
+    assert item is not None
+    measured = Certificate(item.id, item.digest, 0, 0, 0, 0.1, 0, 0.2, 1, 0.1, 9, None, "m", "gate", "2025-01-01")
+    opened.db.certify(measured, trial="t", admitted=True)
+    for state in ("active", "stale"):
+        assert f"{state} (" in strop("skills").out
+        assert "due since 2025-06-30" in " ".join(strop("skills").out.split())
+        assert "due since 2025-06-30" in strop("skills", "show", "places").err
+        assert orjson.loads(strop("skills", "--json").out)["skills"][0]["due"] == "2025-06-30"
+        assert strop("run", "spec.md", *SCRIPTED).code == 0

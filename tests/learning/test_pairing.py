@@ -8,7 +8,8 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.learning.pairing import MOST, WATCHED, Challenger, Control, Like, draw, pooled
+from strop.learning.pairing import MOST, WATCHED, Challenger, Like, draw, pooled
+from strop.types.firsts import Control
 from strop.types.work import UnitKey
 
 NEW = Challenger("skill/new", "v1")
@@ -61,11 +62,17 @@ def test_without_a_challenger_nobody_tries() -> None:
 
 
 def test_controls_are_pooled_by_model_and_date() -> None:
-    """Units with the empty library, over runs; another model and an older day are left out."""
+    """Units with the empty library, over runs; another model, other work and an older day are left out."""
     numbers = count()
-    held = [Control(f"r{next(numbers) % 3}", "m", "2026-11-10", float(at % 2)) for at in range(40)]
-    others = [Control("r9", "other", "2026-11-10", 1.0), Control("r8", "m", "2026-10-01", 1.0)]
-    found = pooled([*held, *others], model="m", since="2026-11-01", until="2026-11-22")
-    assert (found.units, found.runs, found.mean) == (40, 3, 0.5)
+    held = [Control(f"r{next(numbers) % 3}", "a", "m", "2026-11-10", float(at % 2), at) for at in range(40)]
+    others = [
+        Control("r9", "a", "other", "2026-11-10", 1.0),
+        Control("r8", "a", "m", "2026-10-01", 1.0),
+        Control("r7", "b", "m", "2026-11-10", 1.0),
+    ]
+    found = pooled([*held, *others], order="a", model="m", since="2026-11-01", until="2026-11-22")
+    assert found is not None
+    assert (found.units, found.runs, found.mean, found.cost) == (40, 3, 0.5, 19.5)
+    assert (found.first, found.last) == ("2026-11-10", "2026-11-10")
     assert 0 < found.low < 0.5 < found.high < 1
-    assert pooled([], model="m", since="2026-11-01", until="2026-11-22").units == 0
+    assert pooled(others, order="a", model="m", since="2026-11-01", until="2026-11-22") is None

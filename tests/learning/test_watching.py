@@ -8,18 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strop.learning.alpha import HARM
+from strop.learning.evalues import duel
 from strop.learning.watching import (
     BETS,
+    LEAST,
     LEVEL,
     TRIED,
     UNITS,
     Detector,
-    RunShare,
     lapsed,
     rollback,
+    state_before,
     watch,
 )
 from strop.types.evidence import Pair, Source
+from strop.types.firsts import RunShare
 from strop.types.memory import ItemKind, ItemState
 
 
@@ -93,16 +97,23 @@ def test_where_the_watch_leads(signs: list[int], state: ItemState, after: ItemSt
 )
 def test_certificates_lapse_by_days_or_units(kind: ItemKind, today: str, units: int, due: bool) -> None:
     """Whichever comes first; what proves itself at each gate never does."""
-    assert bool(lapsed(kind, certified="2026-11-22", today=today, units=units)) is due
+    assert (lapsed(kind, certified="2026-11-22", today=today, units=units) is not None) is due
 
 
-def shares(*accepted: int, manifest: str, order: str = "a", units: int = 100) -> list[RunShare]:
-    """Runs of one manifest."""
-    return [RunShare(f"{manifest}{at}", manifest, order, each, units) for at, each in enumerate(accepted)]
+def test_a_lapse_says_since_when() -> None:
+    """By days it is the day that the certificate ended on, whenever somebody looks."""
+    late = lapsed(ItemKind.KNOWLEDGE, certified="2026-11-22", today="2027-03-01", units=0)
+    assert late is not None
+    assert late.since == "2027-01-21"
+
+
+def shares(*accepted: int, state: str, terms: str = "a", units: int = 100, turned: bool = False) -> list[RunShare]:
+    """Runs of one state of the library."""
+    return [RunShare(f"{state}{at}", state, terms, each, units, turned=turned) for at, each in enumerate(accepted)]
 
 
 @pytest.mark.parametrize(
-    ("new", "order", "due", "compared"),
+    ("new", "terms", "due", "compared"),
     [
         ((70, 70, 70, 70, 70), "a", True, 4),
         ((70, 70, 70), "a", False, 3),
@@ -112,14 +123,47 @@ def shares(*accepted: int, manifest: str, order: str = "a", units: int = 100) ->
         ((), "a", False, 0),
     ],
 )
-def test_a_worse_manifest_is_taken_back(new: tuple[int, ...], order: str, due: bool, compared: int) -> None:
+def test_a_worse_state_is_taken_back(new: tuple[int, ...], terms: str, due: bool, compared: int) -> None:
     """Four runs in a row with less accepted than before; equal, mixed or other work takes nothing back."""
-    runs = shares(80, 80, 80, 80, 80, 80, manifest="old") + shares(*new, manifest="new", order=order)
-    found = rollback(runs, manifest="new", before="old")
+    runs = shares(80, 80, 80, 80, 80, 80, state="old") + shares(*new, state="new", terms=terms)
+    found = rollback(runs, state="new", before="old")
     assert (found.due, found.compared) == (due, compared)
 
 
 def test_an_old_run_is_compared_once() -> None:
     """Two old runs give two comparisons, however many new ones there are."""
-    runs = shares(80, 80, manifest="old") + shares(*[10] * 9, manifest="new")
-    assert rollback(runs, manifest="new", before="old").compared == 2
+    runs = shares(80, 80, state="old") + shares(*[10] * 9, state="new")
+    assert rollback(runs, state="new", before="old").compared == 2
+
+
+def test_a_run_is_compared_with_one_before_it() -> None:
+    """What the old state did afterwards changes no comparison that was made: evidence is never looked at anew."""
+    before, after = shares(80, 80, state="old"), shares(10, 10, 10, state="old")
+    found = rollback(before + shares(70, 70, state="new") + after, state="new", before="old")
+    assert (found.compared, found.evidence) == (2, duel(0, 2).worse)
+
+
+def test_four_runs_are_the_fewest_that_can_speak() -> None:
+    """A state of three runs could never be returned to, so it is passed over for one that could."""
+    assert duel(0, LEAST).worse >= HARM > duel(0, LEAST - 1).worse
+
+
+OLD, SHORT, NEW = shares(*[8] * 4, state="old"), shares(*[8] * 3, state="short"), shares(*[7] * 4, state="new")
+
+
+@pytest.mark.parametrize(
+    ("runs", "before"),
+    [
+        (OLD + NEW, "old"),
+        (OLD + SHORT + NEW, "old"),
+        (SHORT + NEW, ""),
+        (NEW, ""),
+        (OLD + NEW + OLD, "old"),
+        (OLD + shares(*[8] * 4, state="bad", turned=True) + NEW, "old"),
+        (OLD + shares(7, state="new", turned=True) + NEW, ""),
+    ],
+    ids=["the one before", "too few runs", "none has enough", "the first", "behind it too", "turned", "itself turned"],
+)
+def test_which_state_one_is_compared_with(runs: list[RunShare], before: str) -> None:
+    """The newest before it with runs enough; what was turned back is neither returned to nor compared again."""
+    assert state_before(runs, state="new") == before

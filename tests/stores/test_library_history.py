@@ -184,10 +184,10 @@ for number, (how, at) in enumerate(points):
 
 
 def test_a_crash_at_any_byte_leaves_the_old_or_the_new(tmp_path: Path) -> None:
-    """Killed at 24 bytes of the files written and at 30 calls: one of two manifests, whole, each time."""
+    """Killed at 32 bytes of the files written and at 30 calls: one of two manifests, whole, each time."""
     db, blobs = library(tmp_path / "origin")
     old = put(db, blobs, [rule(f"r{number}", "words " * 40) for number in range(12)])
-    points = [("byte", at) for at in range(0, 120_000, 5_000)] + [("call", at) for at in range(0, 600, 20)]
+    points = [("byte", at) for at in range(0, 160_000, 5_000)] + [("call", at) for at in range(0, 600, 20)]
 
     child = subprocess.run(
         [sys.executable, "-c", CRASH, str(tmp_path / "origin"), json.dumps(points)],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from racers import raced
 from strop.errors import BadInput, JournalFault
 from strop.learning.library import load_skill, put, skills
 from strop.stores.blobs import FileBlobs
+from strop.stores.firsts import MOST
 from strop.stores.project import SAMPLES, PaceRow, ProjectDb, RunRow
+from strop.types.firsts import Control, RunShare
 from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Manifest
 from strop.types.money import Usage
 from strop.types.moves import AUTO
@@ -192,3 +196,36 @@ def test_the_oldest_samples_of_a_likeness_are_dropped(tmp_path: Path) -> None:
 
     held = {run.run: len(run.samples) for run in db.past({"m"}, most=9)}
     assert held == {"03": SAMPLES - 600, "02": 200, "01": 401}
+
+
+def test_a_database_from_before_first_outcomes_were_kept_opens(tmp_path: Path) -> None:
+    """What it holds is there, and it knows of no runs, no use and no control units until there are some."""
+    path = tmp_path / "project.db"
+    db = ProjectDb(path)
+    put(db, FileBlobs(tmp_path / "blobs"), [rule("old")])
+    with closing(sqlite3.connect(path)) as older:
+        older.executescript("DROP TABLE share; DROP TABLE used; DROP TABLE control;")
+
+    opened = ProjectDb(path)
+
+    assert ids(opened.head()) == ["constraint/old"]
+    firsts = opened.firsts
+    assert firsts.shares("t") == ()
+    assert firsts.units_after("i", version="v", day="") == 0
+    shares = [RunShare(f"0{at}", "s", terms, 1, 2) for at, terms in enumerate("tut")]
+    for share in reversed(shares):
+        firsts.note_share(share)
+    assert firsts.shares("t") == (shares[0], shares[2])
+    control = Control("01", "o", "m", "2026-11-22", 0.5, 7)
+    firsts.note_controls("01", [control])
+    firsts.note_controls("01", [control])
+    assert firsts.controls(order="o", model="m", since="2026-11-22") == (control,)
+    assert firsts.controls(order="o", model="m", since="2026-11-23") == ()
+
+
+def test_of_many_control_units_the_newest_count(tmp_path: Path) -> None:
+    """More than are looked at: the oldest are left out, and those left come in their order."""
+    firsts = ProjectDb(tmp_path / "project.db").firsts
+    for run in range(3):
+        firsts.note_controls(f"0{run}", [Control(f"0{run}", "o", "m", "2026-11-22", run / 2)] * (MOST // 2))
+    assert [each.run for each in firsts.controls(order="o", model="m", since="")] == ["01"] * 1000 + ["02"] * 1000

@@ -17,19 +17,20 @@ from pathlib import Path, PurePosixPath
 
 from strop.app.project import Project
 from strop.errors import BadInput, JournalFault
+from strop.learning.canary import cleared
 from strop.learning.drift import MAIN, Beside, Files, Foreign, Found, Mark, arrived, edited, nameless, projected
 from strop.learning.importing import entry
 from strop.learning.lessons import Failed
 from strop.learning.library import RULES, SKILLS, filed, move, put, skill_of
 from strop.learning.library import Held as HeldSkill
-from strop.learning.lifecycle import SHELVED
+from strop.learning.lifecycle import SHELVED, UNTRUSTED_WAITS
 from strop.learning.ruledrift import Held, Line, lines_now, rules_said, rules_written
 from strop.learning.skillmd import projection as projection_of
 from strop.learning.stylemd import projection
 from strop.stores.blobs import write_whole
 from strop.types.events import revive
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import USED, Constraint, Item, ItemKind, ItemState, Manifest, Skill
+from strop.types.memory import USED, Constraint, Item, ItemKind, ItemState, Manifest, Skill, Taint
 from strop.types.moves import AUTO, USER
 from strop.types.style import Style
 from strop.types.work import Script
@@ -105,6 +106,10 @@ def _commit(project: Project, head: Manifest, taken: _Taken) -> None:
     if taken.elsewhere:
         put(db, blobs, taken.elsewhere, base=head, by=AUTO, why="found on disk")
     for name in taken.restored:
+        item = head.item(name)
+        if item is not None and item.taint is Taint.UNTRUSTED and not cleared(db.canaries(item.digest)):
+            taken.notes.append(f"{name} stays retired: {UNTRUSTED_WAITS}")
+            continue
         move(db, name, to=ItemState.CANDIDATE, why="its folder was put back", by=USER)
     for name, why in taken.retired:
         move(db, name, to=ItemState.RETIRED, why=why, by=USER)

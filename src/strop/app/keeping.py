@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strop.app.entering import Born, Entry, entered
 from strop.app.evidence import proofs_of
@@ -17,6 +17,7 @@ from strop.learning.lessons import Failed, lessons
 from strop.learning.library import put, witness
 from strop.learning.making import rule_item, skill_item
 from strop.learning.scopes import widened
+from strop.loop.cycle import Turn
 from strop.swarm.spending import Spending
 from strop.types.events import AttemptEnded
 from strop.types.evidence import Pair
@@ -120,6 +121,13 @@ def keep(
     names = tuple(dict.fromkeys(name for name, _ in sorted(looked)))
     there = tuple(dict.fromkeys((*(item.id for item, _ in came.entries), *(item.id for item in came.again))))
     return Kept(there, names, tuple(each for each in moved if each is not None), came.stopped)
+
+
+def as_kept(turn: Turn, kept: Kept) -> Turn:
+    """The turn with what of its skill and rules no rung has refused."""
+    names = {name.partition("/")[2] for name, _ in kept.stopped}
+    skill = turn.skill if turn.skill is not None and turn.skill.name not in names else None
+    return replace(turn, skill=skill, rules=tuple(rule for rule in turn.rules if rule.id not in names))
 
 
 def _failed(project: Project, run: Run, born: Born) -> Failed:

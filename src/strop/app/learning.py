@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from strop.app.drift import RULES_FILE, settle
@@ -62,7 +63,7 @@ async def replays_badly(project: Project, run: str, manifest: Manifest, *, floor
     async def approve(plan: Plan) -> str:
         return "bisect"
 
-    with _copied(project, manifest) as scratch:
+    with copied(project, manifest) as scratch:
         order = _order(scratch, state, state.plan, manifest)
         options = as_begun(Options(), state)
         ended = await execute(scratch, order, options=options, approve=approve, screen=Screen())
@@ -138,23 +139,31 @@ def _guided(scratch: Project, plan: Plan, manifest: Manifest) -> Guidance:
 
 
 @contextmanager
-def _copied(project: Project, manifest: Manifest) -> Generator[Project, None, None]:
-    """The project beside itself, with this library: what a run reads, by hard links, and nothing that it left."""
+def copied(
+    project: Project, manifest: Manifest, *, why: str = "bisect", but: tuple[str, ...] = ()
+) -> Generator[Project, None, None]:
+    """The project beside itself, with this library: what a run reads, by hard links, and nothing that it left.
+
+    Names that fit `but` are left out of its top folder too; when this ends, nothing of it is left.
+    """
     inner = project.folder / ".strop"
-    with tempfile.TemporaryDirectory(prefix="bisect-", dir=inner) as root:
+    with tempfile.TemporaryDirectory(prefix=f"{why}-", dir=inner) as root:
         folder = Path(root, project.folder.absolute().name)
-        shutil.copytree(project.folder, folder, ignore=_ignored(project.folder), copy_function=_link, symlinks=True)
+        shutil.copytree(
+            project.folder, folder, ignore=_ignored(project.folder, but), copy_function=_link, symlinks=True
+        )
         project.db.copy_to(folder / ".strop" / "project.db")
         opened = replace(open_project(folder, environment=project.environment), blobs=project.blobs)
-        opened.db.commit(manifest, expected=opened.db.head().hash, why="tried by bisect")
+        opened.db.commit(manifest, expected=opened.db.head().hash, why=f"tried by {why}")
         opened.db.note_projected([], forget=[path for path, *_ in opened.db.projected()])
         settle(opened)
         yield opened
 
 
-def _ignored(root: Path) -> Callable[[str, list[str]], list[str]]:
+def _ignored(root: Path, but: tuple[str, ...]) -> Callable[[str, list[str]], list[str]]:
     def ignored(folder: str, names: list[str]) -> list[str]:
-        return [name for name in names if Path(folder) == root and name in LEFT_OUT]
+        globs = (*LEFT_OUT, *but)
+        return [name for name in names if Path(folder) == root and any(fnmatchcase(name, glob) for glob in globs)]
 
     return ignored
 

@@ -9,6 +9,7 @@ from strop.app.drift import RULES_FILE, hand_over, rules_text
 from strop.app.project import Project, state_of
 from strop.checking.checks import parse_check
 from strop.errors import BadInput
+from strop.learning.canary import cleared
 from strop.learning.library import Held, admit, filed, move, revert, rollback, skill_of
 from strop.learning.lifecycle import SHELVED
 from strop.learning.ruledrift import with_struck
@@ -113,13 +114,25 @@ def allowed(project: Project, item: Item) -> tuple[tuple[str, ...], ItemState]:
     return tuple(lines), to
 
 
-def approve(project: Project, item: Item, *, to: ItemState) -> Manifest:
-    """Put a person's word on record.
+def approve(project: Project, item: Item, *, to: ItemState, model: str = "") -> Manifest:
+    """Put a person's word on record. What is of untrusted descent needs a clean canary replay of this very version.
+
+    `model` says whose replay counts; left out, that of any.
 
     Raises:
-        BadInput: the item has changed meanwhile, or its scope is full.
+        BadInput: there is no such replay, the item has changed meanwhile, or its scope is full.
     """
     why = "approved by hand"
+    now = project.db.head().item(item.id)
+    if now is None or now.digest != item.digest:
+        raise BadInput(
+            f"{item.id} was changed by somebody else just now. Look at it again: strop skills show {item.name}"
+        )
+    if item.taint is Taint.UNTRUSTED and not cleared(project.db.canaries(item.digest), model=model):
+        raise BadInput(
+            f"{item.id} is of untrusted descent, and no canary replay of this version is on record and clean. "
+            f"It is carried out by: strop skills approve {item.name}"
+        )
     if to is ItemState.ACTIVE:
         return admit(project.db, item.id, certificates={}, why=why, by=USER)
     return move(project.db, item.id, to=to, why=why, by=USER)

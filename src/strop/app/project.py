@@ -42,6 +42,7 @@ PROMPTS = (
     "shard",
     "shard-notes",
     "knowledge",
+    "canary",
 )
 
 

@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from strop.app.kinship import apart, barred
 from strop.app.knowing import quotable
 from strop.app.project import Project
+from strop.app.recertifying import next_due
 from strop.drafting.quoted import tokens
 from strop.learning import rungs
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
 from strop.learning.experiments import Trial, first_outcomes
 from strop.learning.library import SKILLS, admit, mark_stale, move
-from strop.learning.lifecycle import SHELVED
+from strop.learning.lifecycle import CERTIFIED, SHELVED
 from strop.learning.making import Body, arm, assembled, grounds_of, script_item
 from strop.learning.rungs import again
 from strop.learning.scopes import covers, order_class
@@ -158,12 +159,14 @@ def _trial(
 
 
 def _next(project: Project, order: str, there: Sequence[Item], used: Sequence[Item]) -> Item | None:
-    """Whose turn it is: a candidate that is still within its plan, or what is in use and has yet to prove itself.
+    """Whose turn it is: what is due, a candidate within its plan, or what is in use and has yet to prove itself.
 
-    Of these two the one that less is known of, so that neither waits for the other. Scripts gather pairs in every
+    Of the last two the one that less is known of, so that neither waits for the other. Scripts gather pairs in every
     run without a wave; what is active is looked at when nobody else is waiting. A candidate that has used up its plan
     costs no run anything more: it waits for `strop skills test`.
     """
+    if (due := next_due(project, used, order=order)) is not None:
+        return due
     known = {item.id: len(project.db.pairs(item.id, version=item.digest)) for item in there}
     planned = project.config.settings.learning.pairs
 
@@ -189,9 +192,9 @@ def grounds_now(project: Project, body: Body, item: Item, worker: Binding | None
     if not isinstance(body, Skill):
         return item.depends
     texts = project.prompts()
-    return grounds_of(
-        worker=worker, schema=body.schema, prompts={name: texts.get(name, "") for name, _ in body.prompts}
-    )
+    told = {name: texts.get(name, "") for name, _ in body.prompts}
+    since = (each for each in item.depends if each.kind == CERTIFIED)
+    return (*grounds_of(worker=worker, schema=body.schema, prompts=told), *since)
 
 
 # ---------------------------------------------------------------- for those who write
@@ -312,15 +315,17 @@ def weigh(project: Project, name: str, *, incumbent: str, model: str, by: str) -
     if decision.word is Word.UNDECIDED and decision.certificate.cost is not None and decision.certificate.cost < 1:
         cheap = decide_cheaper(pairs, item=item, incumbent=incumbent, terms=offered, measured=measured)
         decision = cheap if cheap.word in (Word.ADMIT, Word.QUARANTINE) else decision
-    to = decision.state
+    to, why = decision.state, decision.why
     if decision.word is Word.ADMIT and item.state is ItemState.STALE:
         to = ItemState.ACTIVE
+    if to is ItemState.STALE and (seen := watch(pairs, state=to)).detector.alarmed:
+        to, why = seen.state, seen.why
     if to is not item.state:
         admitted = decision.word is Word.ADMIT
         project.db.certify(decision.certificate, trial=_trial_of(item, incumbent), admitted=admitted)
-        move(project.db, item.id, to=to, why=decision.why, by=by)
+        move(project.db, item.id, to=to, why=why, by=by)
         _succeed(project, item, by=by, to=to)
-    return Weighed(_now(project, item), item.state, decision.certificate, decision.why)
+    return Weighed(_now(project, item), item.state, decision.certificate, why)
 
 
 def _terms(project: Project, item: Item, incumbent: str) -> Terms:

@@ -84,7 +84,7 @@ async def carry_out(project: Project, item: Item, *, inputs: str, options: Optio
     order = replace(replay_order(project, item.name, inputs=inputs), trial=True, saving="")
     bare = replace(order, guidance=Guidance(), tasks=(), bare=True)
     without = ended_well(await carry(bare, options))
-    with_it = ended_well(await carry(order, _left(options, without)))
+    with_it = ended_well(await carry(order, left(options, without)))
     return await pairs_of(project, item, with_it=with_it.folder, without=without.folder)
 
 
@@ -103,12 +103,12 @@ def ended_well(ended: Ended) -> Ended:
     raise RunStopped(f"{said}. Allow it more: --budget usd=5, or whichever cap it was")
 
 
-def _left(options: Options, before: Ended) -> Options:
+def left(options: Options, before: Ended) -> Options:
     """The options of the second arm: of the money, what the first has left."""
     if "usd" not in options.budget:
         return options
-    left = max(raised(Budget(), options.budget).nanos - before.turn.run.tally.nanos, 0)
-    return replace(options, budget={**options.budget, "usd": f"{Decimal(left) / 10**9:f}"})
+    nanos = max(raised(Budget(), options.budget).nanos - before.turn.run.tally.nanos, 0)
+    return replace(options, budget={**options.budget, "usd": f"{Decimal(nanos) / 10**9:f}"})
 
 
 async def pairs_of(

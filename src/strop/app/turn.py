@@ -10,14 +10,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import quantiles
 
 from strop.app.drift import settle
 from strop.app.entering import Entry
 from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
+from strop.app.firsts import FirstOutcomes, firsts_of
+from strop.app.hindsight import hindsight
 from strop.app.hosts import Brief, check_place, crew_of
+from strop.app.index import note_pace, note_run
 from strop.app.journals import Leased, open_journal
-from strop.app.keeping import Left, born, keep, scripts_left, wave_pairs
+from strop.app.keeping import Left, as_kept, born, keep, scripts_left, wave_pairs
 from strop.app.minding import Minder, minded
 from strop.app.orders import (
     Cast,
@@ -37,8 +39,10 @@ from strop.app.pages import fetching, pages_of, reading
 from strop.app.parts import SystemChance, SystemClock, inside_of, renderers, tables_of, theme_of, tools
 from strop.app.project import Project, new_run_id, order_mark, spec_of, state_of
 from strop.app.ratchet import remember_grounds, waits
+from strop.app.recertifying import recertify
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
+from strop.app.turning_back import TurnedBack, turned_back
 from strop.checking.conflicts import keys_of
 from strop.drafting.pages import pages, places
 from strop.errors import BadInput, StropError
@@ -51,7 +55,6 @@ from strop.reporting import attempts_compared, write_reports
 from strop.seams import Chance, Clock, Crew, Journal, Renderer, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
-from strop.stores.project import PaceRow, RunRow
 from strop.stores.sqlite import Durability
 from strop.swarm.agent import AgentLoop
 from strop.swarm.context import Policy
@@ -97,6 +100,8 @@ class Ended:
     """A new attempt beside the one before it."""
     more: Mapping[str, object] = field(default_factory=dict[str, object])
     """Further keys of run.json."""
+    library: tuple[str, ...] = ()
+    """What the run says of the library that guided it, for people."""
 
 
 async def execute(
@@ -207,6 +212,7 @@ class _Floor:
         for said in ruling.warnings:
             self.screen.warn(said)
         remember_grounds(project, self.cast.bindings)
+        recertify(project, today=_today())
         manifest = project.db.head()
         head = manifest.hash
         terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name, rules=ruling.rules)
@@ -231,13 +237,17 @@ class _Floor:
         scripts, proved = await self._scripts(turn, reader)
         held = born(project, turn.run, turn.verdict, read=reader, files=terrain.files, prompts=terrain.prompts)
         left = Left(scripts, (*self._pairs(turn, reader), *proved), held)
-        turn, after, stopped = await _keep(project, turn, desk, head, left=left)
-        _index(project, order, turn)
+        manner = state.opened.manner if state.opened else ()
+        firsts = await firsts_of(project, turn, read=reader, spending=self.spending, manner=manner, day=_today())
+        turn, after, turned, stopped = await _keep(project, turn, desk, head, left=left, firsts=firsts)
+        behind = hindsight(project, firsts, turned)
+        note_run(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
         note_past(project, state, spending=self.spending, terrain=terrain)
         compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
-        ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, self._more(compared, stopped))
+        more = {**self._more(compared, stopped), **behind.told}
+        ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, more, behind.lines)
         write_reports(
             self.folder,
             turn=turn,
@@ -247,7 +257,8 @@ class _Floor:
             read=reader,
             publish=write_whole,
             comparisons=(compared,) if compared else (),
-            more=ended.more,
+            more=more,
+            library=behind.lines,
             theme=theme_of(project),
         )
         minder.close(awaiting=turn.outcome is Outcome.AWAITING)
@@ -263,8 +274,7 @@ class _Floor:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
         if turn.first is None or turn.run.stopped:
             return ()
-        today = datetime.now(UTC).date().isoformat()
-        return wave_pairs(self.project, turn.run, first=turn.first, read=read, spending=self.spending, day=today)
+        return wave_pairs(self.project, turn.run, first=turn.first, read=read, spending=self.spending, day=_today())
 
     def _more(self, compared: Comparison | None, stopped: Mapping[str, str]) -> dict[str, object]:
         made = self.cast
@@ -462,45 +472,23 @@ def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
 
 
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
 async def _keep(
-    project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left
-) -> tuple[Turn, str, Mapping[str, str]]:
+    project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left, firsts: FirstOutcomes | None
+) -> tuple[Turn, str, TurnedBack | None, Mapping[str, str]]:
     """Put what was learned into the library, let evidence move what was tried, and write the projections.
 
-    Gives the turn with what came in as a candidate, the library's hash, and why the rest did not.
+    The turn then has what came in; the last is why the rest did not, by item.
     """
     base = project.db.manifest(before)
     kept = keep(project, turn.run, skill=turn.skill, rules=turn.rules, left=left, base=base)
-    manifest, stopped = project.db.head(), dict(kept.stopped)
+    turned = turned_back(project, firsts.share) if firsts else None
+    manifest = project.db.head()
     if manifest.hash != before:
-        await desk.record(ManifestCommitted(manifest.hash, tuple(dict.fromkeys((*kept.looked, *kept.items)))))
+        changed = tuple(dict.fromkeys((*kept.looked, *kept.items, *(turned.away if turned else ()))))
+        await desk.record(ManifestCommitted(manifest.hash, changed))
         settle(project)
-    names = {name.partition("/")[2] for name in stopped}
-    skill = turn.skill if turn.skill is not None and turn.skill.name not in names else None
-    return replace(turn, skill=skill, rules=tuple(r for r in turn.rules if r.id not in names)), manifest.hash, stopped
-
-
-def _index(project: Project, order: Order, turn: Turn) -> None:
-    run, spent = turn.run, turn.run.tally
-    units = len({unit.key for task in run.plan.tasks for unit in task.units}) or len(run.plan.tasks)
-    row = RunRow(
-        run.id,
-        order.spec.fingerprint,
-        order.path,
-        run.plan.guidance.skill,
-        turn.outcome,
-        units,
-        spent.calls,
-        spent.nanos,
-        spent.seconds,
-    )
-    project.db.note_run(row)
-
-
-def note_pace(project: Project, run: str, model: str, answers: list[tuple[float, int]]) -> None:
-    """Remember how long the worker's calls took (seconds) and how long its answers were (tokens)."""
-    if len(answers) < 2:
-        return
-    seconds = quantiles([taken for taken, _ in answers], n=10, method="inclusive")
-    output = sorted(written for _, written in answers)[len(answers) // 2]
-    project.db.note_pace(PaceRow(run, model, len(answers), seconds[4], seconds[8], output))
+    return as_kept(turn, kept), manifest.hash, turned, dict(kept.stopped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -123,15 +123,16 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
         console.print(Padding(f"[yellow]not verified[/yellow]: {escape(line)}", (0, 0, 0, 2)), highlight=False)
 
 
-def show_skills(console: Console, held: Sequence[Held]) -> None:
-    """Name, state and why, and what it is for."""
+def show_skills(console: Console, held: Sequence[Held], *, due: Mapping[str, str]) -> None:
+    """Name, state and why, since when it has to be certified again, and what it is for."""
     for each in held:
         item, skill = each.item, each.skill
         console.print(f"[bold]{escape(item.name)}[/bold]", highlight=False)
         why = f" ({escape(item.why)})" if item.why else ""
+        since = f", due since {due[item.id]}" if item.id in due and "due since" not in item.why else ""
         examples = counted(len(skill.exemplars), "example")
         console.print(
-            Padding(f"{item.state}{why}, {examples}, from run {skill.born_from}", (0, 0, 0, 2), expand=False),
+            Padding(f"{item.state}{why}{since}, {examples}, from run {skill.born_from}", (0, 0, 0, 2), expand=False),
             highlight=False,
         )
         console.print(Padding(escape(skill.description), (0, 0, 0, 2), expand=False), highlight=False)

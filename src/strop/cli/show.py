@@ -135,6 +135,8 @@ def show_ended(console: Console, ended: Ended) -> None:
             f"{counted(len(turn.skill.exemplars), 'worked example')}."
         )
         console.print(f"  strop replay {turn.skill.name} --inputs FOLDER", highlight=False)
+    if ended.library:
+        console.print("\n" + escape("\n".join(ended.library)), highlight=False)
     for rule in turn.rules:
         what = "New rule" if rule.state is ItemState.ACTIVE else f"A rule stays {rule.state},"
         console.print(f"{what} {rule.id}: {escape(rule.text)} ({escape(rule.check or rule.reason)})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,11 +57,12 @@ def _list(project_folder: Path, *, as_json: bool) -> None:
     from strop.cli.console import out, print_json
     from strop.cli.look import show_skills
 
-    held = all_skills(open_project(project_folder))
+    project = open_project(project_folder)
+    held, due = all_skills(project), _due(project)
     if as_json:
-        print_json({"skills": [_told(each) for each in held]})
+        print_json({"skills": [_told(each, due) for each in held]})
     else:
-        show_skills(out, held)
+        show_skills(out, held, due=due)
 
 
 @skills_app.command("show")
@@ -72,21 +74,29 @@ def skills_show(name: Name, project_folder: Home = Path(), as_json: AsJson = Fal
       strop skills show audit-licences
     """
     from strop.app import held_skill, open_project
+    from strop.app.canary import needs_canary
     from strop.app.drift import skill_files
+    from strop.cli.canary import canary_json, canary_lines
     from strop.cli.console import print_json
     from strop.learning.library import filed
 
     project = open_project(project_folder)
-    held = held_skill(project, name)
+    held, due = held_skill(project, name), _due(project)
+    canaries = project.db.canaries(held.item.digest)
     if as_json:
-        print_json(
-            {**_told(held), "item": held.item, "skill": held.skill, "versions": _versions(project, held.item.id)}
-        )
+        more = {"versions": _versions(project, held.item.id), "canary": [canary_json(each) for each in canaries]}
+        print_json({**_told(held, due), "item": held.item, "skill": held.skill, **more})
     else:
         sys.stdout.write(skill_files(project, held)["SKILL.md"].decode())
         if held.item.why:
             _say(f"\n{held.item.state}: {held.item.why}", to_err=True)
         _say(f"\nIts folder: .agents/skills/{filed(held.item)}. Version {held.item.digest[:10]}", to_err=True)
+        if since := due.get(held.item.id):
+            _say(f"To be certified again, due since {since}: the next runs compare it first", to_err=True)
+        for line in (line for each in canaries for line in canary_lines(each)):
+            _say(line, to_err=True)
+        if needs_canary(held.item) and not canaries:
+            _say("No canary replay of this version yet: strop skills approve does one before it asks.", to_err=True)
 
 
 @skills_app.command("diff")
@@ -129,17 +139,38 @@ def skills_diff(
 
 
 @skills_app.command("approve")
-def skills_approve(name: Name, yes: Yes = False, project_folder: Home = Path(), as_json: AsJson = False) -> None:
+def skills_approve(
+    name: Name,
+    inputs: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Documents of yours for the canary replay; strop brings its own.")
+    ] = "",
+    worker: Annotated[str, typer.Option(metavar="MODEL", help="Who reads in the canary replay.")] = "",
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", metavar="KEY=VALUE", help="A cap of the canary replay; usd is for both arms."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it without asking; the canary replay is done all the same.")
+    ] = False,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
     """Let an item on: out of quarantine as a candidate, from candidate into use. A person's word.
 
-    It says what that allows before it asks.
+    It says what that allows before it asks. What descends from pages, documents or foreign skills is replayed first:
+    it is followed on documents among planted secrets, without network, beside an arm without it. What is caught there
+    stays in quarantine, and the command ends with 1. Money comes out of `[learning] usd`.
 
     \b
-    Example:
+    Examples:
       strop skills approve audit-licences
+      strop skills approve meeting-notes --inputs july/ --budget usd=0.5
     """
     from strop.app import approve, open_project, settle
+    from strop.app.canary import needs_canary
     from strop.app.library import allowed
+    from strop.cli.canary import canary_json, canary_lines, canary_of, next_moves
+    from strop.cli.console import print_json
 
     project = open_project(project_folder)
     _tell(settle(project))
@@ -149,8 +180,17 @@ def skills_approve(name: Name, yes: Yes = False, project_folder: Home = Path(), 
         _say(f"{item.id} is {item.state}{f' ({item.why})' if item.why else ''}. As {to}:")
         for line in lines:
             _say(f"  - {line}")
+    canary = None
+    if needs_canary(item):
+        canary = canary_of(project, item, inputs=inputs, worker=worker, budget=budget, yes=yes)
+        for line in () if as_json else (*canary_lines(canary), *(() if canary.clean else next_moves(item))):
+            _say(line)
+        if not canary.clean:
+            if as_json:
+                print_json({"id": item.id, "state": item.state, "why": item.why, "canary": canary_json(canary)})
+            raise typer.Exit(1)
     confirmed(f"Make {item.name} {to}?", yes=yes, again=f"strop skills approve {name} --yes")
-    approve(project, item, to=to)
+    approve(project, item, to=to, model=canary.model if canary else "")
     _tell(settle(project))
     _done(project, item.id, as_json=as_json)
 
@@ -327,13 +367,23 @@ def skills_export(
     exported(name, client=client, project_folder=project_folder, as_json=as_json)
 
 
-def _told(held: Held) -> dict[str, object]:
+def _due(project: Project) -> Mapping[str, str]:
+    """Since when items have to be certified again, by id."""
+    from datetime import UTC, datetime
+
+    from strop.app.recertifying import due_days
+
+    return due_days(project, today=datetime.now(UTC).date().isoformat())
+
+
+def _told(held: Held, due: Mapping[str, str]) -> dict[str, object]:
     item, skill = held.item, held.skill
     return {
         "name": item.name,
         "id": item.id,
         "state": item.state,
         "why": item.why,
+        "due": due.get(item.id),
         "taint": item.taint,
         "origin": item.origin,
         "version": item.digest,

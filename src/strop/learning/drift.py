@@ -136,7 +136,7 @@ def edited(
         return Found(restored=back, seen=seen, own=own, notes=notes)
     if why := told(of_person(item, read)):
         return Found(notes=(f".agents/skills/{folder} was edited and is not taken in: {why}",))
-    state = ItemState.STALE if item.state in USED else ItemState.CANDIDATE if back else item.state
+    state = ItemState.STALE if item.state in USED else _back(item) if back else item.state
     made = replace(item, state=state, parent=item.digest, origin=Origin.USER, why=f"edited in .agents/skills/{folder}")
     return Found((made, read), seen=seen, own=own, notes=notes)
 
@@ -169,7 +169,7 @@ def arrived(
     made = Item(f"{kind}/{folder}", kind, "", ItemState.CANDIDATE, origin=Origin.IMPORTED, taint=claimed)
     made = replace(made, cites=(str(skill.born_from),), why=f"found in .agents/skills/{folder}")
     if (same := known.get(nameless(skill))) is not None:
-        state = same.state if same.state in (ItemState.DRAFT, ItemState.QUARANTINE) else ItemState.CANDIDATE
+        state = same.state if same.state in (ItemState.DRAFT, ItemState.QUARANTINE) else _back(same)
         return Found((replace(same, id=made.id, state=state, origin=Origin.USER, why=made.why), skill), seen=files)
     found = scanned(dict(said_by(skill, known={})))
     if clone and claimed is not Taint.UNTRUSTED and not told(of_import(made, found=found)):
@@ -180,6 +180,12 @@ def arrived(
 def nameless(skill: Skill) -> str:
     """Hash of a skill whatever it is called."""
     return digest_bytes(canonical(replace(skill, name="")))
+
+
+def _back(item: Item) -> ItemState:
+    """Where a folder that was put back or renamed brings its item; out of retirement, untrusted words wait again."""
+    waits = item.state is ItemState.RETIRED and item.taint is Taint.UNTRUSTED
+    return ItemState.QUARANTINE if waits else ItemState.CANDIDATE
 
 
 def _quarantined(item: Item) -> Item:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from strop.errors import BadInput, JournalFault
-from strop.learning.lifecycle import SHELVED, entering, moved, seat, stale
+from strop.learning.lifecycle import SHELVED, due, entering, moved, seat, stale
 from strop.learning.scopes import widened
+from strop.learning.watching import Lapse
 from strop.seams import Blobs, Library
 from strop.types.events import revive
 from strop.types.evidence import Certificate
 from strop.types.fingerprint import canonical
-from strop.types.memory import Item, ItemKind, ItemState, Manifest, Skill
+from strop.types.memory import USED, Item, ItemKind, ItemState, Manifest, Skill
 from strop.types.moves import AUTO, Change
 
 REBASES = 20
@@ -170,6 +171,26 @@ def admit(library: Shelf, name: str, *, certificates: Mapping[str, Certificate],
 def mark_stale(library: Shelf, present: Mapping[tuple[str, str], str], *, by: str = AUTO) -> Manifest:
     """Mark what was measured with another model, tool, schema or prompt than `present`. See `lifecycle.stale`."""
     return _committed(library, lambda head: _with(head, *stale(head, present)), by=by, why="dependencies changed")
+
+
+def mark_due(library: Shelf, lapses: Mapping[str, Lapse], *, by: str = AUTO) -> Manifest:
+    """Mark what has to be certified again. See `lifecycle.due`."""
+    return _committed(library, lambda head: _with(head, *due(head, lapses)), by=by, why="certificates have lapsed")
+
+
+def turn_back(library: Shelf, *, away: Sequence[Item], back: Sequence[Item], why: str, by: str = AUTO) -> Manifest:
+    """Put what is in use of `away` into quarantine and `back` into its place, in one commit; the rest stays.
+
+    No older manifest is set as a whole: that would undo what other orders learned since, bring back what was put
+    away for harm since, and leave as candidates, with the evidence that admits them, what was turned back.
+    """
+
+    def edit(head: Manifest) -> tuple[Item, ...]:
+        held = [item for item in head.items if item in away and item.state in USED]
+        gone = [moved(item, to=ItemState.QUARANTINE, why=why, by=by) for item in held]
+        return _with(head, *gone, *(replace(item, why=why) for item in back)) if gone else head.items
+
+    return _committed(library, edit, by=by, why=f"{_named(item.id for item in away)} turned back: {why}")
 
 
 def rollback(library: Rewind, *, to: str, why: str = "", by: str = AUTO) -> Manifest:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from strop.errors import BadInput
+from strop.learning.watching import Lapse
 from strop.types.evidence import Certificate
-from strop.types.memory import USED, Item, ItemKind, ItemState, Manifest, Origin, Taint
+from strop.types.memory import USED, Dependency, Item, ItemKind, ItemState, Manifest, Origin, Taint
 from strop.types.moves import USER
 
 _DRAFT, _QUARANTINE, _CANDIDATE = ItemState.DRAFT, ItemState.QUARANTINE, ItemState.CANDIDATE
@@ -85,6 +86,31 @@ def stale(manifest: Manifest, present: Mapping[tuple[str, str], str]) -> tuple[I
             replace(item, depends=depends, state=state, why=f"changed since it was measured: {', '.join(names)}")
         )
     return tuple(found)
+
+
+CERTIFIED = "certified"
+"""Kind of the dependency that says since when an item is due: with it the ground is another, and evidence anew."""
+
+
+def due(manifest: Manifest, lapses: Mapping[str, Lapse]) -> tuple[Item, ...]:
+    """The items whose certificate has lapsed (by id), as they have to stand: in use and watched, as stale."""
+    return tuple(
+        replace(
+            item,
+            depends=(*(d for d in item.depends if d.kind != CERTIFIED), Dependency(CERTIFIED, "again", lapse.since)),
+            state=ItemState.STALE,
+            why=f"due since {lapse.since}: {lapse.why}",
+        )
+        for item in manifest.items
+        if item.state in (ItemState.PROBATION, ItemState.ACTIVE) and (lapse := lapses.get(item.id)) is not None
+    )
+
+
+def due_since(item: Item, certificate: Certificate | None) -> str:
+    """The day since which an item in use has to be certified again; '' where it need not, or has been."""
+    since = next((d.digest for d in item.depends if d.kind == CERTIFIED), "")
+    held = certificate is not None and certificate.version == item.digest and certificate.day >= since
+    return "" if held or item.state is not ItemState.STALE else since
 
 
 # ---------------------------------------------------------------- the cap

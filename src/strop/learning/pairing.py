@@ -22,9 +22,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from strop.learning.evalues import interval
 from strop.types.fingerprint import digest
+from strop.types.firsts import Control
 from strop.types.work import UnitKey
 
 MOST = 0.2
@@ -109,31 +111,36 @@ def _toss(couple: tuple[Like, Like], run: str, challenger: Challenger) -> Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
-    """A unit that worked with the empty library, at its first attempt."""
-
-    run: str
-    model: str
-    day: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class Pooled:
-    """What the empty library does with one model, over runs."""
+    """What the empty library does with one model on one class of orders, over runs."""
 
     units: int
     runs: int
+    first: str
+    """Day of the first of them."""
+    last: str
     mean: float
     low: float
-    """95 %, at any time (`evalues.interval`)."""
+    """95 %, at any time (`evalues.interval`), as if units were independent; those of a run share its luck."""
     high: float
+    cost: float
+    """Mean cost of a unit."""
 
 
-def pooled(controls: Iterable[Control], *, model: str, since: str, until: str) -> Pooled:
-    """Control units of one model from day to day, both included, in the order they came."""
-    held = [each for each in controls if each.model == model and since <= each.day <= until]
-    scores = [each.score for each in held]
+def pooled(controls: Iterable[Control], *, order: str, model: str, since: str, until: str) -> Pooled | None:
+    """Control units of one class and model from day to day, both included, in the order they came; None for none."""
+    held = [each for each in controls if (each.order, each.model) == (order, model) and since <= each.day <= until]
+    if not held:
+        return None
+    scores, days = [each.score for each in held], [each.day for each in held]
     low, high = interval(scores, low=0.0, high=1.0)
-    mean = sum(scores) / len(scores) if scores else 0.0
-    return Pooled(len(scores), len({each.run for each in held}), mean, low, high)
+    return Pooled(
+        units=len(held),
+        runs=len({each.run for each in held}),
+        first=min(days),
+        last=max(days),
+        mean=fmean(scores),
+        low=low,
+        high=high,
+        cost=fmean(each.cost for each in held),
+    )

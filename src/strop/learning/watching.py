@@ -8,18 +8,21 @@ whatever happened before. All starts together follow M' = (M + 1)(1 - s d), so t
 bets are mixed evenly. Since M' less the number of pairs is then a supermartingale, the mean number of pairs to a
 false alarm is at least the level: `LEVEL` pairs for an item that is exactly useless, far more for a useful one.
 
-The schedule of certification and the rollback of a whole manifest stand here too. Pure: days come as data.
+The schedule of certification and the comparison of whole states of the library stand here too. Pure: days come as
+data.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from strop.learning.alpha import HARM
 from strop.learning.evalues import Duel
 from strop.types.evidence import Pair
+from strop.types.firsts import RunShare
 from strop.types.memory import ItemKind, ItemState
 
 LEVEL = 1_000.0
@@ -93,39 +96,37 @@ UNITS = 2_000
 """Units in use after which it is certified anew, if that comes first."""
 
 
-def lapsed(kind: ItemKind, *, certified: str, today: str, units: int) -> str:
-    """Why an item has to be certified again, '' while it need not; days as YYYY-MM-DD, units since the certificate."""
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """An item has to be certified again."""
+
+    since: str
+    """YYYY-MM-DD."""
+    why: str
+
+
+def lapsed(kind: ItemKind, *, certified: str, today: str, units: int) -> Lapse | None:
+    """Whether an item has to be certified again; days as YYYY-MM-DD, units in use since the certificate."""
     days = DAYS.get(kind, OTHER_DAYS)
     if not days:
-        return ""
-    age = (date.fromisoformat(today) - date.fromisoformat(certified)).days
-    if age >= days:
-        return f"certified {age} days ago; of its kind a certificate holds {days}"
-    return f"{units:,} units since it was certified; a certificate holds {UNITS:,}" if units >= UNITS else ""
+        return None
+    ends = date.fromisoformat(certified) + timedelta(days=days)
+    if date.fromisoformat(today) >= ends:
+        return Lapse(ends.isoformat(), f"certified on {certified}; of its kind a certificate holds {days} days")
+    if units >= UNITS:
+        return Lapse(today, f"{units:,} units since it was certified on {certified}; a certificate holds {UNITS:,}")
+    return None
 
 
-# ---------------------------------------------------------------- a whole manifest
+# ---------------------------------------------------------------- a whole state
 
-
-@dataclass(frozen=True, slots=True)
-class RunShare:
-    """How much of a run the gate accepted at the first try."""
-
-    run: str
-    manifest: str
-    order: str
-    """Class of its spec: only runs of one class are compared."""
-    accepted: int
-    units: int
-
-    @property
-    def share(self) -> float:
-        return self.accepted / self.units if self.units else 0.0
+LEAST = 4
+"""Runs of the state before, without which no number of worse ones could reach E >= `HARM`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """Whether the manifest before should be the head again."""
+    """Whether what guides should be again what it was before."""
 
     due: bool
     evidence: float
@@ -133,18 +134,34 @@ class Rollback:
     why: str
 
 
-def rollback(runs: Sequence[RunShare], *, manifest: str, before: str) -> Rollback:
-    """Compare the runs of a manifest with those of the one before, oldest first; due at E >= `HARM` of "worse".
+def state_before(runs: Sequence[RunShare], *, state: str) -> str:
+    """The state that this one is compared with: the newest before its first run that has `LEAST` runs; '' for none.
 
-    Each new run meets the latest old run of its class that has not met one yet. Whole runs are compared, as units
-    of one run share its luck: were the manifests equal, either of two runs would be as likely to have the larger
-    share. Ties say nothing; four new runs that are all worse suffice.
+    Runs oldest first, of the same terms. Which it is depends on how many runs there were and never on how they went.
+    A state that was taken back is neither compared nor returned to.
     """
-    old = [run for run in runs if run.manifest == before and run.units]
+    turned = {run.state for run in runs if run.turned}
+    first = next((at for at, run in enumerate(runs) if run.state == state), len(runs))
+    if state in turned:
+        return ""
+    counts = Counter(run.state for run in runs[:first] if run.units)
+    earlier = (run.state for run in reversed(runs[:first]) if run.state not in turned)
+    return next((each for each in earlier if counts[each] >= LEAST), "")
+
+
+def rollback(runs: Sequence[RunShare], *, state: str, before: str) -> Rollback:
+    """Compare the runs of a state with those of the one before, oldest first; due at E >= `HARM` of "worse".
+
+    Each new run meets the latest run of the old state and its terms that came before it and has met none yet. Whole
+    runs are compared, as units of one run share its luck: were the states equal, either of two runs would be as likely
+    to have the larger share. Ties say nothing; four new runs that are all worse suffice.
+    """
+    old: list[RunShare] = []
     tally, compared = Duel(), 0
-    for run in runs:
-        rival = next((each for each in reversed(old) if each.order == run.order), None)
-        if run.manifest != manifest or not run.units or rival is None:
+    for run in (each for each in runs if each.units):
+        old += [run] if run.state == before else []
+        rival = next((each for each in reversed(old) if each.terms == run.terms), None)
+        if run.state != state or rival is None:
             continue
         old.remove(rival)
         compared += 1
@@ -152,5 +169,5 @@ def rollback(runs: Sequence[RunShare], *, manifest: str, before: str) -> Rollbac
             tally = tally.after_win() if run.share > rival.share else tally.after_loss()
         if tally.worse >= HARM:
             break
-    said = f"{tally.lost} of {compared} runs had less accepted at the first try than with {before[:10]}"
+    said = f"{tally.lost} of {compared} runs had less accepted at the first try than runs before it"
     return Rollback(tally.worse >= HARM, tally.worse, compared, f"{said}: E of harm {tally.worse:,.1f}")

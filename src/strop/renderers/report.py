@@ -108,6 +108,7 @@ def _sections(story: Story) -> list[_Section]:
         _Section("findings", "Findings", _findings(story.findings)),
         _Section("values", "Values", _values(story.values, marks)),
         _Section("files", "Files", _files(story.files)),
+        _Section("library", "Library", _join(_el("p", _own(one)) for one in story.library)),
         _Section("comparison", "Run against run", _join(_comparison(one) for one in story.comparisons)),
         _Section("quote", "Quoted and used", _quoted(story.quoted)),
         _Section("work", "Work", _work(story.measures, story.projections)),

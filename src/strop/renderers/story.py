@@ -162,4 +162,6 @@ class Story:
     """What stands under the measures: the work by wave, and with other numbers of agents."""
     agents: tuple[Agent, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    library: tuple[str, ...] = ()
+    """What the run says of the library that guided it, in sentences."""
     sources: tuple[Source, ...] = ()

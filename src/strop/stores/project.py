@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strop.errors import BadInput, JournalFault
+from strop.stores.firsts import FIRSTS_SCHEMA, Firsts
 from strop.stores.locks import busy, is_busy
+from strop.types.canary import Canary
 from strop.types.events import revive
 from strop.types.evidence import Certificate, Pair
 from strop.types.fingerprint import canonical, short
@@ -63,6 +65,7 @@ CREATE TABLE IF NOT EXISTS certificate(
     seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, trial TEXT NOT NULL,
     by TEXT NOT NULL, admitted INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS failed(run TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS canary(seq INTEGER PRIMARY KEY, version TEXT NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
 """
@@ -110,7 +113,12 @@ class ProjectDb:
         """
         self._path, self._wall = path, wall
         with self._open() as db:
-            db.executescript(_SCHEMA)
+            db.executescript(_SCHEMA + FIRSTS_SCHEMA)
+
+    @property
+    def firsts(self) -> Firsts:
+        """What runs gave at the first try."""
+        return Firsts(self._open)
 
     def head(self) -> Manifest:
         """The library's state. See `seams.Library`."""
@@ -347,6 +355,17 @@ class ProjectDb:
         with self._open() as db:
             rows = db.execute("SELECT body FROM certificate ORDER BY seq").fetchall()
         return {held.item: held for held in (revive(Certificate, row[0]) for row in rows)}
+
+    def note_canary(self, canary: Canary) -> None:
+        """Keep what a canary replay said of a version, clean or not."""
+        with self._open() as db:
+            db.execute("INSERT INTO canary(version, body) VALUES (?, ?)", (canary.version, canonical(canary)))
+
+    def canaries(self, version: str) -> tuple[Canary, ...]:
+        """The canary replays of the body with this hash, oldest first."""
+        with self._open() as db:
+            rows = db.execute("SELECT body FROM canary WHERE version = ? ORDER BY seq", (version,)).fetchall()
+        return tuple(revive(Canary, row[0]) for row in rows)
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:

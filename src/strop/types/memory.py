@@ -48,7 +48,7 @@ class ItemState(StrEnum):
     """Certified on held inputs; used by units of a wave that are still compared with others."""
     ACTIVE = "active"
     STALE = "stale"
-    """A model, tool or schema it depends on has changed: in use and watched, its evidence begins anew."""
+    """What it depends on has changed or its certificate has lapsed: in use and watched, its evidence begins anew."""
     RETIRED = "retired"
 
 
@@ -176,7 +176,7 @@ class Dependency:
     """What the item's worth was measured with; when it changes, the evidence starts anew."""
 
     kind: str
-    """`model`, `tool`, `schema` or `prompt`."""
+    """`model`, `tool`, `schema`, `prompt`, or `certified`: since when it is due."""
     name: str
     digest: str
 
