@@ -217,7 +217,7 @@ def stored(where: str) -> tuple[Kept, ...]:
     found: list[Kept] = []
     for number in range(PAST):
         case = clean(where, 50_000 + number)
-        whole = Bundle(supported(judged(case).values), today=DAY)
+        whole = Bundle(supported(judged(case).values), case.sources, today=DAY)
         found.append(Kept(RunId(f"stored-{number}"), case.run.plan.spec, delivered(whole), whole))
     return tuple(found)
 
@@ -231,7 +231,7 @@ def supported(values: Sequence[Value]) -> tuple[Value, ...]:
 def taught(one: Planted, findings: Sequence[Finding], values: Sequence[Value], past: tuple[Kept, ...]) -> Lessons:
     """What the run teaches once its repairs have mended what was found: the gate passes it."""
     verdict = replace(one.verdict, passed=True, findings=tuple(findings), values=tuple(values))
-    return lessons(Occasion(verdict, one.case.run.plan.spec, past=past, today=DAY))
+    return lessons(Occasion(verdict, one.case.run.plan.spec, past=past, today=DAY, sources=one.case.sources))
 
 
 def as_flaws(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -140,7 +140,7 @@ def lines(text: str) -> dict[int, str]:
 
 def noted(text: str) -> frozenset[str]:
     """Fields that a check found wrong."""
-    notes = text.partition("A check found this wrong")[2]
+    notes = text.partition("Of an earlier answer a check says")[2]
     return frozenset(field for field in CUES if re.search(rf"^- {field}: ", notes, re.MULTILINE))
 
 

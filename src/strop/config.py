@@ -24,7 +24,7 @@ from strop.swarm.endpoints.limits import Limits
 from strop.types.money import Price
 
 STALE_DAYS = 90
-ROLES = ("worker", "planner", "verifier", "reserve")
+ROLES = ("worker", "planner", "verifier", "reserve", "embedder")
 EMBEDDED = "smollm2-135m"
 
 
@@ -58,7 +58,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: str = ""
     family: str = "unknown"
-    wire: Literal["openai", "anthropic", "embedded", "scripted"]
+    wire: Literal["openai", "anthropic", "embeddings", "embedded", "scripted"]
     base_url: str = ""
     auth: Literal["bearer", "x-api-key", "none"] = "bearer"
     keys: tuple[str, ...] = ()
@@ -178,6 +178,14 @@ class LearningSettings(BaseModel):
     run's own cap, of what reading again may cost where something was tried: so many units are tried on as it allows."""
 
 
+class EmbeddingSettings(BaseModel):
+    """What is near by its meaning, where the role `embedder` is bound; see `learning.fusion`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    floor: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
+    """Least cosine of a passage or an item that words alone would not let in."""
+
+
 class Settings(BaseModel):
     """strop.toml as it may be written; every part is optional."""
 
@@ -188,6 +196,7 @@ class Settings(BaseModel):
     limits: LimitSettings = LimitSettings()
     gate: GateSettings = GateSettings()
     learning: LearningSettings = LearningSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
     weights: str = ""
     """Path of a GGUF file for the embedded model."""
     threads: int = Field(default=2, ge=1, le=256)
@@ -242,6 +251,25 @@ class Config:
             "or openai:URL#MODEL, anthropic:URL#MODEL"
         )
 
+    def embedder(self, locator: str) -> tuple[str, Entry]:
+        """(name, entry) of who turns texts into vectors; `openai:URL#MODEL` means the embeddings served there.
+
+        Raises:
+            ConfigRefused: an unknown name, a model that answers in words, or several endpoints.
+        """
+        if locator not in self.catalogue and locator.startswith("openai:") and "#" in locator:
+            locator = f"embeddings:{locator.removeprefix('openai:')}"
+        name, entry = self.entry(locator)
+        if entry.wire != "embeddings":
+            there = ", ".join(sorted(each for each, held in self.catalogue.items() if held.wire == "embeddings"))
+            raise ConfigRefused(
+                f"{name} is no embedding model. Write embedder = {there}, embeddings:URL#MODEL, "
+                'or a model of your own with wire = "embeddings"'
+            )
+        if len(entry.places) > 1:
+            raise ConfigRefused(f"{name} has {len(entry.places)} endpoints; an embedder takes one")
+        return name, entry
+
     def _together(self, locators: str) -> Entry:
         """Several locators, joined by commas, as one entry with several endpoints."""
         named = [self.entry(each.strip()) for each in locators.split(",")]
@@ -278,7 +306,7 @@ class Config:
         """
         if chosen := self.settings.roles.get(role):
             return chosen
-        if role == "reserve":
+        if role in ("reserve", "embedder"):
             return ""
         wanted = "kimi-k2.6" if role == "worker" else "claude-opus-5-5"
         if any(environment.get(key) for key in self.catalogue[wanted].keys):

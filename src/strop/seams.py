@@ -20,6 +20,7 @@ from strop.types.memory import Manifest
 from strop.types.money import Price, Usage
 from strop.types.schema import Object, Schema
 from strop.types.trial import Claim, Result
+from strop.types.vectors import EmbedderCard, Side, Vectors
 from strop.types.work import Guidance, Kind, Task
 
 # ---------------------------------------------------------------- models
@@ -136,6 +137,23 @@ class Watchful(Protocol):
     ) -> Answer:
         """As `Model.answer`, for a request that is open at that endpoint: elsewhere, where there is an elsewhere."""
         ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of which near ones mean alike. One call, no hidden retries."""
+
+    @property
+    def card(self) -> EmbedderCard: ...
+
+    async def embed(self, texts: Sequence[str], *, side: Side) -> Vectors:
+        """A vector for each text, in their order; at most `card.inputs` texts.
+
+        Raises:
+            ModelFailure: in one of its branches; `billed` says whether it may have cost money.
+        """
+        ...
+
+    async def close(self) -> None: ...
 
 
 # ---------------------------------------------------------------- tools

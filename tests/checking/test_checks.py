@@ -17,7 +17,7 @@ from strop.checking.checks import ARGUMENTS, OF_FILES, Check, CheckName, parse_c
 from strop.checking.mutators import kills, mutant
 from strop.checking.opened import Opened, Sheet
 from strop.checking.patterns import MAX_TEXT, compiled, matches
-from strop.checking.primitives import flawed, run_check
+from strop.checking.primitives import flawed, run_check, unjudged
 from strop.errors import BadInput
 from strop.types.content import Scalar, Standing
 from strop.types.trial import Claim, Severity, Value
@@ -101,12 +101,43 @@ COUNT = claim(97, reader=0, locator="table:rows(a.csv)")
 def test_a_check_fires_on_its_flaw_only(check: str, good: list[Value], bad: list[Value]) -> None:
     """Silent on good values and on those of other fields; one finding for the flaw, which names the rule."""
     parsed = parse_check(check)
-    assert run_check(parsed, Bundle(tuple(good), today=DAY)) == ()
-    (finding,) = run_check(parsed, Bundle(tuple(bad), today=DAY))
+    assert run_check(parsed, Bundle(tuple(good), read(good), today=DAY)) == ()
+    (finding,) = run_check(parsed, Bundle(tuple(bad), read(bad), today=DAY))
     assert finding.rule == str(parsed)
     if parsed.name is not CheckName.ROWS:
         others = tuple(replace(each, field=f"other {each.field}") for each in bad)
         assert run_check(parsed, Bundle(others, today=DAY)) == ()
+
+
+def read(values: list[Value]) -> dict[str, str]:
+    """The page as it stands: every quote at its place."""
+    return {claim.source: claim.quote for value in values for claim in value.claims if claim.quote}
+
+
+@pytest.mark.parametrize(
+    ("page", "stands"),
+    [
+        ("It has 97 rows.", True),
+        ("It has  97 rows.", False),  # one more letter: the span cuts the last one off
+        ("It has 79 rows.", False),
+        ("As of May it has 97 rows.", False),
+        ("", False),
+    ],
+)
+def test_a_quote_is_held_to_the_page_at_its_place(page: str, stands: bool) -> None:
+    """Words that stand elsewhere on the page, or stood there once, are no quote: a misquote and a changed page."""
+    found = run_check(parse_check("quote(rows)"), Bundle((value(97, QUOTED),), {"a.txt": page}))
+    assert bool(found) is not stands
+
+
+def test_a_quote_without_its_page_cannot_be_judged() -> None:
+    """Silence is told apart from approval; a quote that says something else is wrong with or without the page."""
+    check = parse_check("quote(rows)")
+    lost = Bundle((value(97, QUOTED), value(98, QUOTED, row="b")))
+    assert [finding.locator for finding in run_check(check, lost)] == ["b.rows"]
+    assert [each.row for each in unjudged(check, lost)] == ["a"]
+    assert unjudged(check, replace(lost, sources={"a.txt": "It has 97 rows."})) == ()
+    assert unjudged(parse_check("agree(rows)"), lost) == ()
 
 
 def test_a_refuted_value_is_judged_by_what_was_said() -> None:

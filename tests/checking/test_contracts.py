@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import typst
@@ -200,6 +201,20 @@ def workbook(path: Path, **sheets: list[list[object]]) -> Path:
 
 
 SHEET: list[list[object]] = [["name", "rows"], ["catsM", 97], ["=cats", 144]]
+
+
+def test_a_workbook_with_a_damaged_part_that_holds_no_cell_does_not_open(tmp_path: Path) -> None:
+    """One bit of `docProps/core.xml` is another: tables and formulas are read without it, and a program may refuse."""
+    path = workbook(tmp_path / "a.xlsx", cats=[["name"], ["Ada"]])
+    body = bytearray(path.read_bytes())
+    with ZipFile(path) as archive:
+        entry = archive.getinfo("docProps/core.xml")
+    body[entry.header_offset + 30 + len(entry.filename) + entry.compress_size // 2] ^= 1
+    path.write_bytes(body)
+
+    assert "is no XLSX" in str(open_file(path, kind=Kind.XLSX))
+
+
 BOOK = Output("cats.xlsx", Kind.XLSX, (Column("name", ColumnType.TEXT), Column("rows", ColumnType.INTEGER)))
 
 

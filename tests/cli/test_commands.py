@@ -93,7 +93,7 @@ def test_a_run_is_done_shown_verified_and_replayed(strop: Strop, project: Path) 
     skill = orjson.loads(strop("skills", "list", "--json").out)["skills"][0]["name"]
     assert strop("skills", "show", skill).out.startswith("---\nname: ")
     assert orjson.loads(strop("skills", "show", skill, "--json").out)["name"] == skill
-    assert orjson.loads(strop("rules", "list", "--json").out) == {"rules": []}
+    assert orjson.loads(strop("rules", "list", "--json").out) == {"rules": [], "waiting": []}
     assert strop("replay", skill, "--inputs", "inputs", *SCRIPTED).code == 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from strop.config import ROLES, Entry, GateSettings, LearningSettings, LimitSettings, Settings
+from strop.config import ROLES, EmbeddingSettings, Entry, GateSettings, LearningSettings, LimitSettings, Settings
 from strop.loop.specify import BUDGET_KEYS
 from strop.types.events import KINDS
 
@@ -37,6 +37,7 @@ SETTINGS = {
     "Limits": LimitSettings,
     "The gate": GateSettings,
     "Learning": LearningSettings,
+    "Embeddings": EmbeddingSettings,
 }
 
 

@@ -109,24 +109,29 @@ class Village:
         for number in numbers:
             (self.folder / folder / f"well-{number:02}.txt").write_text(note(number))
 
-    async def run(self, *, resume: str = "", options: Options | None = None) -> Ended:
+    async def run(
+        self, *, resume: str = "", options: Options | None = None, warn: Callable[[str], None] = lambda said: None
+    ) -> Ended:
         """`strop run spec.md --yes`, in this process."""
         order = Order(spec_of((self.folder / "spec.md").read_bytes(), name="spec.md"), "spec.md")
-        return await self._execute(order, options or self.options, resume)
+        return await self._execute(order, options or self.options, resume, warn)
 
     async def replay(self, skill: str, *, inputs: str) -> Ended:
         """`strop replay SKILL --inputs FOLDER --yes`, in this process."""
         order = replay_order(self.project, skill, inputs=inputs)
         return await self._execute(order, Options(worker=self.worker, planner="none", verifier=self.strong), "")
 
-    async def _execute(self, order: Order, options: Options, resume: str) -> Ended:
+    async def _execute(
+        self, order: Order, options: Options, resume: str, warn: Callable[[str], None] = lambda said: None
+    ) -> Ended:
         async def approve(plan: Plan) -> str:
             if plan.fatal:
                 raise HumanAwaited("; ".join(plan.fatal))
             return "--yes"
 
+        screen, clock = Screen(warn=warn), HurriedClock()
         return await execute(
-            self.project, order, options=options, approve=approve, screen=Screen(), resume=resume, clock=HurriedClock()
+            self.project, order, options=options, approve=approve, screen=screen, resume=resume, clock=clock
         )
 
     @property

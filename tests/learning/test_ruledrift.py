@@ -8,6 +8,7 @@ import pytest
 
 from strop.errors import BadInput
 from strop.learning.ruledrift import Held, Line, lines_now, rules_said, rules_written, struck_names, with_struck
+from strop.learning.rules import read_rules
 from strop.types.memory import CheckKind, Constraint, Item, ItemKind, ItemState, Origin
 
 ONE = Constraint("c-1", "`first` is one word", "3 broke it", CheckKind.CHECK, "first", r"pattern(first, \S+)")
@@ -155,12 +156,30 @@ def test_a_rule_that_the_library_took_out_of_use_leaves_the_file(state: ItemStat
         world.held["check/c-1"] = (item(ONE, state), ONE)
 
     assert world.look() == ([], [])
-    assert "[c-1]" not in world.text
+    assert "- [c-1]" not in world.text
     assert "[c-2]" in world.text
     assert world.text.startswith(PROSE)
     world.learn(ONE)
     assert world.look() == ([], [])
     assert "[c-1]" in world.text, "forward again"
+
+
+def test_a_check_that_evidence_put_away_is_told_below_the_rules() -> None:
+    """As a comment, with the reason; it is no rule, comes once, and goes when the check is back."""
+    world = settled(ONE, TWO, text=PROSE)
+    world.held["check/c-1"] = (replace(item(ONE, ItemState.QUARANTINE), why="4 of 4 -- said again"), ONE)
+
+    assert world.look() == ([], [])
+    last = world.text.splitlines()[-1]
+    assert last.startswith("<!-- in quarantine: [c-1] `first` is one word")
+    assert "4 of 4 - - said again. Back: strop skills approve check/c-1" in last
+    assert [rule.id for rule in read_rules(world.text)] == ["c-2"]
+    text = world.text
+    assert world.look() == ([], [])
+    assert world.text == text
+    world.learn(ONE)
+    world.look()
+    assert "in quarantine" not in world.text
 
 
 def test_a_rule_that_the_library_changed_is_rewritten_in_its_place() -> None:

@@ -15,7 +15,7 @@ from strop.types.memory import CheckKind, Constraint, ItemState
 ONE_WORD = Constraint(
     "c-1a2b3c4d", "`first` is one word", "3 refuted values broke it", CheckKind.CHECK, "", r"pattern(first, \S+)"
 )
-AT_LEAST = Constraint("c-00ff00ff", "`rows` is at least 1", "1 broke it", CheckKind.GRAMMAR, "", "range(rows, 1, 9)")
+AT_LEAST = Constraint("c-00ff00ff", "`rows` is at least 1", "1 broke it", CheckKind.CHECK, "", "range(rows, 1, 9)")
 MINE = "# Ours\r\n\r\nSome prose.\r\n- Count no row twice.\r\n* not a rule\r\n\r\n\r\n"
 
 lines = st.lists(
@@ -119,6 +119,15 @@ def test_a_line_of_plain_english_that_is_a_check_is_held_by_code() -> None:
 
     assert (held.kind, held.check) == (CheckKind.GRAMMAR, "range(year, 1800, 2026)")
     assert (said.kind, said.check) == (CheckKind.HAND, "")
+
+
+@pytest.mark.parametrize("check", ["max_length(name, 12)", "range(year, 1800, 2026)"])
+def test_a_learned_bound_is_no_grammar(check: str) -> None:
+    """What a grammar cuts off nobody ever says, so nothing could speak against it; a person's own bound binds."""
+    (learned,) = read_rules(f"- [c-1a2b3c4d] `name` is short {{check: {check}}}\n")
+    (own,) = read_rules(f"- [h-1a2b3c4d] `name` is short {{check: {check}}}\n")
+
+    assert (learned.kind, own.kind) == (CheckKind.CHECK, CheckKind.GRAMMAR)
 
 
 def test_a_learned_line_without_its_check_is_not_compiled_behind_the_users_back() -> None:

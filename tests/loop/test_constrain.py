@@ -172,6 +172,8 @@ AGAIN = (
     "date turned",
     "name cut short",
     "figures added up",
+    "misquote",
+    "stale source",
 )
 """Kinds of flaws of workers that a check of the language can hold."""
 
@@ -223,7 +225,8 @@ async def test_a_flaw_of_run_one_is_caught_in_run_two_without_a_model(kind: str)
     Without the rule the gate lets it through, and with the rule it says nothing of the same delivery unbroken.
     """
     case, record = flawed(kind, 1)
-    lessons = constrain(read_through(await gated(case), record), spec=case.run.plan.spec, today=DAY)
+    verdict = read_through(await gated(case), record)
+    lessons = constrain(verdict, spec=case.run.plan.spec, today=DAY, sources=case.sources)
     rules = tuple(rule for rule in lessons.rules if rule.state is ItemState.ACTIVE)
     second, again = flawed(kind, 500, field=record.locator.rpartition(".")[2])
 

@@ -12,12 +12,14 @@ import pytest
 
 from strop.models.anthropic_messages import MessagesManners
 from strop.models.openai_chat import ChatManners
+from strop.models.openai_embeddings import EmbeddingManners
 
 CATALOGUE: dict[str, Any] = tomllib.loads(files("strop.models").joinpath("catalogue.toml").read_text("utf-8"))
 MODELS: dict[str, dict[str, Any]] = CATALOGUE["models"]
-MANNERS = {"openai": ChatManners, "anthropic": MessagesManners}
+MANNERS = {"openai": ChatManners, "anthropic": MessagesManners, "embeddings": EmbeddingManners}
 TOLD = {"id", "family", "wire", "keys", "window", "output", "licence", "needs", "as_of", "source"}
-PER_WIRE = {"openai": {"base_url", "auth"}, "anthropic": {"base_url", "auth"}, "embedded": set[str]()}
+REMOTE = {"base_url", "auth"}
+PER_WIRE = {"openai": REMOTE, "anthropic": REMOTE, "embeddings": REMOTE, "embedded": set[str]()}
 FREE = {
     "price",
     "price_unknown",

@@ -10,6 +10,7 @@ from typing import cast
 import orjson
 
 from strop.app.project import Project
+from strop.app.rulewatch import watched
 from strop.checking.calibration import heard
 from strop.checking.conflicts import Dated, dated
 from strop.errors import BadStream, StropError
@@ -84,7 +85,10 @@ def proofs_of(
     floor = project.config.settings.gate.floor
     dates = dates_of(run, sources)
     today = datetime.now(UTC).date()
-    return Proofs(sources, recounted, rules, refuter=verifier, dates=dates, past=past, floor=floor, today=today)
+    learned = watched(project, rules)
+    return Proofs(
+        sources, recounted, rules, learned, refuter=verifier, dates=dates, past=past, floor=floor, today=today
+    )
 
 
 def dates_of(run: Run, sources: Mapping[str, str]) -> dict[str, Dated]:

@@ -12,6 +12,7 @@ from strop.app.journals import events_of
 from strop.app.kinship import apart, inputs_of
 from strop.app.project import Project
 from strop.app.ratchet import Weighed, scripts_of, spent_by, weigh
+from strop.app.rulewatch import rules_after
 from strop.learning.experiments import evidence, scores, unit_costs
 from strop.learning.lessons import Failed, lessons
 from strop.learning.library import put, witness
@@ -113,12 +114,13 @@ def keep(
     for item in came.again:
         witness(project.db, item, run=run.id)
     project.db.add(left.pairs)
+    ruled = rules_after(project, run)
     worker = run.plan.binding("worker")
     model = worker.model if worker else ""
     looked = {(tried.name, tried.incumbent) for tried in run.plan.variants}
     looked |= {(pair.item, pair.incumbent) for pair in left.pairs}
     moved = [weigh(project, name, incumbent=against, model=model, by=run.id) for name, against in sorted(looked)]
-    names = tuple(dict.fromkeys(name for name, _ in sorted(looked)))
+    names = tuple(dict.fromkeys((*(name for name, _ in sorted(looked)), *ruled)))
     there = tuple(dict.fromkeys((*(item.id for item, _ in came.entries), *(item.id for item in came.again))))
     return Kept(there, names, tuple(each for each in moved if each is not None), came.stopped)
 

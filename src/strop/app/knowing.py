@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from strop.app.drift import SKILLS_FOLDER, settle
+from strop.app.embedding import vectors_of
 from strop.app.project import Project
 from strop.errors import BadInput, DocumentRefused
 from strop.learning.knowledge import body_of, documents, forget, held_back, vouch, vouched
@@ -25,7 +26,7 @@ from strop.learning.styling import distance, fingerprint
 from strop.loop.ground import ground
 from strop.readers.apart import MOST_BYTES, ApartReader
 from strop.stores.blobs import write_whole
-from strop.stores.index import FtsIndex
+from strop.stores.index import FtsIndex, mark_of
 from strop.types.document import Format, Grounded, Hit, Offered, Query, ReadDocument, Told
 from strop.types.events import revive
 from strop.types.fingerprint import digest_bytes
@@ -86,15 +87,17 @@ def search(project: Project, query: Query) -> tuple[Hit, ...]:
     return index_of(project).search(query)
 
 
-def quotable(project: Project, query: Query) -> tuple[Hit, ...]:
+def quotable(project: Project, query: Query, hits: Sequence[Hit] | None = None) -> tuple[Hit, ...]:
     """What of the best passages agents may be given: none that reads like an order, unless a person lets it be.
+
+    `hits` are what was found, best first; left out, the query's words are looked up.
 
     Raises:
         JournalFault.
     """
     there = documents(project.db.head())
     free = {path for path, item in there.items() if vouched(item)}
-    hits = search(project, replace(query, most=MOST_SEARCHED))
+    hits = search(project, replace(query, most=MOST_SEARCHED)) if hits is None else hits
     kept = [hit for hit in hits if hit.passage.path in free or not held_back([hit.passage])]
     return tuple(kept[: query.most])
 
@@ -132,7 +135,10 @@ def remove(project: Project, path: str) -> tuple[Known, bool]:
     Raises:
         BadInput: it is not known.
     """
-    body = forget(_named(project, path), library=project.db, blobs=project.blobs, index=index_of(project))
+    index, named = index_of(project), _named(project, path)
+    marks = {mark_of(passage.text) for passage in index.passages(named)}
+    body = forget(named, library=project.db, blobs=project.blobs, index=index)
+    vectors_of(project).forget(marks - set(index.marks().values()))
     file = project.folder / body.path
     try:
         if file.is_symlink() or digest_bytes(file.read_bytes()) != body.digest:

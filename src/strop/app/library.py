@@ -11,7 +11,7 @@ from strop.checking.checks import parse_check
 from strop.errors import BadInput
 from strop.learning.canary import cleared
 from strop.learning.library import Held, admit, filed, move, revert, rollback, skill_of
-from strop.learning.lifecycle import SHELVED
+from strop.learning.lifecycle import APPROVED, SHELVED
 from strop.learning.ruledrift import with_struck
 from strop.learning.rules import HEADER, read_rules
 from strop.stores.blobs import write_whole
@@ -122,7 +122,7 @@ def approve(project: Project, item: Item, *, to: ItemState, model: str = "") -> 
     Raises:
         BadInput: there is no such replay, the item has changed meanwhile, or its scope is full.
     """
-    why = "approved by hand"
+    why = APPROVED
     now = project.db.head().item(item.id)
     if now is None or now.digest != item.digest:
         raise BadInput(

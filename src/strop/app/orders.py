@@ -7,19 +7,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from strop.app.nearness import Near, embedder_of, recall_by_words
 from strop.app.pages import pages_of
 from strop.app.parts import binding_of, build_model, inside_of, nobody, tools
 from strop.app.project import Project, skill_named, state_of
-from strop.app.ratchet import Guided, guided, recalled
+from strop.app.ratchet import Guided, guided
 from strop.app.ruling import rules_for
 from strop.drafting.forecast import RUNS
 from strop.drafting.pages import places
 from strop.drafting.quoting import Pace
 from strop.errors import BadInput, SpecRefused
-from strop.loop.plan import Terrain, plan
+from strop.loop.plan import Terrain, nothing, plan
 from strop.loop.replay import replay
 from strop.loop.specify import specify
-from strop.seams import Model, ModelCard
+from strop.seams import Embedder, Model, ModelCard
 from strop.swarm.fold import RunFold
 from strop.swarm.spending import Spending, past_run
 from strop.swarm.supervise import Supervisor
@@ -75,6 +76,11 @@ class Order:
     trial: bool = False
     """One arm of a trial: it teaches nothing itself."""
 
+    @property
+    def chosen(self) -> bool:
+        """Whether it says itself what its agents are given, so that nothing is looked for in the library."""
+        return bool(self.guidance.skill or self.guidance.exemplars or self.tasks or self.bare or self.solo)
+
 
 def manner_of(order: Order, options: Options) -> tuple[str, ...]:
     """Why a run of this order teaches nothing; empty where it does."""
@@ -103,6 +109,10 @@ class Cast:
     verifier: Model | None
     reserve: Model | None = None
     """Takes a task over that the worker has failed at twice."""
+    embedder: Embedder | None = None
+    """Finds what is near by its meaning; without it words are compared."""
+    unembedded: str = ""
+    """Why the embedder that strop.toml names cannot be had."""
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
@@ -112,7 +122,11 @@ class Cast:
             ("verifier", self.verifier),
             ("reserve", self.reserve),
         )
-        return tuple(binding_of(role, model.card) for role, model in roles if model is not None)
+        bound = tuple(binding_of(role, model.card) for role, model in roles if model is not None)
+        if self.embedder is None:
+            return bound
+        card = self.embedder.card
+        return *bound, Binding("embedder", card.name, card.price, card.window, 0, card.hosts)
 
 
 def manned(order: Order, options: Options) -> Options:
@@ -138,7 +152,10 @@ async def cast_of(project: Project, options: Options) -> AsyncGenerator[Cast, No
             worker = build_model(project, chosen["worker"], chaos=options.chaos)
             stack.push_async_callback(worker.close)
         roles = (built.get(chosen[role]) for role in ("planner", "verifier", "reserve"))
-        yield Cast(worker, *roles)
+        embedder, why = embedder_of(project)
+        if embedder is not None:
+            stack.push_async_callback(embedder.close)
+        yield Cast(worker, *roles, embedder=embedder, unembedded=why)
 
 
 def terrain_of(
@@ -149,10 +166,12 @@ def terrain_of(
     manifest: Manifest,
     run: str = "",
     rules: Sequence[Constraint] | None = None,
+    near: Near | None = None,
 ) -> Terrain:
     """What planning may know of the project. Chance is drawn from `run`, its id; a preview has none and tries nothing.
 
-    Of an order that names its skill, its examples or none, nothing is chosen.
+    Of an order that names its skill, its examples or none, nothing is chosen. `near` is what an embedder says; without
+    it words decide.
     """
     learning = project.config.settings.learning
     held = rules_for(project, order.spec) if rules is None else tuple(rules)
@@ -168,10 +187,14 @@ def terrain_of(
     lines = tuple(rule.text for rule in held if rule.kind in (CheckKind.HAND, CheckKind.PROMPT))
     base = replace(order.guidance, rules=lines)
     worker = next((each for each in cast.bindings if each.role == "worker"), None)
-    named = bool(order.guidance.skill or order.guidance.exemplars or order.tasks or order.bare or order.solo)
     chosen = (
-        Guided(base) if named else guided(project, order.spec, manifest=manifest, base=base, worker=worker, units=units)
+        Guided(base)
+        if order.chosen
+        else guided(
+            project, order.spec, manifest=manifest, base=base, worker=worker, units=units, cosines=near and near.cosines
+        )
     )
+    recall = near.recall if near is not None else partial(recall_by_words, project)
     return Terrain(
         units=units,
         sizes={
@@ -193,7 +216,7 @@ def terrain_of(
         trial=replace(chosen.trial, cap=nanos(learning.usd)) if run and chosen.trial and learning.experiments else None,
         barred=chosen.barred,
         seed=run,
-        recall=partial(recalled, project) if not named else lambda goal: (),
+        recall=nothing if order.chosen else recall,
     )
 
 

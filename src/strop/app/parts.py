@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strop.app.project import Project
 from strop.config import Entry, price_of
@@ -16,7 +17,7 @@ from strop.errors import ConfigRefused, MissingPart
 from strop.models.transport import Wire
 from strop.readers.apart import Texts
 from strop.renderers.theme import Theme, load_theme
-from strop.seams import Model, ModelCard, Renderer, Tables, Tool
+from strop.seams import Embedder, Model, ModelCard, Renderer, Tables, Tool
 from strop.swarm.endpoints.limits import DRIP
 from strop.swarm.endpoints.pool import Pool
 from strop.tools.fetch import Fetch, Pages
@@ -24,8 +25,13 @@ from strop.tools.files import ListFiles, ReadFile, SearchFiles
 from strop.tools.inside import Inside
 from strop.tools.sources import open_table
 from strop.tools.tables import CompanionTable
+from strop.types.fingerprint import digest
 from strop.types.money import Price
+from strop.types.vectors import EmbedderCard
 from strop.types.work import Binding, Kind, Sources, Spec
+
+if TYPE_CHECKING:
+    from strop.net.connector import Deadlines
 
 TEXTS = Texts(environment=os.environ)
 """Documents as text, each read once a process: all agents see, and the gate judges by, the same words."""
@@ -106,7 +112,7 @@ MODELS: dict[str, Callable[[Project, str, Entry, ModelCard], Model]] = {
 }
 
 
-def _endpoint(project: Project, entry: Entry) -> Wire:
+def _endpoint(project: Project, entry: Entry, deadlines: Deadlines | None = None) -> Wire:
     from strop.net.connector import Auth, Deadlines, Endpoint
     from strop.net.secrets import Secret
 
@@ -116,7 +122,7 @@ def _endpoint(project: Project, entry: Entry) -> Wire:
     if not present and entry.keys and not entry.key_optional:
         raise MissingPart(
             f"no key for {entry.id}: set {' or '.join(entry.keys)} in the environment, "
-            "or work without one: --worker embedded"
+            "or work without one: " + ("leave the role out" if entry.wire == "embeddings" else "--worker embedded")
         )
     return Endpoint(
         entry.base_url,
@@ -124,9 +130,33 @@ def _endpoint(project: Project, entry: Entry) -> Wire:
         secret=secret if present else None,
         auth=Auth.API_KEY if entry.auth == "x-api-key" else Auth.BEARER,
         # The pool above cuts what hangs, by the run's own medians; these are only the last resort below it.
-        deadlines=Deadlines(first_byte=most, idle=most, total=most * DRIP),
+        deadlines=deadlines or Deadlines(first_byte=most, idle=most, total=most * DRIP),
         environ=project.environment,
     )
+
+
+def build_embedder(project: Project, locator: str) -> Embedder:
+    """Who turns texts into vectors, by a catalogue name or locator. Opens no connection.
+
+    Raises:
+        ConfigRefused, MissingPart: unknown, no embedding model, unpriced, without its key.
+    """
+    from strop.models.openai_embeddings import EmbeddingManners, OpenAIEmbeddings
+    from strop.net.connector import Deadlines
+
+    name, entry = project.config.embedder(locator)
+    try:
+        manners = EmbeddingManners(**entry.manners)  # type: ignore[arg-type]  # fields are checked by their names
+    except TypeError as caught:
+        raise ConfigRefused(f"model {name}: manners: {caught}") from caught
+    space = f"{name} {digest([entry.id, manners])[:12]}"
+    card = EmbedderCard(
+        name, entry.id, price_of(name, entry), entry.window, space, manners.inputs, manners.tokens, entry.hosts
+    )
+    place = entry.places[0]
+    # No pool stands above it: what hangs is cut here.
+    wire = _endpoint(project, place, Deadlines(first_byte=60.0, idle=30.0, total=120.0))
+    return OpenAIEmbeddings(card, wire=wire, manners=manners)
 
 
 def build_model(project: Project, locator: str, *, chaos: int | None = None) -> Model:
@@ -138,6 +168,8 @@ def build_model(project: Project, locator: str, *, chaos: int | None = None) -> 
         ConfigRefused, MissingPart: unknown, unpriced, without its key, package or weights.
     """
     name, entry = project.config.entry(locator)
+    if entry.wire not in MODELS:
+        raise ConfigRefused(f"{name} makes vectors and answers nothing: it serves the role embedder only")
     card = ModelCard(
         name=name,
         id=entry.id,

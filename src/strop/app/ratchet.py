@@ -29,7 +29,7 @@ from strop.learning.splitting import Source, clusters, drawn
 from strop.learning.stylemd import lines
 from strop.learning.watching import watch
 from strop.swarm.spending import Spending
-from strop.types.document import Query
+from strop.types.document import Hit, Query
 from strop.types.events import revive
 from strop.types.evidence import Certificate, Pair
 from strop.types.fingerprint import digest_bytes
@@ -69,19 +69,24 @@ def body_of(project: Project, item: Item) -> Body:
 
 
 def guided(
-    project: Project, spec: Spec, *, manifest: Manifest, base: Guidance, worker: Binding | None, units: tuple[str, ...]
+    project: Project,
+    spec: Spec,
+    *,
+    manifest: Manifest,
+    base: Guidance,
+    worker: Binding | None,
+    units: tuple[str, ...],
+    cosines: Mapping[str, float] | None = None,
 ) -> Guided:
-    """Choose for a spec whose units are read; what is written by hand is in `base` already."""
+    """Choose for a spec whose units are read; what is written by hand is in `base` already.
+
+    `cosines` say how near items are to the spec by their meaning; None leaves it to their words.
+    """
     if spec.each is None:
         return Guided(styled(project, base, manifest=manifest))
-    bodies = {item.id: body_of(project, item) for item in manifest.items if _may_guide(item, spec)}
-    options = [
-        Option(item, _words(bodies[item.id]), effect=_effect(project, item))
-        for item in manifest.items
-        if item.id in bodies
-    ]
-    window = worker.window if worker is not None else 0
-    used = select(options, spec=spec, window=window)
+    options, bodies = options_of(project, spec, manifest)
+    window, floor = worker.window if worker is not None else 0, project.config.settings.embeddings.floor
+    used = select(options, spec=spec, window=window, cosines=cosines, cosine=floor)
     held = [(item, bodies[item.id]) for item in used]
     guidance = assembled(held, base=base, readers=spec.readers)
     trial = _trial(project, spec, [option.item for option in options], used, bodies, base)
@@ -90,6 +95,17 @@ def guided(
     present = grounds_now(project, bodies[trial.item.id], trial.item, worker)
     trial = replace(trial, item=replace(trial.item, depends=present))
     return Guided(guidance, trial, barred(project, trial.item, units))
+
+
+def options_of(project: Project, spec: Spec, manifest: Manifest) -> tuple[list[Option], dict[str, Body]]:
+    """(what may guide a spec's readers or be tried on them, its bodies by item id)."""
+    bodies = {item.id: body_of(project, item) for item in manifest.items if _may_guide(item, spec)}
+    options = [
+        Option(item, _words(bodies[item.id]), effect=_effect(project, item))
+        for item in manifest.items
+        if item.id in bodies
+    ]
+    return options, bodies
 
 
 def waits(project: Project, spec: Spec) -> str:
@@ -207,10 +223,13 @@ def styled(project: Project, base: Guidance, *, manifest: Manifest) -> Guidance:
     return replace(base, style=shown, items=tuple(sorted({*base.items, *(item.id for item in styles)})))
 
 
-def recalled(project: Project, goal: str) -> tuple[Passage, ...]:
-    """The passages that are near a goal, within the tokens that an agent may be given."""
+def recalled(project: Project, goal: str, hits: Sequence[Hit] | None = None) -> tuple[Passage, ...]:
+    """The passages that are near a goal, within the tokens that an agent may be given.
+
+    `hits` are what was found for it, best first; left out, its words are looked up.
+    """
     taken: list[Passage] = []
-    for hit in quotable(project, Query(goal)):
+    for hit in quotable(project, Query(goal), hits):
         if tokens([*taken, hit.passage]) <= CAPS.knowledge:
             taken.append(hit.passage)
     return tuple(taken)

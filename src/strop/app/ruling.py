@@ -9,7 +9,7 @@ from strop.app.drift import rules_text
 from strop.app.journals import has_journal
 from strop.app.project import Project, state_of
 from strop.checking.checks import OF_FILES, Check, CheckName, parse_check
-from strop.checking.primitives import run_check
+from strop.checking.primitives import run_check, unjudged
 from strop.errors import BadInput, StropError
 from strop.learning.contradictions import Contradiction, contradictions, in_force
 from strop.learning.corpus import Kept, Record, alarms, kept, looks, tried, with_files
@@ -25,8 +25,6 @@ MOST = 60
 """Stored deliveries that a rule is tried on, the newest: silence on 59 bounds false alarms by 5 %, 95 % sure."""
 RECENT = 10
 """Of these, whose values are looked at when a run begins."""
-WAITING = (ItemState.CANDIDATE, ItemState.QUARANTINE, ItemState.PROBATION)
-"""Of rules: not in force."""
 _RULES = (ItemKind.CHECK, ItemKind.CONSTRAINT)
 
 
@@ -36,10 +34,17 @@ def library_rules(project: Project) -> tuple[tuple[Item, Constraint], ...]:
     return tuple((item, revive(Constraint, project.blobs.get(item.digest))) for item in items)
 
 
+def waiting_rules(project: Project) -> tuple[tuple[Item, Constraint], ...]:
+    """Rules that are not in force: candidates and those in quarantine."""
+    states = (ItemState.CANDIDATE, ItemState.QUARANTINE, ItemState.PROBATION)
+    return tuple((item, body) for item, body in library_rules(project) if item.state in states)
+
+
 def barred(project: Project) -> frozenset[str]:
-    """Ids and checks that are not learned again: of rules that a person struck out, or that were retired."""
-    retired = (body for item, body in library_rules(project) if item.state is ItemState.RETIRED)
-    return frozenset(part for body in retired for part in (body.id, body.check) if part) | project.struck_out()
+    """Ids and checks that are not learned again: of rules that a person struck out, or that were put away."""
+    states = (ItemState.RETIRED, ItemState.QUARANTINE)
+    away = (body for item, body in library_rules(project) if item.state in states)
+    return frozenset(part for body in away for part in (body.id, body.check) if part) | project.struck_out()
 
 
 def deliveries(project: Project, spec: Spec, *, but: str = "", most: int = MOST) -> tuple[Kept, ...]:
@@ -159,7 +164,7 @@ def tried_rules(project: Project, *, run: str = "") -> Checked:
     clashes = contradictions(rules, past)
     scopes = {filed(item): item.scope for item, _ in library_rules(project)}
     told = tuple(_tried(rule, lines.get(rule.id, 0), chosen, _about(rule, scopes, past), clashes) for rule in rules)
-    waiting = tuple((str(item.state), body) for item, body in library_rules(project) if item.state in WAITING)
+    waiting = tuple((str(item.state), body) for item, body in waiting_rules(project))
     return Checked(chosen.run if chosen else "", len(past), told, clashes, waiting)
 
 
@@ -209,6 +214,8 @@ def _status(
         runs = ", ".join(record.loud[:3])
         return "speaks against what passed", f"finds something in the clean delivery of {runs}"
     if not any(looks(check, each.said) or _looks_said(check, each) for each in past):
+        if any(unjudged(check, each.bundle) for each in past):
+            return "cannot be judged", "the sources of what is stored are not at hand"
         what = "file" if check.name in OF_FILES else "value"
         named = f" of {check.field}" if check.name is not CheckName.ROWS else ""
         return "cannot be judged", f"no stored delivery has a {what}{named}"

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from strop.app.drift import settle
@@ -17,10 +18,11 @@ from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
 from strop.app.firsts import FirstOutcomes, firsts_of
 from strop.app.hindsight import hindsight
 from strop.app.hosts import Brief, check_place, crew_of
-from strop.app.index import note_pace, note_run
 from strop.app.journals import Leased, open_journal
 from strop.app.keeping import Left, as_kept, born, keep, scripts_left, wave_pairs
 from strop.app.minding import Minder, minded
+from strop.app.nearness import near_of, sense_of
+from strop.app.noting import more_of, note_pace, note_run
 from strop.app.orders import (
     Cast,
     Options,
@@ -52,13 +54,12 @@ from strop.loop.cycle import Shop, Turn, cycle
 from strop.loop.plan import Terrain
 from strop.renderers.story import Comparison
 from strop.reporting import attempts_compared, write_reports
-from strop.seams import Chance, Clock, Crew, Journal, Renderer, Worker
+from strop.seams import Chance, Clock, Crew, Embedder, Journal, Renderer, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
 from strop.stores.sqlite import Durability
 from strop.swarm.agent import AgentLoop
 from strop.swarm.context import Policy
-from strop.swarm.endpoints.pool import Pool
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.guards.hedge import Hedging
 from strop.swarm.guards.outlier import Siblings
@@ -215,7 +216,10 @@ class _Floor:
         recertify(project, today=_today())
         manifest = project.db.head()
         head = manifest.hash
-        terrain = terrain_of(project, order, self.cast, manifest=manifest, run=self.folder.name, rules=ruling.rules)
+        mapped = partial(
+            terrain_of, project, order, self.cast, manifest=manifest, run=self.folder.name, rules=ruling.rules
+        )
+        terrain = mapped()
         web = pages_of(project, order.spec, run=self.folder.name, plan=lambda: state.plan)
         reader = Cached(reading(inside_of(project, order.spec)[1], web))
         worker = self._worker(terrain, reader, web)
@@ -225,12 +229,15 @@ class _Floor:
         if self.resumed and (said := self._changed()):
             self.screen.warn(said)
         await desk.record(*self._beginning(head))
+        sense = sense_of(project, self._embedder(), desk, clock=self.clock, chance=self.chance, warn=self.screen.warn)
         try:
             async with minded(minder, desk, self.clock), self._leased():
                 await minder.look(desk)  # what a person said while nobody ran comes before anything is decided
                 if state.approved:
                     await web.gather(pages(order.spec))  # those that the run before it was cut off did not come to
                 approve = fetching(approve, order.spec, web)
+                if sense is not None:
+                    terrain = mapped(near=await near_of(sense, order.spec, manifest))
                 turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve, ruling))
         finally:
             await self.crew.close()
@@ -246,7 +253,11 @@ class _Floor:
         note_heard(project, self.folder.name, turn.verdict)
         note_past(project, state, spending=self.spending, terrain=terrain)
         compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
-        more = {**self._more(compared, stopped), **behind.told}
+        more = {
+            **more_of(self.cast, order, self.options, compared=compared, sense=sense),
+            **behind.told,
+            "held_back": stopped,
+        }
         ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, more, behind.lines)
         write_reports(
             self.folder,
@@ -276,17 +287,13 @@ class _Floor:
             return ()
         return wave_pairs(self.project, turn.run, first=turn.first, read=read, spending=self.spending, day=_today())
 
-    def _more(self, compared: Comparison | None, stopped: Mapping[str, str]) -> dict[str, object]:
-        made = self.cast
-        roles = {"worker": made.worker, "planner": made.planner, "verifier": made.verifier, "reserve": made.reserve}
-        again = compared and {"run": self.order.again, "heads": compared.heads, "rows": compared.rows}
-        return {
-            "endpoints": {role: model.stats() for role, model in roles.items() if isinstance(model, Pool)},
-            "chaos": self.options.chaos,
-            "solo": self.order.solo,
-            "again": again,
-            "held_back": stopped,
-        }
+    def _embedder(self) -> Embedder | None:
+        """Who says what is near; nobody where the plan is on record, or nothing is looked for."""
+        if self.state.plan is not None or self.order.chosen:
+            return None
+        if self.cast.unembedded:
+            self.screen.warn(self.cast.unembedded)
+        return self.cast.embedder
 
     def _taken_up(self) -> Order:
         """What was ordered, as far as it is on record."""

@@ -1,4 +1,7 @@
-"""Rules as grammar: a bound that a schema can hold is put into it, so that no answer can break it. Pure."""
+"""Rules as grammar: a bound that a person set is put into the schema, so that no answer can break it. Pure.
+
+Bounds that were learned are no grammar: what a grammar cuts off nobody ever says, so nothing could speak against it.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ Of values, row by row:
     unit(FIELD, "UNIT")          its quote says the number with this unit
     not_value(FIELD, "TEXT")     never this
     cited(FIELD)                 rests on a source, or follows from values that do
-    quote(FIELD)                 its quote stands and says it
+    quote(FIELD)                 its quote stands in its source, at its place, and says it
     recompute(FIELD)             the companion table answers the same
     agree(FIELD)                 two readers say it
     newer(FIELD, DAYS)           a date at most so many days before the day of the check

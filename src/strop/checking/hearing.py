@@ -18,6 +18,7 @@ from strop.checking.canaries import figures, flawed, is_prose
 from strop.checking.claims import resting
 from strop.checking.conflicts import CONTRADICTED
 from strop.checking.quotes import as_number, locate, states
+from strop.checking.ruled import BROKEN
 from strop.errors import StropError
 from strop.types.content import Standing
 from strop.types.fingerprint import canonical, digest
@@ -158,9 +159,11 @@ def _window(claim: Claim, sources: Mapping[str, str]) -> str:
 
 
 def _questions(values: Sequence[Value], bench: Bench) -> Iterator[Question]:
-    """Every claim that has a passage, and some whose flaw is known."""
+    """Every claim that has a passage, and some whose flaw is known; nothing that a rule took out."""
     known = 0
     for value in values:
+        if BROKEN in value.reasons:
+            continue
         if value.standing is Standing.REFUTED:
             question = _known(value, bench) if known < _KNOWN_MOST else None
             known += question is not None

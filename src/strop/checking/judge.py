@@ -153,6 +153,17 @@ def stands(claim: Claim, *, column: Column, sources: Mapping[str, str]) -> bool:
         return False
     if not quoted(column):
         return True
+    if not in_place(claim, sources):
+        return False
+    if isinstance(claim.value, bool):
+        return True  # no text says a boolean: that its quote stands is all that can be checked
+    if column.type is ColumnType.QUOTE:
+        return locate(str(claim.value), claim.quote) is not None
+    return states(claim.value, claim.quote)
+
+
+def in_place(claim: Claim, sources: Mapping[str, str]) -> bool:
+    """Whether the claim's quote is in its source at its span, in the source's own words."""
     source = sources.get(claim.source)
     if source is None or claim.span is None:
         return False
@@ -160,13 +171,7 @@ def stands(claim: Claim, *, column: Column, sources: Mapping[str, str]) -> bool:
     if not 0 <= start < end <= len(source):
         return False
     stood = source[start:end]
-    if stood != claim.quote and normal(stood) != normal(claim.quote):
-        return False
-    if isinstance(claim.value, bool):
-        return True  # no text says a boolean: that its quote stands is all that can be checked
-    if column.type is ColumnType.QUOTE:
-        return locate(str(claim.value), claim.quote) is not None
-    return states(claim.value, claim.quote)
+    return stood == claim.quote or normal(stood) == normal(claim.quote)
 
 
 # ---------------------------------------------------------------- one cell

@@ -24,7 +24,7 @@ from strop.checking.lines import missing, read_lines, restored, said, sheets
 from strop.checking.opened_charts import read_charts
 from strop.checking.opened_code import code_flaws
 from strop.checking.opened_html import Link, read_html
-from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document
+from strop.checking.opened_office import Plotted, Shown, SlideRead, read_deck, read_document, whole
 from strop.checking.opened_pages import Flaw, read_pages
 from strop.checking.opened_pictures import png_is_blank, read_svg
 from strop.errors import MissingPart
@@ -133,6 +133,7 @@ def _lined(body: bytes, kind: Kind) -> Opened:
 
 
 def _xlsx(body: bytes) -> Opened:
+    whole(body)  # the reader of sheets never looks at the parts that it needs nothing of
     tables = sheets(body)
     held = tuple(_sheet(name, [tuple(map(said, row)) for row in rows]) for name, rows in tables)
     words = (cell for sheet in held for row in (sheet.names, *sheet.rows) for cell in row if cell)

@@ -131,19 +131,29 @@ def xml_of(held: bytes, name: str) -> Element:
     return fromstring(held)
 
 
+def whole(body: bytes) -> ZipFile:
+    """The archive, every part of it read through, also those that no table or slide is made of.
+
+    Raises:
+        ValueError: a part is broken, none says what the parts are, or they would unpack to more than anyone delivers.
+        BadZipFile: it is no archive.
+    """
+    archive = ZipFile(io.BytesIO(body))
+    if "[Content_Types].xml" not in archive.namelist():
+        raise ValueError("[Content_Types].xml is not there")
+    size = sum(entry.file_size for entry in archive.infolist())
+    if size > _MOST:
+        raise ValueError(f"it unpacks to {size:,} bytes")
+    if broken := archive.testzip():
+        raise ValueError(f"{broken} is broken")
+    return archive
+
+
 class _Parts:
     """The archive: every part read whole once, so that a broken one is seen."""
 
     def __init__(self, body: bytes) -> None:
-        self._archive = ZipFile(io.BytesIO(body))
-        if "[Content_Types].xml" not in self._archive.namelist():
-            raise ValueError("[Content_Types].xml is not there")
-        size = sum(entry.file_size for entry in self._archive.infolist())
-        if size > _MOST:
-            raise ValueError(f"it unpacks to {size:,} bytes")
-        broken = self._archive.testzip()
-        if broken:
-            raise ValueError(f"{broken} is broken")
+        self._archive = whole(body)
 
     def xml(self, name: str, root: str = "") -> Element:
         found = xml_of(self._archive.read(name), name)

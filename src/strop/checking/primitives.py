@@ -3,7 +3,7 @@
 A refuted value is judged by what was said, so that a rule can be seen to fire on the flaw it was made
 from (`flawed`); where nothing was said, nothing is broken. On an unverified value, of which the user
 is told anyway, a finding is a note. A check of a file is silent where the file is not in the bundle:
-that it is missing is the contract's finding.
+that it is missing is the contract's finding. What cannot be judged since a source is missing, `unjudged` tells.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from strop.checking.bundle import Bundle
 from strop.checking.checks import Check, CheckName
 from strop.checking.contracts import differences, has_heading
 from strop.checking.forms import has_form
-from strop.checking.judge import same
+from strop.checking.judge import in_place, same
 from strop.checking.patterns import matches
 from strop.checking.quotes import as_number, normal, numbers, states
 from strop.types.content import Scalar, Standing
@@ -33,6 +33,13 @@ CLOSE = Decimal("1e-9")
 def run_check(check: Check, bundle: Bundle) -> tuple[Finding, ...]:
     """Everything in the bundle that breaks the check; empty when all of it keeps it."""
     return tuple(_RUN[check.name](check, bundle))
+
+
+def unjudged(check: Check, bundle: Bundle) -> tuple[Value, ...]:
+    """Values that the check says nothing of since their sources are not in the bundle; its silence proves nothing."""
+    if check.name is not CheckName.QUOTE:
+        return ()
+    return tuple(value for value, shown in _of(check, bundle) if _quoted(value, shown, bundle) is None)
 
 
 def flawed(value: Value) -> Value:
@@ -113,11 +120,19 @@ def _cited(check: Check, bundle: Bundle) -> Iterator[Finding]:
 
 
 def _quote(check: Check, bundle: Bundle) -> Iterator[Finding]:
-    """A claim of the same value has a quote that was located and says it."""
+    """A claim of the same value has a quote that stands in its source, at its place, and says it."""
     for value, shown in _of(check, bundle):
-        held = (claim for claim in value.claims if same(claim.value, shown) and claim.span is not None)
-        if not any(states(shown, claim.quote) or normal(str(shown)) == normal(claim.quote) for claim in held):
+        if _quoted(value, shown, bundle) is False:
             yield _finding(check, value, "a quote that stands and says it", str(shown))
+
+
+def _quoted(value: Value, shown: Scalar, bundle: Bundle) -> bool | None:
+    """None where nobody can say: a quote that says it was located in a source that is not at hand."""
+    located = (claim for claim in value.claims if same(claim.value, shown) and claim.span is not None)
+    held = [c for c in located if states(shown, c.quote) or normal(str(shown)) == normal(c.quote)]
+    if any(in_place(claim, bundle.sources) for claim in held):
+        return True
+    return None if any(claim.source not in bundle.sources for claim in held) else False
 
 
 def _recompute(check: Check, bundle: Bundle) -> Iterator[Finding]:

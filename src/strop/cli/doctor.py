@@ -31,6 +31,7 @@ WITHOUT = {
     "planner": "a spec in prose cannot be split; each: needs no planner",
     "verifier": "no model refutes; the gate checks what needs none",
     "reserve": "a task that failed twice is tried a third time by the worker itself",
+    "embedder": "passages and skills are found by their words, not by their meaning",
 }
 """What a role that nobody serves means for a run."""
 SAFE_SQLITE = (3, 51, 3)
@@ -96,6 +97,7 @@ def examine(folder: Path) -> Examined:
         ("outlier", f"{settings.outlier:g}"),
         ("exemplars", str(settings.exemplars)),
         ("gate", f"floor {settings.gate.floor:g}"),
+        ("embeddings", f"floor {settings.embeddings.floor:g}"),
         ("theme", _theme(project, warnings)),
         ("limits", settings.limits.shown),
     )
@@ -127,10 +129,11 @@ def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
     locator = project.config.locator(role, os.environ)
     if not locator:
         without = WITHOUT.get(role, "nobody serves this role")
-        move = "Name" if role == "reserve" else "Set ANTHROPIC_API_KEY, or name"
+        move = "Name" if role in ("reserve", "embedder") else "Set ANTHROPIC_API_KEY, or name"
         return RoleSeen(role, "none", "", "", "", f"{without}. {move} a model under roles in strop.toml")
     try:
-        name, entry = project.config.entry(locator)
+        read = project.config.embedder if role == "embedder" else project.config.entry
+        name, entry = read(locator)
     except ConfigRefused as caught:
         warnings.append(f"{role}: {caught}")
         return RoleSeen(role, locator, "", "", "", "unknown model; see the note below")
@@ -146,6 +149,8 @@ def _role(project: Project, role: str, warnings: list[str]) -> RoleSeen:
             warnings.append(f"{name}: {note}")
     elif entry.legacy:
         note = f"legacy; successor {entry.successor}"
+    if role == "embedder":
+        note = "passages, questions, goals and the words of items are sent there"
     if key == "missing":
         note = f"set {' or '.join(keys)} in the environment" + (f"; {note}" if note else "")
     return RoleSeen(role, name, key, ", ".join(entry.hosts) or "stays here", _price(name, entry), note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from strop.app.nearness import Made
     from strop.types.document import Grounded, Hit
 
 know_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Documents that agents may quote.")
@@ -27,23 +29,33 @@ def add(files: Files, project_folder: Home = Path(), as_json: AsJson = False) ->
     """Take in documents that agents may quote.
 
     PDF, DOCX, PPTX, XLSX, CSV, HTML, Markdown, text, VTT and SRT. Copies lie in knowledge/. What a document
-    says is data with a citation; it is never an instruction.
+    says is data with a citation; it is never an instruction. Where strop.toml binds the role embedder, the
+    passages go there to be embedded; the price is said first and bounded by [learning] usd.
 
     \b
     Examples:
       strop know add report.pdf
       strop know add ~/papers interviews/*.vtt
     """
-    from strop.app import knowing, open_project
+    from strop.app import knowing, nearness, open_project
+    from strop.app.running import run
     from strop.cli.console import out, print_json
 
-    told = knowing.add(open_project(project_folder), files, notice=_progress())
-    if as_json:
-        print_json(told)
-    else:
-        for line in (*told.refused, *told.notes):
-            _complain(f"{line.path} {line.said}" if line in told.refused else f"{line.path}: {line.said}")
+    project = open_project(project_folder)
+    told = knowing.add(project, files, notice=_progress())
+    for line in () if as_json else (*told.refused, *told.notes):
+        _complain(f"{line.path} {line.said}" if line in told.refused else f"{line.path}: {line.said}")
+    if not as_json:
         out.print(_summary(told), highlight=False, markup=False, soft_wrap=True)
+    made = run(nearness.embed_known(project, why="know add", say=_complain))
+    if as_json:
+        print_json(
+            told
+            if made is None
+            else {**{each.name: getattr(told, each.name) for each in fields(told)}, "embedded": made}
+        )
+    elif made is not None:
+        _tell_made(made)
     raise typer.Exit(0 if told.added or told.changed or told.unchanged else 2)
 
 
@@ -59,17 +71,20 @@ def search(
 ) -> None:
     """Find passages, the best first; nothing where nothing fits well.
 
+    By words; where strop.toml binds the role embedder, by meaning too: the question then goes there.
+
     \b
     Examples:
       strop know search notice period of the lease
       strop know search --format pdf --path "knowledge/2026/**" notice period
     """
-    from strop.app import knowing, open_project
+    from strop.app import knowing, nearness, open_project
+    from strop.app.running import run
     from strop.cli.console import print_json
     from strop.types.document import Query
 
     query = Query(" ".join(words), path, knowing.formats(form or ()), knowing.day(since), most)
-    hits = knowing.search(open_project(project_folder), query)
+    hits = run(nearness.searched(open_project(project_folder), query, warn=_complain))
     if as_json:
         print_json({"hits": hits})
         return
@@ -77,6 +92,40 @@ def search(
         _show(hit)
     if not hits:
         _say("no passage fits well enough; try other words, or add a document that says it")
+
+
+@know_app.command()
+def embed(
+    anew: Annotated[bool, typer.Option("--anew", help="Forget every vector first, of every model.")] = False,
+    project_folder: Home = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Make vectors of the passages that have none, with the model of the role embedder.
+
+    For documents that were there before the embedder was, and after a stop. What has a vector costs nothing.
+    The texts of your documents are sent to the embedder's endpoint. The price is said first and bounded by
+    [learning] usd; what was made is kept whatever happens.
+
+    \b
+    Example:
+      strop know embed
+    """
+    from strop.app import nearness, open_project
+    from strop.app.running import run
+    from strop.cli.console import print_json
+    from strop.errors import BadInput
+
+    project = open_project(project_folder)
+    if not project.config.locator("embedder", project.environment):
+        raise BadInput("nobody embeds here. Bind the role: [roles] embedder = ... in strop.toml (docs/knowledge.md)")
+    if anew:
+        nearness.vectors_of(project).forget_all()
+    made = run(nearness.embed_known(project, why="know embed", say=_complain))
+    if as_json:
+        print_json({"embedded": made})
+    elif made is not None:
+        _say("every passage has its vector") if not made.made and not made.failed else _tell_made(made)
+    raise typer.Exit(2 if made is None else 3 if made.failed else 0)
 
 
 @know_app.command("list")
@@ -251,6 +300,17 @@ def _summary(told: Grounded) -> str:
     return f"{', '.join(said)}: {counted(passages, 'new passage')}"
 
 
+def _tell_made(made: Made) -> None:
+    """What the vectors cost, and how many are left to make."""
+    if made.made or made.failed:
+        _say(made.said)
+    if made.unrelated is not None:
+        _say(f"passages drawn by chance: cosine under {made.unrelated:.2f}, 19 pairs of 20")
+    if made.failed:
+        _complain(f"{made.left:,} passages have no vector and are found by words alone: {made.failed}")
+        _complain("Go on with: strop know embed")
+
+
 def _progress() -> Callable[[str], None]:
     """Says on a terminal which document is read; elsewhere nothing."""
     from strop.cli.console import err
@@ -264,7 +324,9 @@ def _show(hit: Hit) -> None:
     passage = hit.passage
     text = " ".join(passage.text.split())
     cut = text if len(text) <= SHOWN else text[:SHOWN].rsplit(" ", 1)[0] + " …"
-    _say(f"{passage.path}, {passage.locator}  (covers {hit.coverage:.0%})\n  {cut}\n")
+    why = [f"covers {hit.coverage:.0%}"] if hit.coverage else []
+    why += [f"cosine {hit.cosine:.2f}"] if hit.cosine is not None else []
+    _say(f"{passage.path}, {passage.locator}  ({', '.join(why)})\n  {cut}\n")
 
 
 def _say(text: str) -> None:

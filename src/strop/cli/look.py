@@ -175,11 +175,11 @@ def settled_lines(settled: Settled) -> tuple[str, ...]:
 
 
 def show_rules(console: Console, held: Sequence[Constraint], waiting: Sequence[tuple[Item, Constraint]] = ()) -> None:
-    """Id, kind, text and check; then what is not in force, with its state and why."""
+    """Id, kind, text and check; below them those that are not in force, each with its state and why."""
     for rule in held:
         console.print(f"{rule.id}  {rule.kind:<7} {escape(rule.text)}  {escape(rule.check)}", highlight=False)
     if not held:
         console.print("no rules yet. Findings of the gate become rules; or write a line into CONSTRAINTS.md")
     for item, rule in waiting:
-        console.print(f"{rule.id}  {item.state}: {escape(rule.text)}", highlight=False, soft_wrap=True)
-        console.print(Padding(escape(item.why), (0, 0, 0, 4), expand=False), highlight=False)
+        said = f"{item.name}  {item.state}: {rule.text}  {rule.check}\n  {item.why}"
+        console.print(escape(said), highlight=False)

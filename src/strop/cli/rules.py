@@ -28,7 +28,7 @@ def rules(context: typer.Context, project_folder: Home = Path(), as_json: AsJson
 
 @rules_app.command("list")
 def rules_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """List the rules of CONSTRAINTS.md, learned and written by hand, and those that are not in force, with why.
+    """List the rules of CONSTRAINTS.md, learned and written by hand; then those that are not in force, and why.
 
     \b
     Example:
@@ -39,15 +39,14 @@ def rules_list(project_folder: Home = Path(), as_json: AsJson = False) -> None:
 
 def _list(project_folder: Path, *, as_json: bool) -> None:
     from strop.app import open_project
-    from strop.app.ruling import WAITING, library_rules
+    from strop.app.ruling import waiting_rules
     from strop.cli.console import out, print_json
     from strop.cli.look import show_rules
 
     project = open_project(project_folder)
-    held = project.rules()
-    waiting = [(item, rule) for item, rule in library_rules(project) if item.state in WAITING and rule not in held]
+    held, waiting = project.rules(), waiting_rules(project)
     if as_json:
-        told = [{"id": item.id, "state": item.state, "why": item.why, "text": rule.text} for item, rule in waiting]
+        told = [{"id": item.name, "state": item.state, "why": item.why, "rule": rule} for item, rule in waiting]
         print_json({"rules": held, "waiting": told})
     else:
         show_rules(out, held, waiting)

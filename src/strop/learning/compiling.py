@@ -18,17 +18,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from strop.checking.bounds import HELD
 from strop.checking.bundle import Bundle
 from strop.checking.checks import OF_FILES, Check, CheckName, is_check, parse_check
 from strop.checking.conflicts import keys_of
 from strop.checking.mutators import mutant
 from strop.checking.opened import Opened
-from strop.checking.primitives import run_check
+from strop.checking.primitives import run_check, unjudged
 from strop.checking.quotes import normal
+from strop.checking.ruled import as_read
 from strop.drafting.answers import answer_keys
 from strop.learning.corpus import Kept, Record, alarms, delivered, tried
 from strop.learning.ladder import LEAST, RUNGS, Ground, Rung, ladder, of_file, ordered
+from strop.learning.rules import LEARNED
 from strop.learning.wording import literals, plain, told
 from strop.types.content import Standing
 from strop.types.count import agreeing, counted
@@ -50,6 +51,8 @@ MISFIT = 0.2
 """A check that speaks against this share of the proved values is about something else, and no candidate."""
 POINT = Column("y", ColumnType.NUMBER)
 """What a chart's points say."""
+UNTRIED = "it bans a value that another unit may rightly have, and no other delivery is stored yet"
+"""Why a check waits that nothing could judge: it is tried again when deliveries are stored."""
 IN_TABLE = (CheckName.UNIQUE, CheckName.CONSISTENT, CheckName.FORMULA)
 """Checks of a value that need the rest of the table."""
 
@@ -116,6 +119,8 @@ class Occasion:
     files: Mapping[str, Opened] = field(default_factory=dict[str, Opened])
     """Delivered files, as an independent reader sees them."""
     today: date | None = None
+    sources: Mapping[str, str] | None = None
+    """What was read, by path; without it no check on quotes can be judged."""
 
 
 def lessons(occasion: Occasion) -> Lessons:
@@ -174,7 +179,7 @@ def fires(check: Check, flaw: Value, clean: Bundle) -> bool:
     if check.name in OF_FILES or check.name is CheckName.ROWS or check.field != flaw.field:
         return False
     if check.name not in IN_TABLE:
-        return bool(run_check(check, Bundle((flaw,), today=clean.today)))
+        return bool(run_check(check, Bundle((flaw,), clean.sources, today=clean.today)))
     near = replace(clean, values=_near(check, flaw, clean))
     return not set(run_check(check, with_flaw(near, flaw))) <= set(run_check(check, near))
 
@@ -211,6 +216,8 @@ def admitted(
     check: Check, caught: Sequence[Value], *, clean: Bundle, active: Mapping[str, Check], past: Sequence[Kept]
 ) -> Trial:
     """Whether a check that fires on these flaws may become a rule. Of a check of files the flaw is its mutant."""
+    if lost := unjudged(check, clean):
+        return Trial(f"it cannot be judged: the source of {counted(len(lost), 'value')} is not at hand", Record(0))
     own = alarms(check, clean)
     record = tried(check, past)
     if own:
@@ -223,7 +230,7 @@ def admitted(
             f"it speaks against {counted(len(record.loud), 'clean delivery', 'clean deliveries')}: {runs}", record
         )
     if check.name is CheckName.NOT_VALUE and not record.silent:
-        return Trial("it bans a value that another unit may rightly have, and no other delivery is stored yet", record)
+        return Trial(UNTRIED, record)
     mutants = [with_flaw(clean, flaw) for flaw in caught[:SEEDS]]
     mutants += [m for seed in range(SEEDS) if (m := mutant(check, clean, seed=seed)) is not None]
     killed = [mutants[number] for number in _killed(check, mutants, clean)]
@@ -263,7 +270,9 @@ class _Desk:
 
     def __post_init__(self) -> None:
         one = self.occasion
-        self.clean = delivered(Bundle(one.verdict.values, files=one.files, today=one.today))
+        values = one.verdict.values
+        read: Mapping[str, str] = {} if one.sources is None else as_read(values, one.sources)
+        self.clean = delivered(Bundle(values, read, files=one.files, today=one.today))
         self.order = ordered(one.spec)
         self.active = {rule.id: parse_check(rule.check) for rule in one.known if rule.check}
         self.active |= {f"valid: {line}": parse_check(line) for line in one.spec.valid if is_check(line)}
@@ -296,7 +305,7 @@ class _Desk:
                 if trial.against <= MISFIT * len(proved):
                     self._fail(check, caught, trial.refused)
                 continue
-            rule = _rule(check, f"{_broke(caught, proved)}; {trial.record}")
+            rule = _rule(check, f"{broke(caught, proved)}; {trial.record}")
             self.rules.append(rule)
             if rule.state is ItemState.ACTIVE:
                 self.active[rule.id] = check
@@ -375,7 +384,8 @@ class _Desk:
         self.rules += [rule] if rule.id not in ids else []
 
 
-def _broke(caught: Sequence[Value], proved: Sequence[Value]) -> str:
+def broke(caught: Sequence[Value], proved: Sequence[Value]) -> str:
+    """How many flaws a rule comes from, and how many proved values keep it."""
     count, stay = len(caught), len(proved)
     keeps = f"{counted(stay, 'proved one')} {agreeing(stay, 'keeps', 'keep')} it"
     return f"{counted(count, 'refuted value')} broke it, {keeps}"
@@ -387,7 +397,7 @@ def _rule(check: Check, reason: str) -> Constraint:
         id=id_of(check),
         text=told(check),
         reason=reason,
-        kind=CheckKind.GRAMMAR if check.name in HELD else CheckKind.CHECK,
+        kind=CheckKind.CHECK,
         field="" if check.name in OF_FILES else check.field,
         check=str(check),
     )
@@ -408,7 +418,7 @@ def id_of(check: Check) -> str:
 
 
 def _id(text: str) -> str:
-    return f"c-{digest(text)[:8]}"
+    return f"{LEARNED}{digest(text)[:8]}"
 
 
 def _told_to_model(finding: Finding, spec: Spec) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from strop.checking.bundle import Bundle
 from strop.checking.checks import OF_FILES, Check, CheckName
 from strop.checking.opened import Opened, open_file, readable
-from strop.checking.primitives import run_check
+from strop.checking.primitives import run_check, unjudged
 from strop.errors import StropError
 from strop.seams import Blobs
 from strop.swarm.fold import RunFold
@@ -97,7 +97,7 @@ def _texts(state: RunFold, blobs: Blobs) -> dict[str, str]:
         try:
             texts[read.path] = blobs.get(read.digest).decode()
         except (StropError, UnicodeDecodeError):
-            continue  # checks on quotes go by the spans that were located when the run was judged
+            continue  # what rests on it cannot be judged, and is not taken for silence
     return texts
 
 
@@ -124,7 +124,7 @@ def _unchanged(state: RunFold, folder: Path) -> Sequence[str]:
 
 
 def looks(check: Check, bundle: Bundle) -> bool:
-    """Whether the bundle holds anything that the check is about."""
+    """Whether the bundle holds what the check is about, and all that it takes to judge it."""
     if check.name is CheckName.DRAWN:
         return check.field in bundle.pictures
     if check.name in OF_FILES:
@@ -132,7 +132,8 @@ def looks(check: Check, bundle: Bundle) -> bool:
         return all(file in bundle.files for file in (check.field, *also))
     if check.name is CheckName.ROWS:
         return bool(bundle.values)
-    return any(value.field == check.field and value.value is not None for value in bundle.values)
+    about = any(value.field == check.field and value.value is not None for value in bundle.values)
+    return about and not unjudged(check, bundle)
 
 
 def alarms(check: Check, bundle: Bundle) -> tuple[Finding, ...]:
@@ -170,7 +171,7 @@ class Record:
 def tried(check: Check, past: Sequence[Kept]) -> Record:
     """The check on every stored delivery that it is about."""
     held = [each for each in past if looks(check, each.bundle)]
-    loud = tuple(each.run for each in held if alarms(check, each.bundle))
+    loud = tuple(each.run for each in past if alarms(check, each.bundle))
     proved = (Standing.ACCEPTED, Standing.CORRECTED)
     seen = sum(v.field == check.field and v.standing in proved for each in held for v in each.bundle.values)
-    return Record(len(held) - len(loud), loud, seen)
+    return Record(sum(each.run not in loud for each in held), loud, seen)

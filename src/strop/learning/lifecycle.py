@@ -36,6 +36,8 @@ CAP = 30
 """Active items a scope."""
 UNCOUNTED = frozenset({ItemKind.KNOWLEDGE, ItemKind.STYLE})
 """The user's own documents: how much of them an agent is shown is bounded by tokens, not by their number."""
+APPROVED = "approved by hand"
+"""Why an item stands in its state that a person let on."""
 UNTRUSTED_WAITS = "of untrusted descent: waits for a person (strop skills approve)"
 
 

@@ -15,9 +15,10 @@ from strop.errors import BadInput
 from strop.learning.library import filed
 from strop.learning.rules import add_rules, read_rules
 from strop.types.fingerprint import digest
-from strop.types.memory import USED, Constraint, Item, ItemKind, ItemState, Origin
+from strop.types.memory import USED, Constraint, Item, ItemKind, ItemState, Origin, Taint
 
 Held = tuple[Item, Constraint]
+_AWAY = re.compile(r"<!-- in quarantine: \[c-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +73,36 @@ def rules_said(text: str, *, held: Sequence[Held], lines: Mapping[str, Line]) ->
 def rules_written(text: str, *, held: Sequence[Held], own: frozenset[str]) -> str:
     """The file as the library wants it: lines of ours that are out of use go, others follow their item, new ones come.
 
-    Lines of a person, and what is no line of a list, stay byte for byte.
+    Lines of a person, and what is no line of a list, stay byte for byte. Checks that evidence has put away stand
+    below it all, as comments.
     """
     wanted = {filed(item): rule for item, rule in held if item.state in USED}
     kept: list[str] = []
     for line in text.splitlines(keepends=True):
         rule = _rule_on(line)
+        if _AWAY.match(line):
+            continue
         if rule is None or rule.id in own:
             kept.append(line)
         elif rule.id in wanted:
             kept.append(line if mark_of(rule) == mark_of(wanted[rule.id]) else _rewritten(line, wanted[rule.id]))
     there = struck_names(text) | {rule.id for rule in read_rules("".join(kept))}
-    return add_rules("".join(kept), [replace(rule, id=name) for name, rule in wanted.items() if name not in there])
+    new = [replace(rule, id=name, state=ItemState.ACTIVE) for name, rule in wanted.items() if name not in there]
+    away = [_away(item, rule) for item, rule in held if _was_in_force(item) and filed(item) not in there]
+    whole = add_rules("".join(kept), new)
+    return whole + ("" if not away or whole.endswith("\n") or not whole else "\n") + "".join(away)
+
+
+def _was_in_force(item: Item) -> bool:
+    """Whether evidence took a learned check out of force; what waits for a person is shown by nobody's words."""
+    learned = item.kind is ItemKind.CHECK and item.origin is Origin.RUN and item.taint is not Taint.UNTRUSTED
+    return learned and item.state is ItemState.QUARANTINE and bool(item.why)
+
+
+def _away(item: Item, rule: Constraint) -> str:
+    """A comment, which is no line of a list: it tells of a rule that holds no longer, and why."""
+    said = f"[{filed(item)}] {rule.text} {{check: {rule.check}}}: {item.why}".replace("--", "- -")
+    return f"<!-- in quarantine: {said}. Back: strop skills approve {item.id} -->\n"
 
 
 def lines_now(text: str, *, own: frozenset[str]) -> dict[str, Line]:

@@ -20,6 +20,8 @@ from strop.learning.wording import stated
 from strop.types.fingerprint import digest
 from strop.types.memory import CheckKind, Constraint, ItemState
 
+LEARNED = "c-"
+"""Begins the id of a learned rule."""
 HEADER = (
     "# Constraints\n\n"
     "The rules of this project, one a line. Edit by hand: add a line, change one, strike one out with ~~;\n"
@@ -77,7 +79,8 @@ def _rule(match: re.Match[str], number: int) -> Constraint:
         check = str(compiled)
     kind = CheckKind.HAND if match["id"] is None else CheckKind.PROMPT
     if check:
-        kind = CheckKind.GRAMMAR if parse_check(check).name in HELD else CheckKind.CHECK
+        binds = not (match["id"] or "").startswith(LEARNED) and parse_check(check).name in HELD
+        kind = CheckKind.GRAMMAR if binds else CheckKind.CHECK
     return Constraint(
         id=match["id"] or f"h-{digest(text)[:8]}",
         text=text,

@@ -1,9 +1,9 @@
 """Which items an agent is given: hard filters, then how near and how useful, under caps. Pure.
 
 Near is BM25 (Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework") over an item's words, where
-rankings by embeddings are at hand fused with it by reciprocal rank (Cormack, Clarke & Buettcher 2009); an item
-made for this very class of orders is as near as can be. Useful is the lower bound of what it was measured to
-gain, by token. Nothing below the floor is given: an item that does not belong costs tokens and accuracy.
+an embedder's cosines are at hand fused with them by reciprocal rank (`learning.fusion`); an item made for this
+very class of orders is as near as can be. Useful is the lower bound of what it was measured to gain, by token.
+What neither the floor on words nor the one on cosines lets in is not given: it costs tokens and accuracy.
 The order is that of ids, so that equal choices give equal prompts and the provider's cache hits.
 """
 
@@ -15,15 +15,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from strop.learning.fusion import best, fused
 from strop.learning.scopes import covers, order_class
 from strop.types.memory import USED, Item, ItemKind
 from strop.types.work import Spec
 
 K1, B = 1.2, 0.75
-FUSED = 60
-"""The constant of reciprocal rank fusion, as its authors found it."""
 FLOOR = 0.3
-"""Least nearness of an item that is used."""
+"""Least share of weighted words of an item that is near by its words."""
+COSINE = 0.5
+"""Least cosine of what is near by its meaning, where strop.toml says no other."""
 UNPROVED = 0.01
 """What an item is taken to gain of which nothing was measured."""
 _WORD = re.compile(r"[^\W_]{4,}")
@@ -64,18 +65,18 @@ def select(
     spec: Spec,
     window: int,
     tools: Sequence[str] = (),
-    ranks: Sequence[Mapping[str, int]] = (),
+    cosines: Mapping[str, float] | None = None,
+    cosine: float = COSINE,
     caps: Caps = CAPS,
 ) -> tuple[Item, ...]:
-    """Those to use, by id. `window` in tokens; `ranks` are rankings by embeddings, best 1, by item id."""
+    """Those to use, by id. `window` in tokens; `cosines` of items with `asked(spec)` by item id, `cosine` their floor.
+
+    Without cosines, words alone decide.
+    """
     fit = [option for option in options if _allowed(option, spec, tools)]
-    near = nearness(fit, query=_asked(spec), ranks=ranks)
     exact = order_class(spec)
-    worth = {
-        option.item.id: (1.0 if option.item.scope.order == exact else near[option.item.id])
-        for option in fit
-        if option.item.scope.order == exact or near[option.item.id] >= FLOOR
-    }
+    worth = {**nearness(fit, query=asked(spec), cosines=cosines, cosine=cosine)}
+    worth.update((option.item.id, 1.0) for option in fit if option.item.scope.order == exact)
     ranked = sorted(
         (option for option in fit if option.item.id in worth),
         key=lambda option: (-_utility(option, worth[option.item.id]), option.item.id),
@@ -123,39 +124,41 @@ def _line(item: Item) -> bool:
 # ---------------------------------------------------------------- nearness
 
 
-def nearness(options: Sequence[Option], *, query: str, ranks: Sequence[Mapping[str, int]] = ()) -> Mapping[str, float]:
-    """How near each item is to the query, in [0, 1]: the share of the shorter one's weighted words that both say.
+def nearness(
+    options: Sequence[Option], *, query: str, cosines: Mapping[str, float] | None = None, cosine: float = COSINE
+) -> Mapping[str, float]:
+    """How near each item is to the query, in (0, 1]; who is below the floors is not there.
 
-    With rankings by embeddings, the mean of that share and of the fused rank's place below the best there is.
+    By words it is the share of the shorter one's weighted words that both say. With cosines it is the fused score of
+    both rankings, of the best there is; each ranking holds only whom its own floor lets in.
     """
     bags = {option.item.id: Counter(_words(option.words)) for option in options}
-    held, asked = list(bags.values()), set(_words(query))
-    shares = {name: _overlap(bag, asked, held) for name, bag in bags.items()}
-    if not ranks:
+    held, said = list(bags.values()), set(_words(query))
+    shares = {name: share for name, bag in bags.items() if (share := _overlap(bag, said, held)) >= FLOOR}
+    if cosines is None:
         return shares
-    scored = {name: _bm25(bag, asked, held) for name, bag in bags.items()}
-    lexical = {name: at for at, name in enumerate(sorted(scored, key=lambda each: (-scored[each], each)), 1)}
-    fused = {name: sum(1 / (FUSED + rank[name]) for rank in (lexical, *ranks) if name in rank) for name in scored}
-    best = (1 + len(ranks)) / (FUSED + 1)
-    return {name: (shares[name] + fused[name] / best) / 2 for name in scored}
+    scored = {name: _bm25(bags[name], said, held) for name in shares}
+    meant = {name: cosines[name] for name in bags if cosines.get(name, -1.0) >= cosine}
+    rankings = [sorted(each, key=lambda name, by=each: (-by[name], name)) for each in (scored, meant)]
+    return {name: score / best(len(rankings)) for name, score in fused(rankings).items()}
 
 
-def _overlap(bag: Counter[str], asked: set[str], bags: Sequence[Counter[str]]) -> float:
+def _overlap(bag: Counter[str], query: set[str], bags: Sequence[Counter[str]]) -> float:
     def weight(words: set[str]) -> float:
         return sum(_rarity(word, bags) for word in words)
 
-    least = min(weight(set(bag)), weight(asked))
-    return weight(asked & set(bag)) / least if least else 0.0
+    least = min(weight(set(bag)), weight(query))
+    return weight(query & set(bag)) / least if least else 0.0
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _bm25(bag: Counter[str], asked: set[str], bags: Sequence[Counter[str]]) -> float:
+def _bm25(bag: Counter[str], query: set[str], bags: Sequence[Counter[str]]) -> float:
     mean = sum(each.total() for each in bags) / len(bags) or 1.0
     length = K1 * (1 - B + B * bag.total() / mean)
-    return sum(_rarity(word, bags) * bag[word] * (K1 + 1) / (bag[word] + length) for word in asked if bag[word])
+    return sum(_rarity(word, bags) * bag[word] * (K1 + 1) / (bag[word] + length) for word in query if bag[word])
 
 
 def _rarity(word: str, bags: Sequence[Counter[str]]) -> float:
@@ -163,6 +166,7 @@ def _rarity(word: str, bags: Sequence[Counter[str]]) -> float:
     return math.log(1 + (len(bags) - held + 0.5) / (held + 0.5))
 
 
-def _asked(spec: Spec) -> str:
+def asked(spec: Spec) -> str:
+    """What a spec asks for, in its own words: its title, its prose, its columns."""
     columns = " ".join(column.name for output in spec.outputs for column in output.columns)
     return f"{spec.title} {spec.prose} {columns}"

@@ -28,10 +28,13 @@ def constrain(
     earlier: Sequence[Verdict] = (),
     files: Mapping[str, Opened] = _NONE,
     today: date | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> Lessons:
     """What a passed verdict teaches: rules by their state, and what became of each finding.
 
     `never` are checks and ids of rules that the user struck out or removed; `past` the stored deliveries
-    of other runs, on which a new check must be silent; `earlier` the verdicts of this run's rounds before.
+    of other runs, on which a new check must be silent; `earlier` the verdicts of this run's rounds before;
+    `sources` what was read, by path, without which no check on quotes can be judged.
     """
-    return lessons(Occasion(verdict, spec, tuple(known), never, tuple(past), tuple(earlier), files=files, today=today))
+    rounds = tuple(earlier)
+    return lessons(Occasion(verdict, spec, tuple(known), never, tuple(past), rounds, files, today, sources))

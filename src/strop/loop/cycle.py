@@ -29,6 +29,7 @@ from strop.errors import (
 from strop.learning.corpus import Kept
 from strop.learning.excerpts import Excerpt, excerpt
 from strop.learning.experiments import first_outcomes, for_user, rescues
+from strop.learning.rulewatch import PROMPTED, second_readers
 from strop.learning.skillmd import slug
 from strop.loop.constrain import constrain
 from strop.loop.deliver import WRITTEN, deliver
@@ -53,8 +54,6 @@ from strop.types.trial import Delivery, Earlier, Finding, Outcome, Run, Severity
 from strop.types.work import Kind, Plan, Spec, Task, TaskId, UnitKey
 
 STOPPED = {"interrupted": Outcome.INTERRUPTED}
-PROMPTED = 3
-"""Readers with a prompt of their own; those after them begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +275,9 @@ def _repairs(ran: Run, verdict: Verdict, shop: Shop) -> tuple[Task, ...]:
     wrong = [f for f in verdict.findings if f.severity is not Severity.NOTE]
     if ran.plan.spec.each is None:
         return _remakes(ran, wrong, number)
-    return _rereads(ran, wrong, number)
+    again = _rereads(ran, wrong, number)
+    repaired = frozenset(unit.key for task in again for unit in task.units)
+    return (*again, *second_readers(ran, verdict.values, but=repaired))
 
 
 def _rereads(ran: Run, wrong: Sequence[Finding], number: int) -> tuple[Task, ...]:
@@ -399,6 +400,7 @@ def learned(
         past=lessons.past,
         earlier=(replace(verdict, findings=before, earlier=()),) if before else (),
         today=proofs.today,
+        sources=proofs.sources,
     ).rules
     if ran.plan.guidance.skill or lessons.waiting or not ran.plan.tasks:
         return None, rules

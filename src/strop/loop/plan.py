@@ -2,7 +2,8 @@
 
 A spec with `each:` is planned without a model: units are batched on agents so that the budget fits.
 Prose is decomposed by the planner model, in one call and at most one repair turn; what it proposes is
-validated here, never trusted. Pure but for that one call, which the caller makes and journals.
+validated here, never trusted. Pure but for that one call and the looking up of passages, which the caller makes
+and journals.
 """
 
 from __future__ import annotations
@@ -48,6 +49,13 @@ READERS = ("reader-1", "reader-2", "reader-3")
 
 Think = Callable[[Task], Awaitable[Json]]
 """Has the planner model do one task, on record; the answer fits the task's schema."""
+Recall = Callable[[Sequence[str]], Awaitable[Sequence[tuple[Passage, ...]]]]
+"""Looks up goals among the project's passages, on record where that is paid for; as many as there are goals."""
+
+
+async def nothing(goals: Sequence[str]) -> Sequence[tuple[Passage, ...]]:
+    """The recall of who may quote nothing."""
+    return [()] * len(goals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,8 @@ class Terrain:
     """Units that it may not be tried on: they hang together with what it was made from."""
     seed: str = ""
     """The run's id: chance is drawn from it."""
-    recall: Callable[[str], tuple[Passage, ...]] = lambda goal: ()
-    """What the project's documents say to a goal; nothing where nothing is near enough."""
+    recall: Recall = nothing
+    """What the project's documents say to each of some goals; nothing where nothing is near enough."""
 
     def grounds(self, *, planned: bool) -> Grounds:
         """What a quote rests on; `planned` says that a planner splits the spec."""
@@ -134,7 +142,8 @@ async def plan(spec: Spec, *, terrain: Terrain, think: Think | None = None) -> P
         split, scope, objections, fatal = await _decompose(spec, terrain, think)
         tasks = _told_their_files(spec, split)
     if spec.each is None:
-        tasks = tuple(replace(task, knowledge=terrain.recall(task.goal)) for task in tasks)
+        recalled = await terrain.recall([task.goal for task in tasks])
+        tasks = tuple(replace(task, knowledge=each) for task, each in zip(tasks, recalled, strict=True))
     _within(spec, tasks)
     planned = bool(spec.made) and spec.each is None and not terrain.tasks and not terrain.solo
     quoted = quote(spec, tasks=tasks, grounds=terrain.grounds(planned=planned))

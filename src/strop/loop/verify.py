@@ -1,5 +1,6 @@
-"""Verify: one gate. Deterministic checks first, then a model that refutes; it never praises, it finds.
+"""Verify: one gate, by price. Code first, rules included; then a model that refutes; it never praises, it finds.
 
+What a rule takes out is not put to that model: a flaw that is known costs no token.
 Values are judged before any file is written, so what is refuted reaches no file; the bytes of the
 files are judged by `checking.contracts` when they are delivered, and `sealed` joins the two.
 """
@@ -11,9 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from strop.checking.bundle import Bundle
 from strop.checking.calibration import FLOOR
-from strop.checking.checks import Check, is_check, parse_check
+from strop.checking.checks import is_check, parse_check
 from strop.checking.claims import lifted
 from strop.checking.conflicts import Dated
 from strop.checking.headlines import headline
@@ -22,9 +22,20 @@ from strop.checking.judge import Evidence, Failure, judge, stands
 from strop.checking.made import column_of, judge_claim, judge_made, ordered_columns
 from strop.checking.ordered import of_values, unheld
 from strop.checking.overview import bundle_tasks, by_id, contradictions
-from strop.checking.primitives import run_check
+from strop.checking.ruled import Rules, after, ruled
 from strop.checking.siblings import outliers
 from strop.errors import BadStream, JournalFault, StropError
+from strop.learning.rulewatch import (
+    READERS,
+    Held,
+    Watched,
+    apart,
+    as_second,
+    checks_of,
+    doubted,
+    held_to,
+    of_plan,
+)
 from strop.types.content import Standing
 from strop.types.count import agreeing, counted
 from strop.types.fingerprint import digest
@@ -63,6 +74,8 @@ class Proofs:
     recounted: tuple[Claim, ...] = ()
     """Every table claim of the run, made again by calling the tool a second time."""
     rules: tuple[Constraint, ...] = ()
+    watched: tuple[Watched, ...] = ()
+    """Of the rules those that were learned, and what is known of them."""
     today: date | None = None
     """The day that the ages of dates are counted from."""
     refuter: str = ""
@@ -84,28 +97,17 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         JournalFault: what the refuting model said could not be recorded. Any other failure of that model
             leaves its claims unverified, and the verdict says so.
     """
-    units = _rows(run)
-    if run.plan.spec.each is not None:
-        evidence = Evidence(
-            claims=(*run.claims, *proofs.recounted),
-            sources=proofs.sources,
-            readers=run.plan.spec.readers,
-            failures=_failures(run),
-            places={unit.key: unit.source for task in run.plan.tasks for unit in task.units},
-        )
-        values, findings = judge(evidence, columns=run.plan.spec.table, rows=units, conflict=run.plan.spec.conflict)
-        values, odd = outliers(values)
-        findings = (*findings, *odd)
-    else:
-        values, findings = judge_made(run, sources=proofs.sources, dates=proofs.dates)
-    findings = (*findings, *_missing(run), *_unread(run))
-    heard = None
+    held, findings = held_to_rules(run, proofs)
+    run, _ = apart(run)
+    findings = (*findings, *_missing(run), *_unread(run), *held.findings)
+    first, rules, heard = held.first, held.rules, None
+    values = first.values
     if refute is not None or (proofs.before is not None and proofs.before.words):
-        heard = await hear(values, bench=bench_of(run, proofs), refute=refute, at_once=run.plan.spec.budget.agents)
+        bench = bench_of(run, proofs, rules=rules)
+        heard = await hear(values, bench=bench, refute=refute, at_once=run.plan.spec.budget.agents)
         values, findings = heard.values, (*findings, *heard.findings)
         findings = (*findings, *(_kept(proofs.before, values) if refute is None else ()))
-    values = lifted(values)
-    values, broken = _ruled(values, (*of_values(run.plan.spec), *_learned(proofs.rules)), proofs.today)
+    values, broken = after(first, lifted(values), rules)
     findings = (*findings, *broken)
     refuter = proofs.refuter if heard else ""
     return Verdict(
@@ -119,6 +121,49 @@ async def verify(run: Run, *, proofs: Proofs, refute: Refute | None = None) -> V
         asked=heard.asked if heard else "",
         earlier=proofs.before.earlier if proofs.before is not None else (),
     )
+
+
+def held_to_rules(run: Run, proofs: Proofs) -> tuple[Held, tuple[Finding, ...]]:
+    """(what the rules leave of the run's values, what the layers before them found); no model is asked."""
+    own, fresh = apart(run)
+    values, findings = _valued(own, proofs)
+    rows = doubted(run)
+    again = _judged(fresh, proofs, rows=rows, readers=READERS)[0] if rows else ()
+    texts = checks_of(proofs.rules)
+    learned = {each.rule for each in proofs.watched}
+    demanded = {str(check) for check in of_values(run.plan.spec)}
+    demanded |= {check for name, check in texts.items() if name not in learned}
+    held = held_to(
+        values,
+        _rules(run, proofs),
+        again=tuple(map(as_second, again)),
+        watched=[each for each in proofs.watched if texts.get(each.rule, "") not in {*demanded, ""}],
+        texts=texts,
+        sources=of_plan(run.plan, proofs.sources) if rows else {},
+        run=run.id,
+    )
+    return held, findings
+
+
+def _valued(run: Run, proofs: Proofs) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+    if run.plan.spec.each is None:
+        return judge_made(run, sources=proofs.sources, dates=proofs.dates)
+    values, findings = _judged(run, proofs, rows=_rows(run), readers=run.plan.spec.readers)
+    values, odd = outliers(values)
+    return values, (*findings, *odd)
+
+
+def _judged(
+    run: Run, proofs: Proofs, *, rows: tuple[UnitKey, ...], readers: int
+) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+    evidence = Evidence(
+        claims=(*run.claims, *proofs.recounted),
+        sources=proofs.sources,
+        readers=readers,
+        failures=_failures(run),
+        places={unit.key: unit.source for task in run.plan.tasks for unit in task.units},
+    )
+    return judge(evidence, columns=run.plan.spec.table, rows=rows, conflict=run.plan.spec.conflict)
 
 
 def sealed(verdict: Verdict, *, delivery: Delivery) -> Verdict:
@@ -303,11 +348,12 @@ def _kept(before: Verdict | None, values: Sequence[Value]) -> tuple[Finding, ...
     return tuple(each for each in found if each.kind == "contradiction" and ids.issuperset(each.claims))
 
 
-def bench_of(run: Run, proofs: Proofs) -> Bench:
-    """What this run's hearing is held by."""
+def bench_of(run: Run, proofs: Proofs, *, rules: Rules | None = None) -> Bench:
+    """What this run's hearing is held by; `rules` are those that hold in it, all that are in force by default."""
     columns = {column.name: column for column in run.plan.spec.table}
     ordered = ordered_columns(run)
     leads, before = headline(run), proofs.before
+    held = rules or _rules(run, proofs)
     old = {(value.row, value.field): value.value for value in before.values} if before and before.words else {}
 
     def first(value: Value) -> bool:
@@ -322,8 +368,7 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
             value = judged if judged is not None else value
         elif not stands(claim, column=columns[claim.field], sources=proofs.sources):
             return False
-        after, _ = _ruled((value,), (*of_values(run.plan.spec), *_learned(proofs.rules)), proofs.today)
-        return after[0].standing is not Standing.REFUTED
+        return ruled((value,), held).values[0].standing is not Standing.REFUTED
 
     return Bench(
         sources=proofs.sources,
@@ -342,36 +387,11 @@ def bench_of(run: Run, proofs: Proofs) -> Bench:
 # ---------------------------------------------------------------- rules and what is left
 
 
-def _learned(rules: Sequence[Constraint]) -> tuple[Check, ...]:
-    return tuple(parse_check(rule.check) for rule in rules if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR))
-
-
-def _ruled(
-    values: Sequence[Value], checks: Sequence[Check], today: date | None
-) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
-    """Checks on what nothing else proved: a value that breaks one is taken out.
-
-    What the data prove outranks a shape that was learned from few; the rule's finding is then a note on the rule.
-    """
-    standing = tuple(value for value in values if value.standing is not Standing.REFUTED)
-    findings = [finding for check in checks for finding in run_check(check, Bundle(standing, today=today))]
-    counted = {f"{value.row}.{value.field}" for value in standing if _counted(value)}
-    findings = [replace(f, severity=Severity.NOTE) if f.locator in counted else f for f in findings]
-    broken = {finding.locator for finding in findings} - counted
-    after = tuple(
-        replace(
-            value, value=None, said=value.value, standing=Standing.REFUTED, reasons=(*value.reasons, "breaks a rule")
-        )
-        if value.standing is not Standing.REFUTED and f"{value.row}.{value.field}" in broken
-        else value
-        for value in values
-    )
-    return after, tuple(findings)
-
-
-def _counted(value: Value) -> bool:
-    """Whether a deterministic tool answered the same."""
-    return value.standing is Standing.CORRECTED or "data agree" in value.reasons
+def _rules(run: Run, proofs: Proofs) -> Rules:
+    """The order's own checks of values, and the rules that are in force."""
+    learned = (rule for rule in proofs.rules if rule.kind in (CheckKind.CHECK, CheckKind.GRAMMAR))
+    checks = (*of_values(run.plan.spec), *(parse_check(rule.check) for rule in learned))
+    return Rules(checks, proofs.sources, proofs.today)
 
 
 def _unchecked(run: Run, values: Sequence[Value], *, refuter: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from strop.errors import JournalFault
 from strop.stores.locks import busy, is_busy
 from strop.types.document import Format, Hit, Query, ReadDocument
+from strop.types.fingerprint import digest_bytes
 from strop.types.globs import glob_pattern
 from strop.types.work import Passage
 
@@ -40,6 +41,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS document(
     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, format TEXT NOT NULL,
     day TEXT NOT NULL, passages INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS mark(id INTEGER PRIMARY KEY, mark TEXT NOT NULL) STRICT;
 CREATE VIRTUAL TABLE IF NOT EXISTS passage USING fts5(
     text, locator UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2');
 """
@@ -93,25 +95,25 @@ class FtsIndex:
                 "INSERT INTO document(path, digest, format, day, passages) VALUES (?, ?, ?, ?, ?)", row
             ).lastrowid
             assert id is not None, "a row was inserted"
-            db.executemany(
-                "INSERT INTO passage(rowid, text, locator) VALUES (?, ?, ?)",
-                (
-                    (id * _STEP + number, passage.text, passage.locator)
-                    for number, passage in enumerate(document.passages)
-                ),
-            )
+            rows = [(id * _STEP + number, each.text, each.locator) for number, each in enumerate(document.passages)]
+            db.executemany("INSERT INTO passage(rowid, text, locator) VALUES (?, ?, ?)", rows)
+            db.executemany("INSERT INTO mark VALUES (?, ?)", ((row, mark_of(text)) for row, text, _ in rows))
             db.execute("COMMIT")
 
     def search(self, query: Query) -> tuple[Hit, ...]:
         """See `seams.Index`."""
+        return tuple(self.ranked(query).values())
+
+    def ranked(self, query: Query) -> dict[int, Hit]:
+        """The same by row, best first."""
         words = asked_words(query.words)
         if not words:
-            return ()
+            return {}
         with self._open() as db:
             db.execute("BEGIN")  # one state for all that follows
             chosen = _chosen(db, query)
             if chosen == ():
-                return ()
+                return {}
             holding = _holding_each(db, words)
             total = _count(db)
             weights = {word: math.log1p(total / (times + 0.5)) for word, times in holding.items()}
@@ -122,15 +124,27 @@ class FtsIndex:
                     covered[rowid] += weight
             rows = _passages(db, tuple(found))
         whole = sum(weights.values())
-        hits = [
-            Hit(passage, found[rowid], round(covered[rowid] / whole, 4))
+        hits = {
+            rowid: Hit(passage, found[rowid], round(covered[rowid] / whole, 4))
             for rowid, passage in rows
             if covered[rowid] >= self._floor * whole
-        ]
+        }
         # Equal scores stand in the order of paths and places, not of adding.
-        places = {passage: at for at, (_, passage) in enumerate(rows)}
-        hits.sort(key=lambda hit: (-hit.score, hit.passage.path, places[hit.passage]))
-        return tuple(hits[: query.most])
+        order = sorted(hits, key=lambda rowid: (-hits[rowid].score, hits[rowid].passage.path, rowid))
+        return {rowid: hits[rowid] for rowid in order[: query.most]}
+
+    def marks(self, query: Query | None = None) -> dict[int, str]:
+        """SHA-256 of the text of every passage that a query's filters leave, by row, in the order of rows."""
+        with self._open() as db:
+            chosen = None if query is None else _chosen(db, query)
+            _marked(db)
+            rows = db.execute("SELECT id, mark FROM mark ORDER BY id").fetchall()
+        return {id: mark for id, mark in rows if chosen is None or id // _STEP in chosen}
+
+    def at(self, rows: Sequence[int]) -> dict[int, Passage]:
+        """Passages by their rows."""
+        with self._open() as db:
+            return dict(_passages(db, rows))
 
     def remove(self, path: str) -> None:
         """See `seams.Index`."""
@@ -172,6 +186,18 @@ class FtsIndex:
             raise JournalFault(f"{self._path}: {why}") from caught
         finally:
             db.close()
+
+
+def mark_of(text: str) -> str:
+    """SHA-256 of a passage's text."""
+    return digest_bytes(text.encode(errors="replace"))
+
+
+def _marked(db: sqlite3.Connection) -> None:
+    """Hash what a file of an older strop holds without a hash."""
+    if db.execute("SELECT count(*) FROM mark").fetchone()[0] != _count(db):
+        db.create_function("mark_of", 1, mark_of, deterministic=True)
+        db.execute("INSERT OR IGNORE INTO mark SELECT rowid, mark_of(text) FROM passage")
 
 
 def asked_words(text: str) -> tuple[str, ...]:
@@ -250,6 +276,7 @@ def _remove(db: sqlite3.Connection, path: str) -> None:
     row = db.execute("SELECT id FROM document WHERE path = ?", (path,)).fetchone()
     if row is not None:
         db.execute("DELETE FROM passage WHERE rowid >= ? AND rowid < ?", (row[0] * _STEP, (row[0] + 1) * _STEP))
+        db.execute("DELETE FROM mark WHERE id >= ? AND id < ?", (row[0] * _STEP, (row[0] + 1) * _STEP))
         db.execute("DELETE FROM document WHERE id = ?", (row[0],))
 
 

@@ -37,6 +37,8 @@ SAMPLES_A_RUN = 100
 """Samples of like tasks that one run leaves: more, and one large run would push all others out."""
 REFUTE = "refute/"
 """How the gate names the refuting model's tasks."""
+EMBED = "embed"
+"""The task under which an embedder's calls stand on record: no planner's, and no sample of one."""
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ def past_run(
     spent = spending.by_task
     own = {task.id for task in (*plan.tasks, *repairs)}
     hearings = [each for name, each in spent.items() if name.startswith(REFUTE)]
-    asked = {name for name in spent if name not in own and not name.startswith(REFUTE)}
+    asked = {name for name in spent if name not in own and name != EMBED and not name.startswith(REFUTE)}
     planning = [spent[name] for name in spent if name in asked]
     load = load_of(plan.spec, tasks=plan.tasks, grounds=grounds)
     calls = expected_calls(plan.spec, tasks=plan.tasks)

@@ -1,4 +1,4 @@
-"""A server on loopback that speaks both wire formats over real HTTP, scripted, with faults and a bill.
+"""A server on loopback that speaks the wire formats over real HTTP, scripted, with faults and a bill.
 
     async with TestServer(lambda asked: Reply(f"you said {asked.user}")) as server:
         ...  # point any client at server.chat_url or server.messages_url
@@ -40,6 +40,7 @@ from strop.testing.bill import Bill, Entry, Prefixes, tokens
 from strop.testing.gate import Gate
 from strop.testing.wires import (
     CHAT,
+    EMBEDDINGS,
     MESSAGES,
     Asked,
     Fault,
@@ -54,7 +55,7 @@ from strop.types.schema import Json
 
 Script: TypeAlias = Callable[[Asked], "Reply | Awaitable[Reply]"]
 
-_PATHS = {"/v1/chat/completions": CHAT, "/v1/messages": MESSAGES}
+_PATHS = {"/v1/chat/completions": CHAT, "/v1/messages": MESSAGES, "/v1/embeddings": EMBEDDINGS}
 _HUGE_PIECE = 256 * 1024
 _HUGE_PIECES = 256
 _BILLED_WITHOUT_ANSWER = (Fault.HANG, Fault.RESET)
@@ -112,7 +113,7 @@ class TestServer:
 
     @property
     def chat_url(self) -> str:
-        """Base URL for chat completions, as OpenAI's SDK takes it."""
+        """Base URL for chat completions and embeddings, as OpenAI's SDK takes it."""
         return f"{self.url}/v1"
 
     @property
@@ -156,8 +157,9 @@ class TestServer:
             body = cast("Json", orjson.loads(raw))
         except orjson.JSONDecodeError:
             body = None
-        if not isinstance(body, dict) or not body.get("messages"):
-            return _json(400, error_body(wire, "invalid_request_error", "the body is no JSON object with messages"))
+        part = "input" if wire == EMBEDDINGS else "messages"
+        if not isinstance(body, dict) or not body.get(part):
+            return _json(400, error_body(wire, "invalid_request_error", f"the body is no JSON object with {part}"))
         return await self._serve(request, wire, body)
 
     async def _steer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -218,6 +220,8 @@ class TestServer:
         if reply.fault is Fault.WRONG_SCHEMA:
             call.reply = reply = Reply('{"unexpected": true}', latency=reply.latency)
         call.usage = reply.usage or call.counted(reply)
+        if asked.wire == EMBEDDINGS and reply.fault is Fault.GARBAGE:
+            return await _send(request, _json(200, b'{"data": [{"embedding": [NaN]}]}'), call)
         if not asked.streamed:
             return await _send(request, _json(200, whole_answer(asked, reply, call.usage)), call)
         events = streamed_answer(asked, reply, call.usage)

@@ -1,4 +1,4 @@
-"""The two wire formats from the server's side: what was asked, and an answer in bytes.
+"""The wire formats from the server's side: what was asked, and an answer in bytes.
 
 Written against the vendors' public references; the official SDKs read it back in the tests.
 """
@@ -19,6 +19,7 @@ from strop.types.schema import Json
 
 CHAT = "openai"
 MESSAGES = "anthropic"
+EMBEDDINGS = "embeddings"
 _MARK = b',"cache_control":{"type":"ephemeral"}'
 _WHEN = 1_767_225_600
 """`created` of every answer: equal requests get equal bytes."""
@@ -102,6 +103,10 @@ class Reply:
     fault: Fault = Fault.NONE
     retry_after: str = ""
     """Header of a 429 or 503."""
+    vectors: tuple[tuple[float | None, ...], ...] = ()
+    """Embeddings; None is written as `null`, as servers write what is no number."""
+    shuffled: bool = False
+    """Embeddings come in another order than their texts, each with its index."""
     says: str = ""
     """Extra words in the body of an error, a page or a broken chunk. `{key}` becomes the key that came."""
 
@@ -132,6 +137,12 @@ class Asked:
     @property
     def streamed(self) -> bool:
         return self.body.get("stream") is True
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What is to be embedded."""
+        given = self.body.get("input")
+        return tuple(str(each) for each in given) if isinstance(given, list) else (str(given or ""),)
 
     @cached_property
     def turns(self) -> tuple[tuple[str, str], ...]:
@@ -200,6 +211,9 @@ def _text(content: Json) -> str:
 
 def prompt_of(wire: str, body: dict[str, Json]) -> tuple[bytes, int]:
     """Tools, system and messages as bytes in cache order, and how many of them lie before the last breakpoint."""
+    if wire == EMBEDDINGS:
+        whole = orjson.dumps(body.get("input"))
+        return whole, len(whole)
     whole = orjson.dumps([body.get("tools"), body.get("system"), body.get("messages")])
     if wire == CHAT:
         return whole, len(whole)
@@ -213,6 +227,8 @@ def prompt_of(wire: str, body: dict[str, Json]) -> tuple[bytes, int]:
 
 def whole_answer(asked: Asked, reply: Reply, usage: Usage) -> bytes:
     """The answer as one JSON body."""
+    if asked.wire == EMBEDDINGS:
+        return orjson.dumps(_embeddings_whole(asked, reply, usage))
     return orjson.dumps(_chat_whole(asked, reply, usage) if asked.wire == CHAT else _message_whole(asked, reply, usage))
 
 
@@ -232,7 +248,7 @@ def streamed_answer(asked: Asked, reply: Reply, usage: Usage) -> list[bytes]:
 def error_body(wire: str, kind: str, message: str) -> bytes:
     """An error in the wire's own form."""
     error = {"message": message, "type": kind}
-    if wire == CHAT:
+    if wire != MESSAGES:
         return orjson.dumps({"error": error | {"param": None, "code": kind}})
     return orjson.dumps({"type": "error", "error": error})
 
@@ -278,6 +294,14 @@ def _chat_whole(asked: Asked, reply: Reply, usage: Usage) -> dict[str, object]:
     }
     if reply.usage_at is not UsageAt.NOWHERE:
         body["usage"] = _chat_usage(usage, reply.usage_at)
+    return body
+
+
+def _embeddings_whole(asked: Asked, reply: Reply, usage: Usage) -> dict[str, object]:
+    data = [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(reply.vectors)]
+    body: dict[str, object] = {"object": "list", "data": data[::-1] if reply.shuffled else data, "model": asked.model}
+    if reply.usage_at is not UsageAt.NOWHERE:
+        body["usage"] = {"prompt_tokens": usage.input, "total_tokens": usage.input}
     return body
 
 

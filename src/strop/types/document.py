@@ -86,7 +86,12 @@ class Hit:
     score: float
     """BM25 as SQLite computes it, turned so that more is better; comparable within one search only."""
     coverage: float
-    """Share of the query's weight (rare words weigh more) whose words the passage holds, 0 to 1."""
+    """Share of the query's weight (rare words weigh more) whose words the passage holds, 0 to 1.
+
+    0 where it is near by its meaning alone: its words are below the floor.
+    """
+    cosine: float | None = None
+    """How near it is by its meaning; None where nothing was compared."""
 
 
 @dataclass(frozen=True, slots=True)
