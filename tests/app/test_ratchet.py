@@ -103,7 +103,7 @@ def test_each_skill_that_came_to_nothing_doubles_the_wait_for_the_next(project: 
 def waits_after(project: Project, run: str) -> bool:
     """Whether such an order still waits when one more run has ended; the pairs are of run 01."""
     project.db.note_run(RunRow(run, "", "spec.md", "", "passed", 1, 1, 0, 1.0))
-    return waits(project, SPEC)
+    return bool(waits(project, SPEC))
 
 
 def test_untrusted_words_are_tried_by_nobody(project: Project) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import run_of
 
 from strop.learning.generality import (
     Corpus,
@@ -23,16 +24,13 @@ from strop.learning.slots import filled
 from strop.types.content import Scalar, Standing
 from strop.types.memory import CheckKind, Constraint, Cost, Skill
 from strop.types.schema import Array, Choice, Field, Object, Text
-from strop.types.trial import Finding, Result, Run, Severity, Tally, Value, Verdict
+from strop.types.trial import Finding, Result, Run, Severity, Value, Verdict
 from strop.types.work import (
     Column,
     ColumnType,
     Exemplar,
     Kind,
     Output,
-    Plan,
-    Quote,
-    Range,
     RunId,
     Spec,
     Task,
@@ -46,7 +44,7 @@ FILES = ("inputs/north-field.txt", "inputs/Gull2.txt", "inputs/report.txt")
 PAGE = "The old lighthouse keeper counted forty seven gulls before the storm reached the northern cliffs."
 SOURCES = {"inputs/north-field.txt": PAGE, "inputs/Gull2.txt": "A second page."}
 SPEC = Spec("Gull survey", (Output("gulls.csv", Kind.CSV, (Column("count", ColumnType.INTEGER),)),), "Count gulls.")
-NONE, NOTHING = Range(0, 0, 0), Object(())
+NOTHING = Object(())
 
 
 def task(goal: str, *, id: str = "t1", role: str = "reader", schema: Object = NOTHING, needs: str = "") -> Task:
@@ -55,8 +53,7 @@ def task(goal: str, *, id: str = "t1", role: str = "reader", schema: Object = NO
 
 
 def run(*tasks: Task, spec: Spec = SPEC, results: tuple[Result, ...] = ()) -> Run:
-    plan = Plan(spec.title, spec, "", tasks, (), (), Quote(1, 1, 1, 1, NONE, NONE, NONE, "", ()))
-    return Run(RunId("01RUNABC"), plan, results, Tally())
+    return run_of(spec, *tasks, id="01RUNABC", results=results)
 
 
 def verdict(*values: Scalar, findings: tuple[Finding, ...] = ()) -> Verdict:

@@ -5,32 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from itertools import count
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.learning.pairing import (
-    MOST,
-    WATCHED,
-    Arm,
-    Challenger,
-    Drawn,
-    Experiment,
-    Like,
-    Outcome,
-    draw,
-    observed,
-    pooled,
-)
-from strop.types.evidence import Source
+from strop.learning.pairing import MOST, WATCHED, Challenger, Like, draw, pooled
 from strop.types.firsts import Control
 from strop.types.work import UnitKey
 
-NEW = Challenger("skill/new", "v1", "ground", "old")
-OTHER = Challenger("skill/other", "v7", "ground", "old")
+NEW = Challenger("skill/new", "v1")
+OTHER = Challenger("skill/other", "v7")
 
 waves = st.lists(st.tuples(st.integers(0, 5_000), st.sampled_from(["pdf", "csv"])), max_size=60).map(
-    lambda drawn: [Like(UnitKey(f"u{at}"), f"h{at}", size, kind) for at, (size, kind) in enumerate(drawn)]
+    lambda drawn: [Like(UnitKey(f"u{at}"), size, kind) for at, (size, kind) in enumerate(drawn)]
 )
 
 
@@ -38,82 +24,41 @@ waves = st.lists(st.tuples(st.integers(0, 5_000), st.sampled_from(["pdf", "csv"]
 def test_an_experiment_is_small_fair_in_kind_and_fixed(units: list[Like], challengers: list[Challenger], order) -> None:
     """At most a fifth tries a challenger; pairs are of one stratum, no unit stands in two; order changes nothing."""
     made = draw(units, run="r", challengers=challengers)
-    assert len(made.pairs) <= MOST * len(units)
-    assert all(drawn.tries.stratum == drawn.against.stratum for drawn in made.pairs)
-    used = Counter(unit.key for drawn in made.pairs for unit in (drawn.tries, drawn.against))
+    assert len(made) <= MOST * len(units)
+    assert all(drawn.tries.stratum == drawn.against.stratum for drawn in made)
+    used = Counter(unit.key for drawn in made for unit in (drawn.tries, drawn.against))
     assert not used or max(used.values()) == 1
     shuffled = units.copy()
     order.shuffle(shuffled)
     assert draw(shuffled, run="r", challengers=challengers) == made
-    arms = Counter(made.arm(unit.key)[0] for unit in units)
-    assert arms[Arm.CHALLENGER] == len(made.pairs)
 
 
 def test_a_fifth_of_a_large_wave_takes_part() -> None:
     """Of 300 like units 60 try; two challengers share them evenly."""
-    units = [Like(UnitKey(f"u{at}"), f"h{at}", 1_000 + at) for at in range(300)]
-    assert len(draw(units, run="r", challengers=[NEW]).pairs) == 60
-    both = Counter(drawn.challenger for drawn in draw(units, run="r", challengers=[NEW, OTHER]).pairs)
+    units = [Like(UnitKey(f"u{at}"), 1_000 + at) for at in range(300)]
+    assert len(draw(units, run="r", challengers=[NEW])) == 60
+    both = Counter(drawn.challenger for drawn in draw(units, run="r", challengers=[NEW, OTHER]))
     assert both == {NEW: 30, OTHER: 30}
 
 
 def test_doing_without_what_has_proved_itself_takes_half_of_that() -> None:
     """Of 300 like units 30 try; where a tenth is less than one pair, one pair is drawn, if a fifth allows it."""
-    units = [Like(UnitKey(f"u{at}"), f"h{at}", 1_000 + at) for at in range(300)]
-    assert [len(draw(units[:of], run="r", challengers=[NEW], most=WATCHED).pairs) for of in (300, 8, 4)] == [30, 1, 0]
+    units = [Like(UnitKey(f"u{at}"), 1_000 + at) for at in range(300)]
+    assert [len(draw(units[:of], run="r", challengers=[NEW], most=WATCHED)) for of in (300, 8, 4)] == [30, 1, 0]
 
 
 def test_the_arms_are_drawn_like_a_coin() -> None:
     """Over 400 runs the first unit of a pair tries in half of them, and another run is another draw."""
-    units = [Like(UnitKey(f"u{at}"), f"h{at}", 100) for at in range(5)]
-    made = [draw(units, run=f"r{at}", challengers=[NEW]).pairs for at in range(400)]
+    units = [Like(UnitKey(f"u{at}"), 100) for at in range(5)]
+    made = [draw(units, run=f"r{at}", challengers=[NEW]) for at in range(400)]
     first = sum(pairs[0].tries.key < pairs[0].against.key for pairs in made)
     assert 160 <= first <= 240
     assert len({pairs[0].tries.key for pairs in made}) == 4
 
 
-def test_units_it_was_made_from_never_try_it() -> None:
-    """Neither side of a pair is an input that the item has seen."""
-    units = [Like(UnitKey(f"u{at}"), f"h{at}", 100) for at in range(40)]
-    seen = Challenger("skill/new", "v1", "ground", "old", inputs=tuple(f"h{at}" for at in range(0, 40, 3)))
-    made = draw(units, run="r", challengers=[seen])
-    assert made.pairs
-    assert not {unit.input for drawn in made.pairs for unit in (drawn.tries, drawn.against)} & set(seen.inputs)
-
-
-ONE, TWO = Like(UnitKey("a"), "ha", 100), Like(UnitKey("b"), "hb", 120)
-MADE = Experiment("r", (Drawn(NEW, ONE, TWO),))
-
-
-@pytest.mark.parametrize(
-    ("tried", "against", "scores"),
-    [
-        (Outcome(1.0), Outcome(0.0), (1.0, 0.0)),
-        (Outcome(None), Outcome(1.0), (0.0, 1.0)),
-        (Outcome(1.0), Outcome(None), (1.0, 0.0)),
-        (Outcome(0.25), Outcome(0.75), (0.25, 0.75)),
-    ],
-)
-def test_who_failed_scores_nothing_in_its_own_arm(
-    tried: Outcome, against: Outcome, scores: tuple[float, float]
-) -> None:
-    """Intention to treat: a challenger that failed has lost, whatever the incumbent made of the unit afterwards."""
-    (pair,) = observed(MADE, outcomes={ONE.key: tried, TWO.key: against}, day="2026-11-22")
-    assert (pair.challenger, pair.baseline) == scores
-    assert (pair.item, pair.version, pair.ground, pair.incumbent) == ("skill/new", "v1", "ground", "old")
-    assert (pair.unit, pair.run, pair.source, pair.stratum) == ("ha", "r", Source.WAVE, "/7")
-
-
-def test_a_pair_that_never_began_is_no_evidence() -> None:
-    """A run that stopped before one of the two says nothing of them."""
-    assert observed(MADE, outcomes={ONE.key: Outcome(1.0)}, day="2026-11-22") == ()
-
-
 def test_without_a_challenger_nobody_tries() -> None:
     """An empty experiment leaves every unit to the incumbent."""
-    made = draw([ONE, TWO], run="r", challengers=[])
-    assert made == Experiment("r")
-    assert made.arm(ONE.key) == (Arm.INCUMBENT, "")
+    assert draw([Like(UnitKey("a"), 100), Like(UnitKey("b"), 120)], run="r", challengers=[]) == ()
 
 
 def test_controls_are_pooled_by_model_and_date() -> None:

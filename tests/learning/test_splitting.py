@@ -1,14 +1,12 @@
-"""Inputs are split by their sources, so that no certificate is earned on what was learned."""
+"""Inputs hang together by their sources, so that no certificate is earned on what was learned."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.learning.splitting import Part, Source, clusters, split
+from strop.learning.splitting import LOOKED, Source, clusters, drawn, hanging
 
 WORDS = "alder birch cedar dogwood elm fir ginkgo hazel ivy juniper kauri larch maple nutmeg oak pine".split()
 
@@ -21,20 +19,6 @@ def text(seed: int, length: int = 60) -> str:
 def source(at: int, place: str = "", words: str = "") -> Source:
     """An input of its own."""
     return Source(f"k{at:03}", place or f"{WORDS[at % 16]}{WORDS[at // 16]}/page.txt", words or text(at))
-
-
-@given(st.permutations([source(at) for at in range(20)]), st.sampled_from(["one", "two"]))
-def test_the_split_is_the_same_in_any_order(sources: list[Source], seed: str) -> None:
-    """Each input has one part, whatever the order they come in; each part gets its share."""
-    parts = split(sources, seed=seed)
-    assert parts == split(sorted(sources, key=lambda each: each.key), seed=seed)
-    assert Counter(parts.values()) == {Part.LEARN: 8, Part.CHOOSE: 4, Part.CERTIFY: 8}
-
-
-def test_another_seed_is_another_split() -> None:
-    """What was certified on in one project is not what is in the next."""
-    sources = [source(at) for at in range(20)]
-    assert split(sources, seed="one") != split(sources, seed="two")
 
 
 @pytest.mark.parametrize(
@@ -60,16 +44,42 @@ def test_numbered_files_are_no_single_source() -> None:
     assert len(clusters(sources)) == 10
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.text("ab", max_size=2))
-def test_near_duplicates_never_stand_in_two_parts(copied: list[int], seed: str) -> None:
-    """However many copies there are of a text, all are learned from, chosen on or certified on."""
-    sources = [source(at, words=text(which) + f" {at}") for at, which in enumerate(copied)]
-    parts = split(sources, seed=seed)
-    for which in set(copied):
-        assert len({parts[f"k{at:03}"] for at, each in enumerate(copied) if each == which}) == 1
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.permutations(range(6)))
+def test_what_was_learned_from_certifies_nothing(copied: list[int], order: list[int]) -> None:
+    """Every copy of an input that an item was made from hangs together with it, and no other does, in any order."""
+    made = [source(which) for which in order[:3]]
+    units = [source(at, "", text(which) + f" {at}") for at, which in enumerate(copied, 20)]
+    copies = {f"k{at:03}" for at, which in enumerate(copied, 20) if which in order[:3]}
+
+    assert hanging(units, made=made) == copies == hanging(units[::-1], made=made[::-1])
+    assert hanging(units, made=[]) == frozenset()
 
 
-def test_nothing_to_split() -> None:
-    """No inputs, no parts; one input is learned from."""
-    assert split([], seed="x") == {}
-    assert split([source(1)], seed="x") == {"k001": Part.LEARN}
+WHERE = "https://web.org/report-{}.html"
+
+
+@pytest.mark.parametrize(
+    ("unit", "barred"),
+    [
+        (source(50, words=text(1) + " and a word more"), True),
+        (source(50, words=text(70)), False),
+        (source(50, WHERE.format(1), "rewritten"), True),
+        (source(50, WHERE.format(1), ""), True),
+        (source(50, WHERE.format(99), "another"), False),
+        (source(50, "inputs/y.txt", ""), False),
+    ],
+)
+def test_an_address_is_one_source_and_an_unknown_text_is_none(unit: Source, barred: bool) -> None:
+    """What a page says is known when it was fetched, its address before; numbered pages alone say nothing."""
+    made = [source(1), *(source(at, WHERE.format(at - 2)) for at in range(2, 8)), source(9, "inputs/x.txt", " ")]
+    assert hanging([unit], made=made) == (frozenset({"k050"}) if barred else frozenset())
+
+
+def test_of_too_many_units_a_sample_is_looked_at() -> None:
+    """The same ones whenever it is asked; the others are no evidence, whatever they say."""
+    units = [source(at, f"p{at}", f"{at} says {at}") for at in range(LOOKED + 50)]
+    looked = {unit.key for unit in drawn(units)}
+
+    assert len(looked) == LOOKED
+    assert looked == {unit.key for unit in drawn(units[::-1])}
+    assert hanging(units, made=[source(1)]) >= {unit.key for unit in units} - looked

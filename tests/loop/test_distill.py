@@ -10,12 +10,15 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import run_of
 
 from strop.checking.sentences import sentences
 from strop.drafting.answers import reading_schema
 from strop.errors import GateClosed
+from strop.learning.climbing import specific
 from strop.learning.exemplars import Candidate, covering, shape, shortest
-from strop.loop.distill import LONGEST, candidates, described, describing, distill, objection, specific, worked
+from strop.learning.generality import corpus
+from strop.loop.distill import LONGEST, candidates, described, describing, distill, objection, worked
 from strop.types.content import Scalar, Standing
 from strop.types.fingerprint import digest_bytes
 from strop.types.memory import Author, Skill
@@ -29,10 +32,6 @@ from strop.types.work import (
     Exemplar,
     Kind,
     Output,
-    Plan,
-    Quote,
-    Range,
-    RunId,
     Spec,
     Task,
     TaskId,
@@ -87,11 +86,8 @@ def run() -> Run:
     units = tuple(Unit(UnitKey(key), f"inputs/{key}.txt") for key in KEYS)
     schema = reading_schema(COLUMNS)
     task = Task(TaskId("read-1/alder+3"), TaskKind.READ, "reader 1", "", schema, "reader-1", units=units, reader=1)
-    none = Range(0, 0, 0)
-    quote = Quote(1, 1, 4, 4, none, none, none, "swarm", ())
-    plan = Plan(spec.title, spec, "", (task,), (), (), quote, prompts=(("reader-1", "hash"),))
     tally = Tally(usage=Usage(input=100, cached=30, cache_write=7, output=9), nanos=5, calls=4, seconds=2.0)
-    return Run(RunId("01RUN"), plan, (), tally)
+    return run_of(spec, task, tally=tally, prompts=(("reader-1", "hash"),))
 
 
 # ---------------------------------------------------------------- worked examples
@@ -259,7 +255,7 @@ def test_a_plan_is_general_when_its_files_are_variables() -> None:
     made = distill(ran, verdict=passed, sources=SOURCES, prompts=texts, files=FILES)
 
     def said(skill: Skill) -> str:
-        return specific(skill, run=ran, verdict=passed, sources=SOURCES, files=FILES, prompts=texts)
+        return specific(skill, against=corpus(ran, verdict=passed, sources=SOURCES, files=FILES), known=texts)
 
     assert [task.id for task in made.tasks] == ["part-1", "part-2", "make"]
     assert [task.goal.split(".")[0] for task in made.tasks] == ["Read {{input 1}}", "Read {{input 2}}", "Make it"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from racers import raced
 
 from strop.errors import BadInput
 from strop.learning.library import move, put, rollback
@@ -127,21 +128,7 @@ for number in range(8):
 def test_two_processes_that_learn_the_same_items_at_once_lose_nothing(tmp_path: Path) -> None:
     """Each its own items with their moves, and eight of one name: of these the later stands beside the earlier."""
     db, blobs = library(tmp_path)
-    racers = [
-        subprocess.Popen([sys.executable, "-c", RACER, str(tmp_path), name],
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for name in ("a", "b")
-    ]  # fmt: skip
-    for racer in racers:
-        assert racer.stdout is not None
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    for racer in racers:
-        _, said = racer.communicate(timeout=120)
-        assert racer.returncode == 0, said
+    raced(RACER, tmp_path)
 
     head = db.head()
     states = {item.id: str(item.state) for item in head.items}

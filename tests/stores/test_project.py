@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from racers import raced
 
 from strop.errors import BadInput, JournalFault
 from strop.learning.library import load_skill, put, skills
@@ -126,23 +125,7 @@ for number in range(15):
 
 def test_two_processes_that_learn_at_once_lose_nothing(tmp_path: Path) -> None:
     """Fifteen items each, from two real processes at the same time: all thirty are in the head."""
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, str(tmp_path), name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for name in ("a", "b")
-    ]  # fmt: skip
-    for racer in racers:
-        assert racer.stdout is not None
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    for racer in racers:
-        _, said = racer.communicate(timeout=60)
-        assert racer.returncode == 0, said
+    raced(RACER, tmp_path)
 
     expected = sorted(f"constraint/{name}-{number}" for name in ("a", "b") for number in range(15))
     assert ids(ProjectDb(tmp_path / "project.db").head()) == expected

@@ -10,7 +10,7 @@ import csv
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -19,6 +19,7 @@ import pytest
 
 from strop import specify
 from strop.app import Ended, Screen, skill_named, state_of
+from strop.app.kinship import barred
 from strop.errors import JournalFault, SpecRefused
 from strop.learning.library import move, put
 from strop.learning.scopes import order_class
@@ -378,17 +379,20 @@ async def test_what_a_run_left_is_tried_on_a_part_of_the_next(swarm: Swarm) -> N
     """
     first = await swarm.run()
     skill = next(item for item in swarm.project.db.head().items if item.kind is ItemKind.SKILL)
-    for number, key in enumerate(MORE):
+    for number, key in enumerate((*MORE, "alder-2")):
         swarm.add_station(key, 60 + number)
 
     second = await swarm.run()
 
+    near = {f"inputs/{key}.txt" for key in ("alder", "alder-2", "birch", "cedar", "elm")}
+    everything = [str(path.relative_to(swarm.folder)) for path in swarm.folder.glob("inputs/*")]
+    assert barred(swarm.project, skill, everything) == near, "a second page of one place is no other source"
     assert first.turn.run.plan.variants == ()
     (tried,) = second.turn.run.plan.variants
     working = {unit.key for task in second.turn.run.plan.tasks if task.variant for unit in task.units}
     assert (tried.name, tried.version, len(tried.pairs)) == (skill.id, skill.digest, 2)
     assert working == {unit for unit, _ in tried.pairs}
-    assert not working & {"alder", "birch", "cedar", "elm"}
+    assert not {unit for pair in tried.pairs for unit in pair} & {PurePosixPath(path).stem for path in near}
     assert "is tried, to learn what it is worth" in second.turn.run.plan.scope
     pairs = swarm.project.db.pairs(skill.id, version=skill.digest)
     assert [(pair.challenger, pair.baseline, pair.run) for pair in pairs] == [(1.0, 1.0, second.id)] * 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,18 +18,22 @@ from pathlib import Path, PurePosixPath
 from strop.app.project import Project
 from strop.errors import BadInput, JournalFault
 from strop.learning.canary import cleared
-from strop.learning.drift import MAIN, Files, Foreign, Found, Mark, arrived, edited, nameless, projected
+from strop.learning.drift import MAIN, Beside, Files, Foreign, Found, Mark, arrived, edited, nameless, projected
 from strop.learning.importing import entry
+from strop.learning.lessons import Failed
 from strop.learning.library import RULES, SKILLS, filed, move, put, skill_of
+from strop.learning.library import Held as HeldSkill
 from strop.learning.lifecycle import SHELVED, UNTRUSTED_WAITS
 from strop.learning.ruledrift import Held, Line, lines_now, rules_said, rules_written
+from strop.learning.skillmd import projection as projection_of
 from strop.learning.stylemd import projection
 from strop.stores.blobs import write_whole
 from strop.types.events import revive
 from strop.types.fingerprint import digest_bytes
-from strop.types.memory import Constraint, Item, ItemKind, ItemState, Manifest, Taint
+from strop.types.memory import USED, Constraint, Item, ItemKind, ItemState, Manifest, Skill, Taint
 from strop.types.moves import AUTO, USER
 from strop.types.style import Style
+from strop.types.work import Script
 
 SKILLS_FOLDER = PurePosixPath(".agents/skills")
 RULES_FILE = "CONSTRAINTS.md"
@@ -120,7 +124,7 @@ def _look_at_skills(project: Project, head: Manifest, taken: _Taken, foreign: Fo
     bodies = {name: skill_of(item, project.blobs) for name, item in items.items()}
     known = {nameless(bodies[name]): item for name, item in items.items()}
     clone = not head.items and not project.db.moves()
-    proved = project.db.certificates()
+    known_beside = _beside(project, head)
     marks, styles = _marks(project), {filed(item) for item in head.items if item.kind is ItemKind.STYLE}
     for folder in sorted((items.keys() | _folders(project) | marks.keys()) - styles):
         files = _read_folder(project, folder, taken)
@@ -140,7 +144,7 @@ def _look_at_skills(project: Project, head: Manifest, taken: _Taken, foreign: Fo
                 skill=bodies[folder],
                 marks=marked,
                 foreign=foreign,
-                certificate=proved.get(item.id),
+                beside=known_beside(item, bodies[folder]),
             )
             _note(folder, found, item.id, taken)
         elif not _ours(files, marked):
@@ -170,14 +174,14 @@ def _write_skills(project: Project) -> tuple[str, ...]:
     items = {filed(item): item for item in project.db.head().items if item.kind in SKILLS}
     marks, changed = _marks(project), list[tuple[str, bytes | None]]()
     same: list[str] = []
-    proved = project.db.certificates()
+    known_beside = _beside(project, project.db.head())
     styles = {filed(each): each for each in project.db.head().items if _shown_style(each)}
     for folder in sorted(items.keys() | marks.keys() | styles.keys()):
         item, marked = items.get(folder), marks.get(folder, {})
         wanted: Files = {}
         if item is not None:
             skill = skill_of(item, project.blobs)
-            wanted = projected(item, skill, folder=folder, certificate=proved.get(item.id))
+            wanted = projected(item, skill, folder=folder, beside=known_beside(item, skill))
         if (style := styles.get(folder)) is not None:
             wanted = projection(revive(Style, project.blobs.get(style.digest)))
         for path in sorted(wanted.keys() | marked.keys()):
@@ -189,6 +193,30 @@ def _write_skills(project: Project) -> tuple[str, ...]:
     _write(project, changed)
     _remember_same(project, same)
     return tuple(path for path, _ in changed)
+
+
+def skill_files(project: Project, held: HeldSkill) -> Files:
+    """A skill's folder as the library has it, in any state; what is in quarantine has none on disk."""
+    item, skill = held.item, held.skill
+    beside = _beside(project, project.db.head())(item, skill)
+    return projected(item, skill, folder=filed(item), beside=beside) or projection_of(skill, item=item)
+
+
+def _beside(project: Project, head: Manifest) -> Callable[[Item, Skill], Beside]:
+    """What stands beside each skill: its certificate, what failed in its run, the scripts of its order in use."""
+    proved, failed = project.db.certificates(), project.db.failed()
+    scripts = [
+        (item.scope.order, revive(Script, project.blobs.get(item.digest)))
+        for item in head.items
+        if item.kind is ItemKind.SCRIPT and item.state in USED
+    ]
+
+    def beside(item: Item, skill: Skill) -> Beside:
+        mine = tuple(script for order, script in scripts if order == item.scope.order != "")
+        body = failed.get(skill.born_from)
+        return Beside(proved.get(item.id), revive(Failed, body).lessons if body else None, mine)
+
+    return beside
 
 
 def _shown_style(item: Item) -> bool:

@@ -71,7 +71,9 @@ def version_of(project: Project, item: Item, other: str) -> Held:
     Raises:
         BadInput: there is no such version.
     """
-    held = versions(project, item.id)
+    held = versions(project, item.id) | {
+        each.digest: each for each in project.db.head().items if each.digest == item.parent
+    }
     wanted = other or item.parent
     if not wanted:
         raise BadInput(f"{item.name} has no version before this one")

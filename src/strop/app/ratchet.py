@@ -6,15 +6,15 @@ to learn about; `learned` puts what a run left into the library, adds its eviden
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from strop.app.kinship import apart, barred
 from strop.app.knowing import quotable
 from strop.app.project import Project
 from strop.app.recertifying import next_due
 from strop.drafting.quoted import tokens
-from strop.errors import StropError
 from strop.learning import rungs
 from strop.learning.admission import Measured, counted, decide, decide_cheaper
 from strop.learning.alpha import Terms, Word, terms
@@ -25,7 +25,7 @@ from strop.learning.making import Body, arm, assembled, grounds_of, script_item
 from strop.learning.rungs import again
 from strop.learning.scopes import covers, order_class
 from strop.learning.selection import CAPS, Option, select
-from strop.learning.splitting import Source, clusters
+from strop.learning.splitting import Source, clusters, drawn
 from strop.learning.stylemd import lines
 from strop.learning.watching import watch
 from strop.swarm.spending import Spending
@@ -37,7 +37,7 @@ from strop.types.memory import USED, Constraint, Dependency, Item, ItemKind, Ite
 from strop.types.money import Price, cost
 from strop.types.style import Style
 from strop.types.trial import Run, Verdict
-from strop.types.work import Binding, Guidance, Passage, Plan, Script, Spec, TaskId, UnitKey
+from strop.types.work import Binding, Guidance, Passage, Plan, Script, Spec, TaskId
 
 BODIES: Mapping[ItemKind, type[Body]] = {
     ItemKind.SKILL: Skill,
@@ -56,7 +56,7 @@ class Guided:
     guidance: Guidance
     trial: Trial | None = None
     barred: frozenset[str] = frozenset()
-    """Paths of units that the tried item was made from: no evidence comes from these."""
+    """Units that hang together with what the tried item was made from: no evidence comes from these."""
 
 
 def body_of(project: Project, item: Item) -> Body:
@@ -94,7 +94,7 @@ def guided(
         return Guided(guidance)
     present = grounds_now(project, bodies[trial.item.id], trial.item, worker)
     trial = replace(trial, item=replace(trial.item, depends=present))
-    return Guided(guidance, trial, _barred(project, trial.item, units))
+    return Guided(guidance, trial, barred(project, trial.item, units))
 
 
 def options_of(project: Project, spec: Spec, manifest: Manifest) -> tuple[list[Option], dict[str, Body]]:
@@ -108,20 +108,32 @@ def options_of(project: Project, spec: Spec, manifest: Manifest) -> tuple[list[O
     return options, bodies
 
 
-def waits(project: Project, spec: Spec) -> bool:
-    """Whether a skill for such orders is there that is yet to be tried, or one came to nothing not long ago.
+def waits(project: Project, spec: Spec) -> str:
+    """Why no further skill for such orders is made, or paid for, now: one is yet to be tried, or came to nothing.
 
     Each that came to nothing doubles the wait in runs: the next one is learned from runs like those it came from.
     """
     order = order_class(spec)
     made = [each for each in project.db.head().items if each.kind in SKILLS and each.scope.order == order]
     known = {item.id: project.db.pairs(item.id, version=item.digest) for item in made}
-    planned = project.config.settings.learning.pairs
-    if any(item.state is ItemState.CANDIDATE and len(known[item.id]) < planned for item in made):
-        return True
+    untried = next((item for item in made if item.state is ItemState.CANDIDATE and not _through(project, item)), None)
+    if untried is not None:
+        return f"{untried.id} is yet to be tried for such orders, one at a time"
     failed = [known[item.id] for item in made if item.state not in USED and known[item.id]]
     last = max((pair.run for pairs in failed for pair in pairs), default="")
-    return bool(failed) and sum(row.id > last for row in project.db.runs()) < 2 ** len(failed)
+    if failed and sum(row.id > last for row in project.db.runs()) < 2 ** len(failed):
+        return f"{len(failed)} for such orders came to nothing, so the next is made {2 ** len(failed)} runs after that"
+    return ""
+
+
+def came_to_nothing(project: Project, item: Item) -> bool:
+    """Whether evidence has had its say on a skill and did not let it in: its like may be tried again, in time."""
+    return item.state is ItemState.QUARANTINE or (item.state is ItemState.CANDIDATE and _through(project, item))
+
+
+def _through(project: Project, item: Item) -> bool:
+    """Whether the pairs that were planned for it are used up."""
+    return len(project.db.pairs(item.id, version=item.digest)) >= project.config.settings.learning.pairs
 
 
 def _may_guide(item: Item, spec: Spec) -> bool:
@@ -201,18 +213,6 @@ def grounds_now(project: Project, body: Body, item: Item, worker: Binding | None
     return (*grounds_of(worker=worker, schema=body.schema, prompts=told), *since)
 
 
-def _barred(project: Project, item: Item, units: tuple[str, ...]) -> frozenset[str]:
-    made_from = set(item.inputs)
-    return frozenset(path for path in units if _hash(project, path) in made_from)
-
-
-def _hash(project: Project, path: str) -> str:
-    try:
-        return digest_bytes((project.folder / path).read_text("utf-8").encode())
-    except (OSError, UnicodeDecodeError, StropError):
-        return ""
-
-
 # ---------------------------------------------------------------- for those who write
 
 
@@ -240,7 +240,7 @@ def recalled(project: Project, goal: str, hits: Sequence[Hit] | None = None) -> 
 
 def scripts_of(
     project: Project, run: Run, verdict: Verdict, sources: Mapping[str, str]
-) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+) -> tuple[tuple[tuple[Item, Script], ...], tuple[Pair, ...]]:
     """(scripts that this run leaves, pairs of these and of those that are there already)."""
     plan = run.plan
     if plan.spec.each is None or verdict.void:
@@ -264,7 +264,9 @@ def scripts_of(
         )
     ]
     units = {unit.key: unit.source for task in plan.tasks for unit in task.units}
-    near = clusters([Source(path, path, sources[path]) for path in units.values() if path in sources])
+    read = drawn([Source(path, path, sources[path]) for path in units.values() if path in sources])
+    sources, near = {each.place: each.text for each in read}, clusters(read)
+    pairs = apart(project, pairs, [replace(each, key=digest_bytes(each.text.encode())) for each in read])
     found = rungs.found(
         verdict,
         columns=[column for column in plan.spec.table if column.read and column.name not in held],
@@ -276,23 +278,11 @@ def scripts_of(
         ground=Item("", ItemKind.SCRIPT, "", ItemState.DRAFT).ground,
         incumbent=reads,
     )
-    entries = tuple((script_item(rung.script, run=run, order=exact), rung.script) for rung in found)
+    entries = tuple((script_item(rung.script, run=run, order=exact, inputs=rung.inputs), rung.script) for rung in found)
     return entries, (*pairs, *(pair for rung in found for pair in rung.pairs))
 
 
 # ---------------------------------------------------------------- what a run says
-
-
-def input_hashes(run: Run, read: Callable[[str], str]) -> Mapping[UnitKey, str]:
-    """The hash of each unit's text; a unit without a file is its own text, one that cannot be read is left out."""
-    hashes: dict[UnitKey, str] = {}
-    for unit in {unit.key: unit for task in run.plan.tasks for unit in task.units}.values():
-        try:
-            text = read(unit.source) if unit.source else unit.key
-        except StropError:
-            continue  # in both arms alike: it is gone
-        hashes[unit.key] = digest_bytes(text.encode())
-    return hashes
 
 
 def spent_by(spending: Spending, plan: Plan) -> Mapping[TaskId, int]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from strop.app.drift import settle
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
-from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
+from strop.app.keeping import Left, born, keep, scripts_left, wave_pairs
+from strop.app.kinship import inputs_of, own
 from strop.app.orders import Options, Order, as_begun
 from strop.app.parts import inside_of
 from strop.app.project import Project
-from strop.app.ratchet import Weighed, input_hashes, waits
+from strop.app.ratchet import Weighed, waits
 from strop.app.ruling import deliveries, ruling_of
 from strop.app.trials import Carry, Trial, carry_out, ended_well, pairs_of, recorded, settled_by, shows
 from strop.errors import BadInput, GateClosed
@@ -113,8 +114,9 @@ async def _from_record(project: Project, folder: Path, state: RunFold) -> _Recor
     pairs = (*await _wave(project, folder, run), *left.pairs)
     there = _known(project, pairs)
     kept = keep(project, run, skill=skill, rules=rules, left=replace(left, pairs=pairs))
-    none = () if kept.items or why else ("it passed and has nothing to teach",)
-    return _Record(kept.items, _known(project, pairs) - there, kept.weighed, (why,) if why else none)
+    none = () if kept.items or kept.stopped or why else ("it passed and has nothing to teach",)
+    notes = ((why,) if why else none) + tuple(f"{name}: {said}" for name, said in kept.stopped)
+    return _Record(kept.items, _known(project, pairs) - there, kept.weighed, notes)
 
 
 def _taught(project: Project, state: RunFold, run: Run) -> str:
@@ -133,8 +135,8 @@ async def _lessons(project: Project, state: RunFold, run: Run) -> tuple[Skill | 
     school, read = _school(project, run), recorded(project, run)
     skill, rules = learned(for_user(run), state.verdict, lessons=school)
     scripts, pairs = await scripts_left(project, run, state.verdict, read=read)
-    leaks = leaks_of(project, run, state.verdict, skill, read=read, files=school.files, prompts=school.prompts)
-    return skill, rules, Left(scripts, pairs, leaks)
+    held = born(project, run, state.verdict, read=read, files=school.files, prompts=school.prompts)
+    return skill, rules, Left(scripts, pairs, held)
 
 
 def _changed_prompts(project: Project, run: Run) -> list[str]:
@@ -153,7 +155,7 @@ def _school(project: Project, run: Run) -> Lessons:
         past=deliveries(project, run.plan.spec, but=run.id),
         exemplars=project.config.settings.exemplars,
         taken=frozenset(item.name for item in skills(project.db)),
-        waiting=waits(project, run.plan.spec),
+        waiting=bool(waits(project, run.plan.spec)),
     )
 
 
@@ -166,7 +168,7 @@ async def _wave(project: Project, folder: Path, run: Run) -> tuple[Pair, ...]:
     firsts = first_outcomes(run)
     first = await verify(firsts, proofs=proofs_of(project, firsts, read, (), verifier=""))
     day = day_of(run.id)
-    return wave_pairs(run, first=first, read=read, spending=spending, day=day.isoformat() if day else "")
+    return wave_pairs(project, run, first=first, read=read, spending=spending, day=day.isoformat() if day else "")
 
 
 def _known(project: Project, pairs: Sequence[Pair]) -> int:
@@ -223,8 +225,9 @@ def _skill_of(project: Project, state: RunFold) -> tuple[Item | None, str]:
 def _unpaired(project: Project, item: Item, run: Run) -> bool:
     """Whether the run read an input that is no evidence yet, and may become one."""
     pairs = project.db.pairs(item.id, version=item.digest)
-    known = {pair.unit for pair in pairs if pair.ground == item.ground} | set(item.inputs)
-    return run.plan.spec.each is None or bool(set(input_hashes(run, recorded(project, run)).values()) - known)
+    inputs = tuple(inputs_of(run, recorded(project, run)).values())
+    known = {pair.unit for pair in pairs if pair.ground == item.ground} | own(project, item, inputs)
+    return run.plan.spec.each is None or bool({each.key for each in inputs} - known)
 
 
 async def _controlled(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strop.app.project import Project
 from strop.errors import BadInput
+from strop.learning.climbing import same, waiting
 from strop.learning.importing import Imported, Refused, read_all
 from strop.learning.layouts import LAYOUTS, OURS, Layout, layout_of
-from strop.learning.library import put
+from strop.learning.library import put, skill_of, skills
 from strop.stores.blobs import write_whole
 from strop.types.memory import ItemKind, Origin
 
@@ -27,7 +28,7 @@ class Exported:
 def import_skills(project: Project, path: Path) -> tuple[tuple[Imported, ...], tuple[Refused, ...]]:
     """Read every skill under `path` and put it into the library, in quarantine. Nothing of it is run.
 
-    What came before with the same bytes is not taken in twice.
+    What came before with the same bytes is not read twice; what the ladder says of the rest stands in its `why`.
 
     Raises:
         BadInput: no folder, or no skill in it.
@@ -36,9 +37,14 @@ def import_skills(project: Project, path: Path) -> tuple[tuple[Imported, ...], t
     known = frozenset(cited for item in head.items if item.origin is Origin.IMPORTED for cited in item.cites)
     taken = frozenset(item.name for item in head.items if item.kind in (ItemKind.SKILL, ItemKind.PLAN))
     made, refused = read_all(path, taken=taken, known=known)
-    if made:
-        put(project.db, project.blobs, [(each.item, each.skill) for each in made])
-    return made, refused
+    others = {item: skill_of(item, project.blobs) for item in skills(project.db)} if made else {}
+    climbed = tuple(
+        replace(each, item=waiting(each.item, found=each.found, same=same(each.item, each.skill, others=others)))
+        for each in made
+    )
+    if climbed:
+        put(project.db, project.blobs, [(each.item, each.skill) for each in climbed])
+    return climbed, refused
 
 
 def export_skill(project: Project, name: str, *, client: str) -> Exported:

@@ -15,15 +15,17 @@ from pathlib import Path
 from strop.app.drift import settle
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
+from strop.app.kinship import inputs_of, own
 from strop.app.orders import Options, Order, raised, replay_order
 from strop.app.parts import inside_of
 from strop.app.project import Project, state_of
-from strop.app.ratchet import Weighed, input_hashes, spent_by, weigh
+from strop.app.ratchet import Weighed, spent_by, weigh
 from strop.app.turn import Ended
 from strop.errors import BadInput, Interrupted, RunStopped
 from strop.learning.experiments import PROVED, compared, first_outcomes, scores, unit_costs
 from strop.learning.library import SKILLS, skill_of
 from strop.learning.making import arm, by_reader
+from strop.learning.splitting import Source
 from strop.loop.verify import verify
 from strop.swarm.fold import RunFold, fold
 from strop.swarm.spending import Spending
@@ -46,6 +48,8 @@ class Arm:
     """Hash of what its prompts read of the library."""
     inputs: Mapping[UnitKey, str]
     """Hash of each unit's text."""
+    sources: tuple[Source, ...]
+    """What was read, by these hashes; of an order without units each of its sources."""
     scores: Mapping[UnitKey, float]
     costs: Mapping[UnitKey, int]
     outputs: Mapping[UnitKey, str]
@@ -126,13 +130,16 @@ async def pairs_of(
         raise BadInput(f"runs {one.run} and {other.run} did not read the same inputs, so they make no pairs")
     if one.model != other.model:
         raise BadInput(f"run {one.run} was done by {one.model}, run {other.run} by {other.model}: they make no pairs")
+    no = own(project, item, one.sources)
+    if no and WHOLE in one.inputs:  # one case: all of it, or nothing
+        no = frozenset(one.inputs.values())
     pairs = compared(
         item,
         run=one.run,
         incumbent=other.reads,
         challenger=one.scores,
         baseline=other.scores,
-        inputs={unit: mark for unit, mark in one.inputs.items() if mark not in item.inputs},
+        inputs={unit: mark for unit, mark in one.inputs.items() if mark not in no},
         costs=(one.costs, other.costs),
         same=frozenset(unit for unit, said in one.outputs.items() if said == other.outputs.get(unit)),
         day=datetime.now(UTC).date().isoformat(),
@@ -184,14 +191,17 @@ async def arm_of(project: Project, folder: Path) -> Arm:
     reads, worker = arm(run.plan.guidance), run.plan.binding("worker")
     model = worker.model if worker else ""
     if run.plan.spec.each is None:
-        return replace(_whole(run, verdict, sum(spent.values()), reads), model=model)
+        sources = tuple(Source(each.digest, each.path, read(each.path)) for each in run.sources)
+        return replace(_whole(run, verdict, sum(spent.values()), reads), sources=sources, model=model)
+    inputs = inputs_of(run, read)
     said: dict[UnitKey, list[str]] = {}
     for claim in first.claims:
         said.setdefault(claim.row, []).append(repr((claim.field, claim.reader, claim.value, claim.span)))
     return Arm(
         run.id,
         reads,
-        input_hashes(run, read),
+        {unit: each.key for unit, each in inputs.items()},
+        tuple(inputs.values()),
         scores(run, verdict),
         unit_costs(run.plan.tasks, spent),
         {unit: digest(sorted(each)) for unit, each in said.items()},
@@ -205,7 +215,7 @@ def _whole(run: Run, verdict: Verdict, spent: int, reads: str) -> Arm:
     inputs = digest(sorted({read.digest for read in run.sources}))
     outputs = digest([result.output for result in run.results])
     score = proved / max(len(verdict.values), 1)
-    return Arm(run.id, reads, {WHOLE: inputs}, {WHOLE: score}, {WHOLE: spent}, {WHOLE: outputs})
+    return Arm(run.id, reads, {WHOLE: inputs}, (), {WHOLE: score}, {WHOLE: spent}, {WHOLE: outputs})
 
 
 def recorded(project: Project, run: Run) -> Callable[[str], str]:

@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from strop.app.drift import settle
+from strop.app.entering import Entry
 from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
 from strop.app.firsts import FirstOutcomes, firsts_of
 from strop.app.hindsight import hindsight
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
-from strop.app.keeping import Left, keep, leaks_of, scripts_left, wave_pairs
+from strop.app.keeping import Left, as_kept, born, keep, scripts_left, wave_pairs
 from strop.app.minding import Minder, minded
 from strop.app.nearness import near_of, sense_of
 from strop.app.noting import more_of, note_pace, note_run
@@ -75,7 +76,6 @@ from strop.types.events import (
     RunReopened,
 )
 from strop.types.evidence import Pair
-from strop.types.memory import Item
 from strop.types.money import Price
 from strop.types.trial import Outcome
 from strop.types.work import Budget, Kind, Plan
@@ -242,20 +242,22 @@ class _Floor:
         finally:
             await self.crew.close()
         scripts, proved = await self._scripts(turn, reader)
-        leaks = leaks_of(
-            project, turn.run, turn.verdict, turn.skill, read=reader, files=terrain.files, prompts=terrain.prompts
-        )
-        left = Left(scripts, (*self._pairs(turn, reader), *proved), leaks)
+        held = born(project, turn.run, turn.verdict, read=reader, files=terrain.files, prompts=terrain.prompts)
+        left = Left(scripts, (*self._pairs(turn, reader), *proved), held)
         manner = state.opened.manner if state.opened else ()
         firsts = await firsts_of(project, turn, read=reader, spending=self.spending, manner=manner, day=_today())
-        after, turned = await _keep(project, turn, desk, head, left=left, firsts=firsts)
+        turn, after, turned, stopped = await _keep(project, turn, desk, head, left=left, firsts=firsts)
         behind = hindsight(project, firsts, turned)
         note_run(project, order, turn)
         note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
         note_heard(project, self.folder.name, turn.verdict)
         note_past(project, state, spending=self.spending, terrain=terrain)
         compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
-        more = {**more_of(self.cast, order, self.options, compared=compared, sense=sense), **behind.told}
+        more = {
+            **more_of(self.cast, order, self.options, compared=compared, sense=sense),
+            **behind.told,
+            "held_back": stopped,
+        }
         ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, more, behind.lines)
         write_reports(
             self.folder,
@@ -273,9 +275,7 @@ class _Floor:
         minder.close(awaiting=turn.outcome is Outcome.AWAITING)
         return ended
 
-    async def _scripts(
-        self, turn: Turn, read: Callable[[str], str]
-    ) -> tuple[tuple[tuple[Item, object], ...], tuple[Pair, ...]]:
+    async def _scripts(self, turn: Turn, read: Callable[[str], str]) -> tuple[tuple[Entry, ...], tuple[Pair, ...]]:
         """Expressions that this run's proved values leave or try; searched for beside the loop."""
         if turn.outcome is not Outcome.PASSED or not self.teaches:
             return (), ()
@@ -285,7 +285,7 @@ class _Floor:
         """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
         if turn.first is None or turn.run.stopped:
             return ()
-        return wave_pairs(turn.run, first=turn.first, read=read, spending=self.spending, day=_today())
+        return wave_pairs(self.project, turn.run, first=turn.first, read=read, spending=self.spending, day=_today())
 
     def _embedder(self) -> Embedder | None:
         """Who says what is near; nobody where the plan is on record, or nothing is looked for."""
@@ -422,7 +422,7 @@ class _Floor:
             struck=ruling.never,
             past=deliveries(project, order.spec, but=self.folder.name),
             exemplars=kept,
-            waiting=waits(project, order.spec),
+            waiting=bool(waits(project, order.spec)),
             minutes=order.spec.budget.minutes,
             saving=order.saving,
             skill=order.skill,
@@ -472,9 +472,7 @@ def _ordered_again(project: Project, state: RunFold) -> Order:
 
 
 def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
-    if not options.budget:
-        return ()
-    return (BudgetRaised.to(budget),)
+    return (BudgetRaised.to(budget),) if options.budget else ()
 
 
 def _publish(staged: Path, target: Path) -> None:
@@ -487,15 +485,17 @@ def _today() -> str:
 
 async def _keep(
     project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left, firsts: FirstOutcomes | None
-) -> tuple[str, TurnedBack | None]:
-    """Put what was learned into the library, let evidence move what was tried, and write the projections."""
+) -> tuple[Turn, str, TurnedBack | None, Mapping[str, str]]:
+    """Put what was learned into the library, let evidence move what was tried, and write the projections.
+
+    The turn then has what came in; the last is why the rest did not, by item.
+    """
     base = project.db.manifest(before)
     kept = keep(project, turn.run, skill=turn.skill, rules=turn.rules, left=left, base=base)
     turned = turned_back(project, firsts.share) if firsts else None
     manifest = project.db.head()
-    if manifest.hash == before:
-        return before, turned
-    changed = tuple(dict.fromkeys((*kept.looked, *kept.items, *(turned.away if turned else ()))))
-    await desk.record(ManifestCommitted(manifest.hash, changed))
-    settle(project)
-    return manifest.hash, turned
+    if manifest.hash != before:
+        changed = tuple(dict.fromkeys((*kept.looked, *kept.items, *(turned.away if turned else ()))))
+        await desk.record(ManifestCommitted(manifest.hash, changed))
+        settle(project)
+    return as_kept(turn, kept), manifest.hash, turned, dict(kept.stopped)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -138,6 +140,8 @@ def show_ended(console: Console, ended: Ended) -> None:
     for rule in turn.rules:
         what = "New rule" if rule.state is ItemState.ACTIVE else f"A rule stays {rule.state},"
         console.print(f"{what} {rule.id}: {escape(rule.text)} ({escape(rule.check or rule.reason)})")
+    for name, why in cast("Mapping[str, str]", ended.more.get("held_back", {})).items():
+        console.print(f"No candidate: {escape(name)}, {escape(why)}")
 
 
 def show_hedges(console: Console, tally: Tally) -> None:

@@ -69,7 +69,7 @@ def _list(project_folder: Path, *, as_json: bool) -> None:
 
 @skills_app.command("show")
 def skills_show(name: Name, project_folder: Home = Path(), as_json: AsJson = False) -> None:
-    """Show one skill as its SKILL.md.
+    """Show one skill as its SKILL.md, with its state and why it is in it.
 
     \b
     Example:
@@ -77,10 +77,10 @@ def skills_show(name: Name, project_folder: Home = Path(), as_json: AsJson = Fal
     """
     from strop.app import held_skill, open_project
     from strop.app.canary import needs_canary
+    from strop.app.drift import skill_files
     from strop.cli.canary import canary_json, canary_lines
     from strop.cli.console import print_json
     from strop.learning.library import filed
-    from strop.learning.skillmd import projection
 
     project = open_project(project_folder)
     held, due = held_skill(project, name), _due(project)
@@ -89,7 +89,9 @@ def skills_show(name: Name, project_folder: Home = Path(), as_json: AsJson = Fal
         more = {"versions": _versions(project, held.item.id), "canary": [canary_json(each) for each in canaries]}
         print_json({**_told(held, due), "item": held.item, "skill": held.skill, **more})
     else:
-        sys.stdout.write(projection(held.skill, item=held.item)["SKILL.md"].decode())
+        sys.stdout.write(skill_files(project, held)["SKILL.md"].decode())
+        if held.item.why:
+            _say(f"\n{held.item.state}: {held.item.why}", to_err=True)
         _say(f"\nIts folder: .agents/skills/{filed(held.item)}. Version {held.item.digest[:10]}", to_err=True)
         if since := due.get(held.item.id):
             _say(f"To be certified again, due since {since}: the next runs compare it first", to_err=True)

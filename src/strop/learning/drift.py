@@ -16,12 +16,17 @@ from dataclasses import dataclass, field, replace
 
 from strop.checking.frontmatter import split, text
 from strop.errors import BadInput
+from strop.learning.climbing import of_import, of_person, told, waiting
+from strop.learning.generality import said_by
+from strop.learning.lessons import Lesson
 from strop.learning.lifecycle import SHELVED
-from strop.learning.skillmd import projection, with_certificates
+from strop.learning.scanning import scanned
+from strop.learning.skillmd import projection, with_certificates, with_lessons, with_scripts
 from strop.types.events import revive
 from strop.types.evidence import Certificate
 from strop.types.fingerprint import canonical, digest_bytes
 from strop.types.memory import USED, Item, ItemKind, ItemState, Origin, Skill, Taint
+from strop.types.work import Script
 
 MAIN, WHOLE, PROMPTS = "SKILL.md", "references/skill.json", "assets/prompts/"
 MADE_ELSEWHERE = "made elsewhere: waits for a person (strop skills approve)"
@@ -62,12 +67,27 @@ class Found:
     """What the person should know."""
 
 
-def projected(item: Item, skill: Skill, *, folder: str, certificate: Certificate | None = None) -> Files:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the library knows of a skill that is no part of its body."""
+
+    certificate: Certificate | None = None
+    """The newest, of whatever version."""
+    failed: tuple[Lesson, ...] | None = None
+    """What failed in the run it was born from; None where nobody knows."""
+    scripts: tuple[Script, ...] = ()
+    """Those of its order that are in use."""
+
+
+def projected(item: Item, skill: Skill, *, folder: str, beside: Beside | None = None) -> Files:
     """What the library wants in the skill's folder; nothing for what no agent may read."""
     if item.state in SHELVED:
         return {}
-    proved = [certificate] if certificate is not None and certificate.version == item.digest else []
-    return with_certificates(projection(replace(skill, name=folder), item=item), proved)
+    known = beside or Beside()
+    proved = [each for each in (known.certificate,) if each is not None and each.version == item.digest]
+    files = with_scripts(projection(replace(skill, name=folder), item=item), known.scripts)
+    files = files if known.failed is None else with_lessons(files, known.failed)
+    return with_certificates(files, proved)
 
 
 def unseen(files: Files, *, wanted: Files, marks: Marks) -> Files:
@@ -87,14 +107,14 @@ def edited(
     skill: Skill,
     marks: Marks,
     foreign: Foreign | None = None,
-    certificate: Certificate | None = None,
+    beside: Beside | None = None,
 ) -> Found:
     """What a person changed in the folder of a skill that the library has.
 
     A version of theirs keeps the skill's taint. In use it stays in use, as stale: its evidence begins anew.
     """
-    wanted = projected(item, skill, folder=folder, certificate=certificate)
-    before = projection(replace(skill, name=folder), item=item)
+    wanted = projected(item, skill, folder=folder, beside=beside)
+    before = wanted or projection(replace(skill, name=folder), item=item)
     tracked = before.keys() | marks.keys()
     theirs = {path: body for path, body in unseen(files, wanted=wanted, marks=marks).items() if path in tracked}
     back = item.state is ItemState.RETIRED and MAIN in files and (bool(theirs) or not marks)
@@ -114,6 +134,8 @@ def edited(
     seen = {path: theirs[path] for path in taken}
     if read == skill:
         return Found(restored=back, seen=seen, own=own, notes=notes)
+    if why := told(of_person(item, read)):
+        return Found(notes=(f".agents/skills/{folder} was edited and is not taken in: {why}",))
     state = ItemState.STALE if item.state in USED else _back(item) if back else item.state
     made = replace(item, state=state, parent=item.digest, origin=Origin.USER, why=f"edited in .agents/skills/{folder}")
     return Found((made, read), seen=seen, own=own, notes=notes)
@@ -137,7 +159,8 @@ def arrived(
             item, body = foreign(folder, files)
         except BadInput as caught:
             return Found(own=files, notes=(f".agents/skills/{folder} is not taken in: {caught}",))
-        return Found((_quarantined(item), body), own=files)
+        texts = {path: text.decode(errors="replace") for path, text in files.items()}
+        return Found((waiting(_quarantined(item), found=scanned(texts)), body), own=files)
     try:
         skill, claimed = _read_anew(folder, files)
     except BadInput as caught:
@@ -148,9 +171,10 @@ def arrived(
     if (same := known.get(nameless(skill))) is not None:
         state = same.state if same.state in (ItemState.DRAFT, ItemState.QUARANTINE) else _back(same)
         return Found((replace(same, id=made.id, state=state, origin=Origin.USER, why=made.why), skill), seen=files)
-    if clone and claimed is not Taint.UNTRUSTED:
+    found = scanned(dict(said_by(skill, known={})))
+    if clone and claimed is not Taint.UNTRUSTED and not told(of_import(made, found=found)):
         return Found((made, skill), seen=files)
-    return Found((_quarantined(made), skill), own=files)
+    return Found((waiting(_quarantined(made), found=found), skill), own=files)
 
 
 def nameless(skill: Skill) -> str:

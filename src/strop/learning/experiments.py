@@ -52,8 +52,7 @@ def variant_of(trial: Trial, pairs: Sequence[tuple[UnitKey, UnitKey]]) -> Varian
 
 def challenger_of(trial: Trial) -> Challenger:
     """The trial as pairing.py draws for it."""
-    item = trial.item
-    return Challenger(item.id, item.digest, item.ground, trial.incumbent, inputs=item.inputs)
+    return Challenger(trial.item.id, trial.item.digest)
 
 
 def tried_on(plan: Plan) -> Mapping[UnitKey, Variant]:

@@ -4,7 +4,7 @@
 do (a wrong name is mended, unknown fields are kept as text), but within bounds: no link is followed, no device
 opened, no name leaves the folder. A folder that breaks a bound is refused with one line and the next one is read.
 The text of an imported skill is data until a person approves it: its item is in quarantine and of untrusted
-descent, and its findings stand in the item's `why`.
+descent; what its ladder says stands in the item's `why` (learning/climbing.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -184,7 +184,7 @@ def read_files(folder: str, files: Mapping[str, bytes], *, taken: frozenset[str]
         origin=Origin.IMPORTED,
         taint=Taint.UNTRUSTED,
         cites=(digest_bytes(b"".join(f"{path}\0".encode() + files[path] for path in sorted(files))),),
-        why=f"imported, waits for a person; {_summary(found)}",
+        why="imported, waits for a person",
     )
     return Imported(item, skill, found, tuple(warnings))
 
@@ -354,14 +354,6 @@ def _foreign(name: str, description: str, body: str, texts: Mapping[str, str]) -
     nothing = Cost(0, 0, 0, 0, 0, 0, 0.0)
     prompts = tuple((path, texts[path]) for path in sorted(texts))
     return Skill(name, description, Spec(title[:200], ()), Object(()), (), prompts, (), RunId(""), nothing)
-
-
-def _summary(found: Sequence[Found]) -> str:
-    if not found:
-        return "the static scan found nothing, which proves nothing"
-    kinds = sorted({each.kind for each in found})
-    first = "; ".join(str(each) for each in found[:3])
-    return f"{counted(len(found), 'finding')} ({', '.join(kinds)}): {first}"
 
 
 def _one_line(text: str) -> str:

@@ -56,10 +56,17 @@ class Lesson:
     """Units of this kind in the run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What failed in one run, as it is kept for the folder of the skill that the run left."""
+
+    lessons: tuple[Lesson, ...]
+
+
 def lessons(
     run: Run, *, verdict: Verdict, sources: Mapping[str, str], attempts: Sequence[Result] = ()
 ) -> tuple[Lesson, ...]:
-    """What failed in a run, most frequent first. `attempts` are results that others took over."""
+    """What failed in a run, most frequent first, its repaired rounds included; `attempts` are all that ended."""
     fields = {column.name for column in run.plan.spec.table}
     places = {unit.key: unit.source for task in run.plan.tasks for unit in task.units}
     kinds = {key: kind_of(sources[source]) if source in sources else WHOLE for key, source in places.items()}
@@ -70,7 +77,7 @@ def lessons(
         kind = kinds.get(UnitKey(unit), WHOLE)
         failed.setdefault((cause if cause in CAUSES else OTHER, field, kind), set()).add(unit)
 
-    for finding in verdict.findings:
+    for finding in (*(each.finding for each in verdict.earlier), *verdict.findings):
         if finding.severity is not Severity.NOTE:
             row, _, name = finding.locator.rpartition(".")
             field = name if row and name in fields else ""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from strop.errors import BadInput, JournalFault
 from strop.learning.lifecycle import SHELVED, due, entering, moved, seat, stale
+from strop.learning.scopes import widened
 from strop.learning.watching import Lapse
 from strop.seams import Blobs, Library
 from strop.types.events import revive
@@ -120,6 +121,25 @@ def move(library: Shelf, name: str, *, to: ItemState, why: str, by: str = AUTO) 
         return _with(head, moved(item, to=to, why=why, by=by))
 
     return _committed(library, edit, by=by, why=f"{name} {to}: {why}")
+
+
+def witness(library: Shelf, item: Item, *, run: str) -> Manifest:
+    """Note that a run has left once more what the item of this id says.
+
+    It cites that run too, and a rule is for its kind of orders as well; version, inputs and evidence stay.
+
+    Raises:
+        JournalFault: other processes kept winning the race for the head.
+    """
+
+    def edit(head: Manifest) -> tuple[Item, ...]:
+        there = head.item(item.id)
+        if there is None or run in there.cites:
+            return head.items
+        scope = widened(item, head).scope if there.kind in RULES else there.scope
+        return _with(head, replace(there, cites=(*there.cites, run), scope=scope))
+
+    return _committed(library, edit, by=run, why=f"left once more: {item.id}")
 
 
 def admit(library: Shelf, name: str, *, certificates: Mapping[str, Certificate], why: str, by: str = AUTO) -> Manifest:

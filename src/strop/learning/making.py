@@ -44,8 +44,8 @@ def skill_item(skill: Skill, *, run: Run, inputs: tuple[str, ...]) -> Item:
     )
 
 
-def script_item(script: Script, *, run: Run, order: str) -> Item:
-    """The item of an expression that was found on proved values; what it is worth, pairs say."""
+def script_item(script: Script, *, run: Run, order: str, inputs: tuple[str, ...]) -> Item:
+    """The item of an expression that was found on proved values of `inputs`; what it is worth, pairs say."""
     return Item(
         id=f"{ItemKind.SCRIPT}/{script.skill}.{script.field}",
         kind=ItemKind.SCRIPT,
@@ -54,6 +54,7 @@ def script_item(script: Script, *, run: Run, order: str) -> Item:
         scope=Scope(order=order, fields=(script.field,)),
         taint=Taint.DERIVED,
         cites=(run.id,),
+        inputs=inputs,
         why="found on proved values; tried against what the prompt reads",
     )
 

@@ -20,13 +20,11 @@ Pure: chance is a hash, so the same run draws the same arms when it is resumed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from statistics import fmean
 
 from strop.learning.evalues import interval
-from strop.types.evidence import Pair, Source
 from strop.types.fingerprint import digest
 from strop.types.firsts import Control
 from strop.types.work import UnitKey
@@ -37,18 +35,11 @@ WATCHED = 0.1
 """The same where the challenger is doing without an item that has proved itself: the user pays for that look."""
 
 
-class Arm(StrEnum):
-    CHALLENGER = "challenger"
-    INCUMBENT = "incumbent"
-
-
 @dataclass(frozen=True, slots=True)
 class Like:
     """One of the like units of a wave."""
 
     key: UnitKey
-    input: str
-    """Hash of its input."""
     size: int
     """Bytes, or whatever its difficulty grows with."""
     kind: str = ""
@@ -62,14 +53,10 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """An item that is to be tried, and what its pairs count for."""
+    """An item that is to be tried."""
 
     item: str
     version: str
-    ground: str
-    incumbent: str
-    inputs: tuple[str, ...] = ()
-    """Inputs it was made from: their units never try it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,48 +70,25 @@ class Drawn:
     """The unit that works with the incumbent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """Who tries what in one run; fixed before the first unit begins."""
-
-    run: str
-    pairs: tuple[Drawn, ...] = ()
-
-    def arm(self, unit: UnitKey) -> tuple[Arm, str]:
-        """The unit's arm and, where it tries a challenger, the item's id."""
-        item = next((drawn.challenger.item for drawn in self.pairs if drawn.tries.key == unit), "")
-        return (Arm.CHALLENGER if item else Arm.INCUMBENT), item
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a unit ended at its first attempt under the arm it was given."""
-
-    score: float | None
-    """In [0, 1] by the fixed scorer; None for a unit that began and failed, stalled or was stopped."""
-    cost: int = 0
-    """Nano-dollars."""
-    output: str = ""
-    """Hash of what it gave."""
-
-
-def draw(units: Iterable[Like], *, run: str, challengers: Sequence[Challenger], most: float = MOST) -> Experiment:
+def draw(
+    units: Iterable[Like], *, run: str, challengers: Sequence[Challenger], most: float = MOST
+) -> tuple[Drawn, ...]:
     """Pair the units and draw the arms, at most a share `most` or one; the challengers take turns, in the order given.
 
-    Strata take part by their size, and which of a stratum's pairs are used is drawn by hash too.
+    Strata take part by their size, and which of a stratum's pairs are used is drawn by hash too. `units` are those
+    that may be evidence: what hangs together with an item's inputs is left out by the caller.
     """
     like = sorted(units, key=lambda unit: unit.key)
     if not challengers:
-        return Experiment(run)
+        return ()
     made = sorted(_couples(like), key=lambda couple: digest([run, couple[0].key, couple[1].key]))
     drawn: list[Drawn] = []
     for couple in made:
         if len(drawn) + 1 > MOST * len(like) or (drawn and len(drawn) + 1 > most * len(like)):
             break
         challenger = challengers[len(drawn) % len(challengers)]
-        if not {unit.input for unit in couple} & set(challenger.inputs):
-            drawn.append(_toss(couple, run, challenger))
-    return Experiment(run, tuple(drawn))
+        drawn.append(_toss(couple, run, challenger))
+    return tuple(drawn)
 
 
 def _couples(units: Sequence[Like]) -> Iterator[tuple[Like, Like]]:
@@ -141,34 +105,6 @@ def _toss(couple: tuple[Like, Like], run: str, challenger: Challenger) -> Drawn:
     one, other = couple
     heads = int(digest([run, one.key, other.key, challenger.item, challenger.version])[:8], 16) % 2
     return Drawn(challenger, *((one, other) if heads else (other, one)))
-
-
-def observed(experiment: Experiment, *, outcomes: Mapping[UnitKey, Outcome], day: str) -> tuple[Pair, ...]:
-    """The pairs of a run, of first outcomes; a unit that is not in `outcomes` never began."""
-    return tuple(
-        _pair(drawn, outcomes[drawn.tries.key], outcomes[drawn.against.key], experiment.run, day)
-        for drawn in experiment.pairs
-        if drawn.tries.key in outcomes and drawn.against.key in outcomes
-    )
-
-
-def _pair(drawn: Drawn, tried: Outcome, against: Outcome, run: str, day: str) -> Pair:
-    challenger = drawn.challenger
-    return Pair(
-        item=challenger.item,
-        version=challenger.version,
-        ground=challenger.ground,
-        incumbent=challenger.incumbent,
-        unit=drawn.tries.input,
-        run=run,
-        source=Source.WAVE,
-        challenger=tried.score or 0.0,
-        baseline=against.score or 0.0,
-        challenger_cost=tried.cost,
-        baseline_cost=against.cost,
-        stratum=drawn.tries.stratum,
-        day=day,
-    )
 
 
 # ---------------------------------------------------------------- the empty library

@@ -105,6 +105,8 @@ class Rung:
     right: int
     pairs: tuple[Pair, ...]
     """One for each certifying unit: script, or prompt where it is silent, against the prompt."""
+    inputs: tuple[str, ...] = ()
+    """Hashes of what it was learned from."""
 
 
 # ---------------------------------------------------------------- learning
@@ -155,7 +157,8 @@ def found(
         pairs = tuple(_pair(mark, each, answer, said.get((each.unit, column.name)), run) for each, answer in tried)
         answered = [(each, answer) for each, answer in tried if answer is not None]
         good = sum(same(answer, each.value) for each, answer in answered)
-        made.append(Rung(script, right, len(certifying), len(answered), good, pairs))
+        inputs = tuple(sorted({_hash(each) for each in learning}))
+        made.append(Rung(script, right, len(certifying), len(answered), good, pairs, inputs))
     return tuple(made)
 
 
@@ -170,9 +173,12 @@ def split(samples: Sequence[Sample], *, clusters: Mapping[UnitKey, str]) -> tupl
 def _pair(mark: tuple[str, str, str, str], sample: Sample, answer: str | None, prompt: Scalar, run: str) -> Pair:
     baseline = float(prompt is not None and same(str(prompt), sample.value))
     challenger = baseline if answer is None else float(same(answer, sample.value))
-    unit = digest_bytes(sample.text.encode())
     alike = answer is None or (prompt is not None and same(answer, prompt))
-    return Pair(*mark, unit, run, Source.REPLAY, challenger, baseline, same=alike)
+    return Pair(*mark, _hash(sample), run, Source.REPLAY, challenger, baseline, same=alike)
+
+
+def _hash(sample: Sample) -> str:
+    return digest_bytes(sample.text.encode())
 
 
 def same(text: str, value: Scalar) -> bool:
@@ -371,18 +377,17 @@ def again(
     incumbent: str,
     but: Collection[tuple[UnitKey, str]] = (),
 ) -> tuple[Pair, ...]:
-    """Pairs of a script that is there already, on units that it was not learned from.
+    """Pairs of a script that is there already, on all units; which of these are evidence is for others to say.
 
     `but` are the (unit, field) that a script answered in this run: there no prompt was asked to compare with.
     """
     mark = (item.id, item.digest, item.ground, incumbent)
     samples = samples_of(verdict, field=script.field, sources=sources)
     samples = tuple(each for each in samples if (each.unit, script.field) not in but)
-    pairs = (
+    return tuple(
         _pair(mark, each, _read_here(script.pattern, each.text), said.get((each.unit, script.field)), run)
         for each in samples
     )
-    return tuple(pair for pair in pairs if pair.unit not in item.inputs)
 
 
 def typed(text: str, of: ColumnType) -> Scalar:

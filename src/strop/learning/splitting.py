@@ -1,9 +1,8 @@
-"""Which inputs are one source, and which part of the evidence each source serves.
+"""Which inputs are one source: no certificate is earned on what hangs together with what an item was made from.
 
-Inputs are split before anything is distilled: what an item is made from (`LEARN`), what options are compared on
-(`CHOOSE`), and what the chosen one is certified on (`CERTIFY`). Inputs that come from one source, or say nearly the
-same, stay in one part, else a certificate would be earned on what was learned. Pure: the same inputs and seed
-give the same parts, in whatever order they come.
+An item learns from the whole of its run, nothing is chosen between on the inputs that certify it, and it is certified
+on source clusters of other runs only; expressions are learned and tried within one run, on whole clusters each.
+Pure: the same inputs give the same clusters, in whatever order they come.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from heapq import nsmallest
 from itertools import pairwise
 
+from strop.drafting.pages import is_page
 from strop.types.fingerprint import digest
 
 ALIKE = 0.85
@@ -29,45 +30,48 @@ COMMON = 0.25
 """A name that more than this share of the inputs bears (`page-001`, `page-002`) says nothing of their source."""
 
 
-class Part(StrEnum):
-    LEARN = "learn"
-    CHOOSE = "choose"
-    CERTIFY = "certify"
-
-
-SHARES = ((Part.LEARN, 0.4), (Part.CHOOSE, 0.2), (Part.CERTIFY, 0.4))
+LOOKED = 2_000
+"""Units of one run that are compared with what an item was made from; of more, as many drawn by the hash of their
+place, and the others are no evidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input as the split sees it."""
+    """One input as the clusters see it."""
 
     key: str
-    """Hash of the input, as in `Pair.unit`."""
+    """Whatever its owner calls it by: its unit, path, or hash."""
     place: str
-    """Its path or URL."""
+    """Its path or URL; empty where nobody knows it any more."""
     text: str
+    """Empty where it is not known yet: then its place alone says what it hangs together with."""
 
 
-def split(sources: Sequence[Source], *, seed: str) -> Mapping[str, Part]:
-    """The part of each input, by key; whole clusters only, drawn by hash until each part has its share.
+def hanging(units: Sequence[Source], *, made: Sequence[Source]) -> frozenset[str]:
+    """Keys of the units that are no evidence for what was made from `made`: those in one cluster with one of these.
 
-    With fewer clusters than parts the later parts stay empty: then nothing can be certified, and nothing is.
+    Of more than `LOOKED` units those that are not looked at are among them: a smaller sample is as fair a one, but a
+    chain that only such a unit would close is not seen.
     """
-    groups = sorted(clusters(sources), key=lambda group: digest([seed, group[0]]))
-    total, filled = sum(map(len, groups)), Counter[Part]()
-    parts: dict[str, Part] = {}
-    for group in groups:
-        part = min(SHARES, key=lambda each: (filled[each[0]] / (each[1] * total), each[0] is Part.CHOOSE))[0]
-        filled[part] += len(group)
-        parts.update(dict.fromkeys(group, part))
-    return parts
+    if not made:
+        return frozenset()
+    looked = drawn(units)
+    apart = {unit.key for unit in units} - {unit.key for unit in looked}
+    both = [replace(each, key=f"made {at}") for at, each in enumerate(made)]
+    both += [replace(each, key=f"unit {each.key}") for each in looked]
+    near = (group for group in clusters(both) if group[0].startswith("made "))  # they are sorted
+    return frozenset(apart.union(key.removeprefix("unit ") for group in near for key in group if key[0] == "u"))
+
+
+def drawn(units: Sequence[Source]) -> Sequence[Source]:
+    """At most `LOOKED` of them, the same ones whenever they are asked for."""
+    return units if len(units) <= LOOKED else sorted(units, key=lambda unit: digest([unit.place, unit.key]))[:LOOKED]
 
 
 def clusters(sources: Sequence[Source]) -> tuple[tuple[str, ...], ...]:
     """Keys of inputs that hang together, by near-duplicate text or by a common place; sorted."""
-    shingled = {source.key: shingles(source.text) for source in sources}
-    leader = {key: key for key in shingled}
+    shingled = {source.key: array("I", shingles(source.text)) for source in sources if source.text.strip()}
+    leader = {source.key: source.key for source in sources}
 
     def head(key: str) -> str:
         while leader[key] != key:
@@ -86,9 +90,10 @@ def clusters(sources: Sequence[Source]) -> tuple[tuple[str, ...], ...]:
 
 def shingles(text: str) -> frozenset[int]:
     """Checksums of all runs of `WORDS` words, in lower case; a shorter text is one shingle."""
-    words = re.findall(r"\w+", text.lower())
-    last = max(1, len(words) - WORDS + 1)
-    return frozenset(zlib.crc32(" ".join(words[at : at + WORDS]).encode()) for at in range(last))
+    words = [word.encode() for word in re.findall(r"\w+", text.lower())]
+    if len(words) < WORDS:
+        return frozenset((zlib.crc32(b" ".join(words)),))
+    return frozenset(map(zlib.crc32, map(b" ".join, zip(*(words[at:] for at in range(WORDS)), strict=False))))
 
 
 def likeness(one: frozenset[int], other: frozenset[int]) -> float:
@@ -112,26 +117,32 @@ def cosine(texts: Mapping[str, str], *, to: str) -> Mapping[str, float]:
     }
 
 
-def _near(shingled: Mapping[str, frozenset[int]]) -> Iterable[tuple[str, str]]:
+def _near(shingled: Mapping[str, array[int]]) -> Iterable[tuple[str, str]]:
     """Pairs of near-duplicates; only such as share one of their lowest checksums are compared."""
     holders: defaultdict[int, list[str]] = defaultdict(list)
     for key in sorted(shingled):
-        for low in sorted(shingled[key])[:SKETCH]:
+        for low in nsmallest(SKETCH, shingled[key]):
             holders[low].append(key)
     compared: set[tuple[str, str]] = set()
     for keys in holders.values():
         # Neighbours only: what only near-duplicates share lists just them, and a chain joins them all the same.
         for pair in pairwise(keys):
-            if pair not in compared and likeness(shingled[pair[0]], shingled[pair[1]]) >= ALIKE:
+            if pair not in compared and likeness(*(frozenset(shingled[key]) for key in pair)) >= ALIKE:
                 yield pair
             compared.add(pair)
 
 
 def _together(sources: Sequence[Source]) -> Iterable[tuple[str, str]]:
-    """Pairs whose paths differ only in digits (`2024/report-3`, `2025/report-1`), unless too many inputs do."""
+    """Pairs whose paths differ only in digits (`2024/report-3`, `2025/report-1`), unless too many inputs do.
+
+    One address of the web is one source, however many there are like it; a path is filled anew by every batch.
+    """
     families: defaultdict[str, list[str]] = defaultdict(list)
-    for source in sorted(sources, key=lambda each: each.key):
+    addresses: defaultdict[str, list[str]] = defaultdict(list)
+    for source in sorted((each for each in sources if each.place), key=lambda each: each.key):
         families[re.sub(r"[\W_\d]+", "-", source.place.partition("?")[0].lower())].append(source.key)
-    for keys in families.values():
-        if len(keys) <= COMMON * len(sources):
-            yield from pairwise(keys)
+        if is_page(source.place):
+            addresses[source.place].append(source.key)
+    few = (keys for keys in families.values() if len(keys) <= COMMON * len(sources))
+    for keys in (*few, *addresses.values()):
+        yield from pairwise(keys)

@@ -25,7 +25,7 @@ from strop.drafting.answers import answer_keys, told
 from strop.errors import GateClosed
 from strop.learning.excerpts import Excerpt, Shown, excerpt, siblings
 from strop.learning.exemplars import Candidate, length, place, shape, shortest
-from strop.learning.generality import corpus, first, generalised, leaks_of
+from strop.learning.generality import generalised
 from strop.learning.skillmd import slug
 from strop.learning.slots import emptied
 from strop.types.content import Scalar, Standing
@@ -100,24 +100,6 @@ def distill(
         inputs=inputs,
         described=Author.MODEL if description else Author.SPEC,
     )
-
-
-def specific(
-    skill: Skill,
-    *,
-    run: Run,
-    verdict: Verdict,
-    sources: Mapping[str, str],
-    files: Sequence[str],
-    prompts: Mapping[str, str],
-) -> str:
-    """What the skill still says of the run it was born from, in a sentence: such a skill waits in quarantine.
-
-    Empty where it is general. Names that can be variables are ones already; of prompts those are looked at
-    that are not the installed ones, `prompts`.
-    """
-    against = corpus(run, verdict=verdict, files=files, sources=sources)
-    return first(leaks_of(skill, against=against, known=prompts))
 
 
 def _untold(tasks: Sequence[Task], spec: Spec) -> tuple[Task, ...]:

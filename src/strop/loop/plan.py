@@ -86,7 +86,7 @@ class Terrain:
     trial: Trial | None = None
     """What this wave is to learn about, where it has units enough."""
     barred: frozenset[str] = frozenset()
-    """Units that it may not be tried on: it was made from them."""
+    """Units that it may not be tried on: they hang together with what it was made from."""
     seed: str = ""
     """The run's id: chance is drawn from it."""
     recall: Recall = nothing
@@ -196,13 +196,13 @@ def _variants(units: Sequence[Unit], terrain: Terrain) -> tuple[Variant, ...]:
     if trial is None or terrain.solo:
         return ()
     like = [
-        Like(unit.key, unit.source, terrain.sizes.get(unit.source, 0), PurePosixPath(unit.source).suffix)
+        Like(unit.key, terrain.sizes.get(unit.source, 0), PurePosixPath(unit.source).suffix)
         for unit in units
         if unit.source not in terrain.barred
     ]
     most = WATCHED if trial.item.state is ItemState.ACTIVE else MOST
     drawn = draw(like, run=terrain.seed, challengers=[challenger_of(trial)], most=most)
-    pairs = [(each.tries.key, each.against.key) for each in drawn.pairs]
+    pairs = [(each.tries.key, each.against.key) for each in drawn]
     return (variant_of(trial, pairs),) if pairs else ()
 
 

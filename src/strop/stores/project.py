@@ -64,6 +64,7 @@ CREATE TABLE IF NOT EXISTS trial(
 CREATE TABLE IF NOT EXISTS certificate(
     seq INTEGER PRIMARY KEY, item TEXT NOT NULL, version TEXT NOT NULL, trial TEXT NOT NULL,
     by TEXT NOT NULL, admitted INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS failed(run TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS canary(seq INTEGER PRIMARY KEY, version TEXT NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS sample_like ON sample(model, prompt, kind, tools, run);
 CREATE INDEX IF NOT EXISTS sample_run ON sample(run);
@@ -294,6 +295,16 @@ class ProjectDb:
                 (model, prompt, but),
             ).fetchall()
         return tuple(Heard(*row) for row in rows)
+
+    def note_failed(self, run: str, body: bytes) -> None:
+        """Keep what failed in a run that left a skill; its first word stays."""
+        with self._open() as db:
+            db.execute("INSERT OR IGNORE INTO failed VALUES (?, ?)", (run, body))
+
+    def failed(self) -> dict[str, bytes]:
+        """What failed, by run."""
+        with self._open() as db:
+            return dict(db.execute("SELECT run, body FROM failed").fetchall())
 
     def add(self, pairs: Sequence[Pair]) -> None:
         """Keep evidence. See `seams.Evidence`."""
