@@ -156,7 +156,7 @@ def test_a_run_that_went_on_after_a_stop_leaves_all_of_its_units(project: Projec
 def test_what_a_person_wrote_is_part_of_the_order(
     project: Project, turned: Turned, rule: Constraint, origin: str, bare: bool
 ) -> None:
-    """A rule of the user's leaves a unit a control unit, and so does a check, which no reader knows; a line does not."""
+    """A rule of the user leaves a unit a control unit, and so does a check, which no reader knows; a line does not."""
     if origin == "hand":
         (project.folder / "CONSTRAINTS.md").write_text("# Rules\n\n- Founded is a year.\n")
     else:

@@ -6,6 +6,7 @@
 from strop.app.again import draft_of, verdicts_compared, verify_again
 from strop.app.drift import Settled, settle
 from strop.app.foreign import Examined, examine_files
+from strop.app.leaving import Ended
 from strop.app.library import approve, history, version_of
 from strop.app.lookup import Found, lookup
 from strop.app.orders import Options, Order, Screen, again_order, make_plan, replay_order
@@ -23,7 +24,7 @@ from strop.app.project import (
 )
 from strop.app.rehearing import Offer, Rehearing, reheard
 from strop.app.running import loop_name, run
-from strop.app.turn import Ended, execute
+from strop.app.turn import execute
 
 __all__ = [
     "Ended",

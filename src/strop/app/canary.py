@@ -20,11 +20,11 @@ from typing import TypedDict, cast
 from strop.app.drift import RULES_FILE
 from strop.app.journals import events_of
 from strop.app.learning import copied
+from strop.app.leaving import Ended
 from strop.app.orders import Options, Order, cast_of
 from strop.app.parts import inside_of
 from strop.app.project import Project
 from strop.app.trials import ended_well, left
-from strop.app.turn import Ended
 from strop.drafting.answers import reading_schema
 from strop.errors import BadInput, ConfigRefused, MissingPart, ModelFailure, RunStopped
 from strop.learning.canary import Arm, Ask, Cell, Stage, Wrote, caught, held, strings

@@ -16,11 +16,11 @@ from strop.app.drift import settle
 from strop.app.evidence import proofs_of
 from strop.app.journals import events_of
 from strop.app.kinship import inputs_of, own
+from strop.app.leaving import Ended
 from strop.app.orders import Options, Order, raised, replay_order
 from strop.app.parts import inside_of
 from strop.app.project import Project, state_of
 from strop.app.ratchet import Weighed, spent_by, weigh
-from strop.app.turn import Ended
 from strop.errors import BadInput, Interrupted, RunStopped
 from strop.learning.experiments import PROVED, compared, first_outcomes, scores, unit_costs
 from strop.learning.library import SKILLS, skill_of

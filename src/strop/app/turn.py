@@ -1,4 +1,4 @@
-"""One turn of the loop: opens the run, puts the `Shop` together, and writes what a run leaves on disk."""
+"""One turn of the loop: opens the run and puts the `Shop` together; `leaving` writes what it leaves."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from strop.app.drift import settle
-from strop.app.entering import Entry
-from strop.app.evidence import Cached, note_heard, pinned, proofs_of, thinker
-from strop.app.firsts import FirstOutcomes, firsts_of
-from strop.app.hindsight import hindsight
+from strop.app.evidence import Cached, pinned, proofs_of, thinker
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
-from strop.app.keeping import Left, as_kept, born, keep, scripts_left, wave_pairs
+from strop.app.leaving import Ended, Leaving, leave, today
 from strop.app.minding import Minder, minded
 from strop.app.nearness import near_of, sense_of
-from strop.app.noting import more_of, note_pace, note_run
 from strop.app.orders import (
     Cast,
     Options,
@@ -33,7 +28,6 @@ from strop.app.orders import (
     cast_of,
     manned,
     manner_of,
-    note_past,
     raised,
     terrain_of,
 )
@@ -44,16 +38,13 @@ from strop.app.ratchet import remember_grounds, waits
 from strop.app.recertifying import recertify
 from strop.app.ruling import Ruling, deliveries, ruling_of
 from strop.app.running import collecting_rarely
-from strop.app.turning_back import TurnedBack, turned_back
 from strop.checking.conflicts import keys_of
 from strop.drafting.pages import pages, places
 from strop.errors import BadInput, StropError
 from strop.learning.library import skills
 from strop.learning.rungs import by_scripts
-from strop.loop.cycle import Shop, Turn, cycle
+from strop.loop.cycle import Shop, cycle
 from strop.loop.plan import Terrain
-from strop.renderers.story import Comparison
-from strop.reporting import attempts_compared, write_reports
 from strop.seams import Chance, Clock, Crew, Embedder, Journal, Renderer, Worker
 from strop.stores.blobs import write_whole
 from strop.stores.inbox import Inbox
@@ -70,12 +61,10 @@ from strop.types.events import (
     BudgetRaised,
     CallAnswered,
     Event,
-    ManifestCommitted,
     ManifestPinned,
     RunOpened,
     RunReopened,
 )
-from strop.types.evidence import Pair
 from strop.types.money import Price
 from strop.types.trial import Outcome
 from strop.types.work import Budget, Kind, Plan
@@ -85,24 +74,6 @@ FILES_TOLD = 200
 """Files that an agent is told by name."""
 LOOKS = 0.05
 """Seconds that a look into the inbox may wait for its database: agents wait meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What a command prints about a run that was carried out."""
-
-    id: str
-    folder: Path
-    turn: Turn
-    state: RunFold
-    manifest_before: str
-    manifest_after: str
-    compared: Comparison | None = None
-    """A new attempt beside the one before it."""
-    more: Mapping[str, object] = field(default_factory=dict[str, object])
-    """Further keys of run.json."""
-    library: tuple[str, ...] = ()
-    """What the run says of the library that guided it, for people."""
 
 
 async def execute(
@@ -213,7 +184,7 @@ class _Floor:
         for said in ruling.warnings:
             self.screen.warn(said)
         remember_grounds(project, self.cast.bindings)
-        recertify(project, today=_today())
+        recertify(project, today=today())
         manifest = project.db.head()
         head = manifest.hash
         mapped = partial(
@@ -241,51 +212,13 @@ class _Floor:
                 turn = await cycle(order.spec, shop=self._shop(desk, terrain, worker, reader, approve, ruling))
         finally:
             await self.crew.close()
-        scripts, proved = await self._scripts(turn, reader)
-        held = born(project, turn.run, turn.verdict, read=reader, files=terrain.files, prompts=terrain.prompts)
-        left = Left(scripts, (*self._pairs(turn, reader), *proved), held)
-        manner = state.opened.manner if state.opened else ()
-        firsts = await firsts_of(project, turn, read=reader, spending=self.spending, manner=manner, day=_today())
-        turn, after, turned, stopped = await _keep(project, turn, desk, head, left=left, firsts=firsts)
-        behind = hindsight(project, firsts, turned)
-        note_run(project, order, turn)
-        note_pace(project, self.folder.name, self.cast.worker.card.name, self.paces)
-        note_heard(project, self.folder.name, turn.verdict)
-        note_past(project, state, spending=self.spending, terrain=terrain)
-        compared = attempts_compared(state_of(project.runs / order.again), turn) if order.again else None
-        more = {
-            **more_of(self.cast, order, self.options, compared=compared, sense=sense),
-            **behind.told,
-            "held_back": stopped,
-        }
-        ended = Ended(self.folder.name, self.folder, turn, state, head, after, compared, more, behind.lines)
-        write_reports(
-            self.folder,
-            turn=turn,
-            state=state,
-            before=head,
-            after=after,
-            read=reader,
-            publish=write_whole,
-            comparisons=(compared,) if compared else (),
-            more=more,
-            library=behind.lines,
-            theme=theme_of(project),
-        )
-        minder.close(awaiting=turn.outcome is Outcome.AWAITING)
+        leaving = Leaving(
+            project, order, self.options, self.cast, self.folder, state, desk, head, reader, terrain, sense,
+            spending=self.spending, paces=self.paces, teaches=self.teaches,
+        )  # fmt: skip
+        ended = await leave(turn, at=leaving)
+        minder.close(awaiting=ended.turn.outcome is Outcome.AWAITING)
         return ended
-
-    async def _scripts(self, turn: Turn, read: Callable[[str], str]) -> tuple[tuple[Entry, ...], tuple[Pair, ...]]:
-        """Expressions that this run's proved values leave or try; searched for beside the loop."""
-        if turn.outcome is not Outcome.PASSED or not self.teaches:
-            return (), ()
-        return await scripts_left(self.project, turn.run, turn.verdict, read=read)
-
-    def _pairs(self, turn: Turn, read: Callable[[str], str]) -> tuple[Pair, ...]:
-        """What was tried in this run's wave, as evidence; of a run that was stopped nothing is."""
-        if turn.first is None or turn.run.stopped:
-            return ()
-        return wave_pairs(self.project, turn.run, first=turn.first, read=read, spending=self.spending, day=_today())
 
     def _embedder(self) -> Embedder | None:
         """Who says what is near; nobody where the plan is on record, or nothing is looked for."""
@@ -477,25 +410,3 @@ def _raises(budget: Budget, options: Options) -> tuple[BudgetRaised, ...]:
 
 def _publish(staged: Path, target: Path) -> None:
     write_whole(target, staged.read_bytes())
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
-
-
-async def _keep(
-    project: Project, turn: Turn, desk: Supervisor, before: str, *, left: Left, firsts: FirstOutcomes | None
-) -> tuple[Turn, str, TurnedBack | None, Mapping[str, str]]:
-    """Put what was learned into the library, let evidence move what was tried, and write the projections.
-
-    The turn then has what came in; the last is why the rest did not, by item.
-    """
-    base = project.db.manifest(before)
-    kept = keep(project, turn.run, skill=turn.skill, rules=turn.rules, left=left, base=base)
-    turned = turned_back(project, firsts.share) if firsts else None
-    manifest = project.db.head()
-    if manifest.hash != before:
-        changed = tuple(dict.fromkeys((*kept.looked, *kept.items, *(turned.away if turned else ()))))
-        await desk.record(ManifestCommitted(manifest.hash, changed))
-        settle(project)
-    return as_kept(turn, kept), manifest.hash, turned, dict(kept.stopped)
