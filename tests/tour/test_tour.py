@@ -394,6 +394,7 @@ async def test_what_a_run_left_is_tried_on_a_part_of_the_next(swarm: Swarm) -> N
     assert working == {unit for unit, _ in tried.pairs}
     assert not {unit for pair in tried.pairs for unit in pair} & {PurePosixPath(path).stem for path in near}
     assert "is tried, to learn what it is worth" in second.turn.run.plan.scope
+    assert second.library[0] == f"Tried on 2 units: {skill.id}; none of them had to be read again."
     pairs = swarm.project.db.pairs(skill.id, version=skill.digest)
     assert [(pair.challenger, pair.baseline, pair.run) for pair in pairs] == [(1.0, 1.0, second.id)] * 2
     now = swarm.project.db.head().item(skill.id)
