@@ -153,7 +153,7 @@ def test_the_doctor_fits_eighty_columns_and_tells_no_key(
     assert rows[0].rstrip().endswith("0.95 in, 4.00 out")
     assert "Set ANTHROPIC_API_KEY" in " ".join(told.out.split())
     examined = orjson.loads(strop("doctor", "--json").out)
-    assert [role["role"] for role in examined["roles"]] == ["worker", "planner", "verifier", "reserve"]
+    assert [role["role"] for role in examined["roles"]] == ["worker", "planner", "verifier", "reserve", "embedder"]
 
 
 def test_the_doctor_prints_no_password_of_a_store(strop: Strop, project: Path) -> None:

@@ -21,7 +21,7 @@ from strop.testing.wires import CHAT, Asked, Fault, Reply
 from strop.types.content import Standing
 from strop.types.events import ToolCall
 from strop.types.memory import Author
-from strop.types.trial import Outcome
+from strop.types.trial import Outcome, Verdict
 from strop.types.work import TaskId
 
 if TYPE_CHECKING:
@@ -253,10 +253,15 @@ async def test_a_run_verifies_again_without_a_call_and_fails_when_a_file_was_alt
     altered = await verify_again(village.project, ended.folder)
 
     assert same.passed
-    assert same.values == ended.turn.verdict.values
+    assert judged(same) == judged(ended.turn.verdict), "what the model refuted is now held by the rule that it taught"
     assert not altered.passed
     assert {finding.artefact for finding in altered.findings if finding.severity == "fatal"} == {"wells.csv"}
     assert len(village.server.bill.entries) == paid
+
+
+def judged(verdict: Verdict) -> list[tuple[object, ...]]:
+    """Every value with its standing, whoever judged it."""
+    return [(value.row, value.field, value.value, value.said, value.standing) for value in verdict.values]
 
 
 # ---------------------------------------------------------------- planners that are wrong
