@@ -17,6 +17,8 @@ class Source(StrEnum):
     """The same held input in both arms, with recorded tool results."""
     WAVE = "wave"
     """Two units of one stratum in one wave, paired beforehand, the arms drawn within the pair."""
+    SECOND = "second opinion"
+    """What a learned check took out, read again by readers who do not know it."""
 
 
 @dataclass(frozen=True, slots=True)
