@@ -126,6 +126,23 @@ def test_a_unit_whose_readers_came_apart_is_read_again_too(tmp_path: Path) -> No
     assert f"{unit},{BELLS[unit]}" in (tmp_path / "files" / "bells.csv").read_text()
 
 
+def test_a_unit_that_did_no_worse_than_its_partner_is_not_read_again(tmp_path: Path) -> None:
+    """Both came apart alike: reading again would be paid for what doing without would have given too."""
+    dry = loop_of(tmp_path / "dry")
+    dry.turn()
+    _, tried, other = only(dry)
+    calls: list[str] = []
+
+    def torn(key: str, prompt: str) -> dict[str, Json] | None:
+        calls.append(key)
+        lured: dict[str, Json] = {"bells": BELLS[key] + 100, f"bells{PLACE}": 3}
+        return lured if key in (tried, other) and calls.count(key) == 1 else None
+
+    turn = loop_of(tmp_path, torn).turn()
+
+    assert turn.run.extended == ()
+
+
 def test_a_unit_that_failed_under_what_is_tried_scored_nothing(tmp_path: Path) -> None:
     """Intention to treat: no answer is an outcome."""
     unit = tried_by(tmp_path / "dry")

@@ -61,7 +61,8 @@ from strop.types.work import Column, ColumnType, Conflict, TaskId, UnitKey
 SMALL = 12
 """Whole numbers up to this occur in any prose: a correction then needs a cue beside them."""
 
-APART = ("readers disagree", "one of the readers only")
+DISAGREE, ALONE = "readers disagree", "one of the readers only"
+APART = frozenset({DISAGREE, ALONE})
 """Why a value stands without two readers behind it, where two were asked."""
 
 GATE = TaskId("verify")
@@ -355,7 +356,7 @@ def _readers_reason(cell: _Cell, standing: tuple[Claim, ...]) -> str:
         return "one reader"
     if _agree(standing):
         return "readers agree"
-    return APART[0] if len(standing) > 1 else APART[1]
+    return DISAGREE if len(standing) > 1 else ALONE
 
 
 # ---------------------------------------------------------------- correction

@@ -19,7 +19,7 @@ from strop.learning.pairing import Challenger
 from strop.types.content import Standing
 from strop.types.evidence import Pair, Source
 from strop.types.memory import Item
-from strop.types.trial import Result, Run, Value, Verdict
+from strop.types.trial import Result, Run, Verdict
 from strop.types.work import Guidance, Plan, Task, TaskId, TaskKind, UnitKey, Variant
 
 NO_CAP = 10**18
@@ -92,9 +92,13 @@ def unit_costs(tasks: Sequence[Task], spent: Mapping[TaskId, int]) -> Mapping[Un
 
 
 def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
-    """What reads a unit again on which something was tried, where a value was lost or its readers came apart."""
+    """What reads a unit again on which something was tried, where that fell short.
+
+    It lost a value; or its readers came apart, and less of it was proved than of the unit it is paired with.
+    """
     tried = tried_on(run.plan)
-    lost = {value.row for value in verdict.values if value.row in tried and _lost(value)}
+    lost = {value.row for value in verdict.values if value.row in tried and value.standing is Standing.REFUTED}
+    lost |= {value.row for value in verdict.values if not APART.isdisjoint(value.reasons)} & _short(run, verdict)
     lost |= {key for result in run.results for key, _ in result.unread if key in tried}
     lost |= {unit.key for task in run.plan.tasks if task.id in run.missing for unit in task.units if task.variant}
     return tuple(
@@ -112,8 +116,15 @@ def rescues(run: Run, verdict: Verdict) -> tuple[Task, ...]:
     )
 
 
-def _lost(value: Value) -> bool:
-    return value.standing is Standing.REFUTED or not set(APART).isdisjoint(value.reasons)
+def _short(run: Run, verdict: Verdict) -> set[UnitKey]:
+    """Units under a trial that scored less than their partners."""
+    first = scores(run, verdict)
+    return {
+        tried
+        for variant in run.plan.variants
+        for tried, other in variant.pairs
+        if first.get(tried, 0.0) < first.get(other, 0.0)
+    }
 
 
 def first_outcomes(run: Run) -> Run:
