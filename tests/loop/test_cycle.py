@@ -29,9 +29,9 @@ from strop.renderers.csv_file import CsvFile
 from strop.reporting import run_json
 from strop.types.content import Part, Standing
 from strop.types.events import VerdictGiven
-from strop.types.memory import Author
+from strop.types.memory import Author, Skill
 from strop.types.schema import Json
-from strop.types.trial import Outcome, Severity
+from strop.types.trial import Outcome, Run, Severity
 from strop.types.work import Guidance, Kind, Plan, Task, TaskKind
 
 
@@ -412,3 +412,18 @@ def test_nobody_describes_what_is_not_learned(tmp_path: Path, why: str) -> None:
     assert turn.outcome is outcome
     assert turn.skill is None
     assert planner.asked == []
+
+
+def test_nobody_is_paid_to_describe_a_skill_that_is_there_already(tmp_path: Path) -> None:
+    """The skill is looked for before the planner is asked; what comes in and what does not, the library says."""
+    planner, looked = Planner(), list[str]()
+
+    def there(run: Run, skill: Skill) -> bool:
+        looked.append(skill.name)
+        return True
+
+    turn = Loop(tmp_path, change=lambda shop: replace(shop, think=planner, there=there)).turn()
+
+    assert (turn.outcome, looked, planner.asked) == (Outcome.PASSED, ["bells"], [])
+    assert turn.skill is not None
+    assert turn.skill.described is Author.SPEC

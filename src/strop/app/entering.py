@@ -13,7 +13,7 @@ from strop.learning.climbing import contradicts, of_run, repeats, same, told
 from strop.learning.corpus import Kept
 from strop.learning.generality import corpus
 from strop.learning.library import RULES, SKILLS
-from strop.learning.making import Body
+from strop.learning.making import Body, skill_item
 from strop.types.events import revive
 from strop.types.memory import USED, Constraint, Item, ItemState, Manifest, Skill
 from strop.types.trial import Run, Verdict
@@ -81,6 +81,13 @@ def entered(project: Project, entries: Sequence[Entry], *, run: Run, born: Born 
         made.append((replace(item, state=ItemState.QUARANTINE, why=why) if why else hall.seated(item), body))
         hall.rules += [body] if isinstance(body, Constraint) and not why else []
     return Entered(tuple(made), tuple(again), tuple(back))
+
+
+def already_there(project: Project, run: Run, skill: Skill) -> bool:
+    """Whether a skill in the library says the same as one that a run would leave."""
+    hall = _Hall(project, run)
+    hall.conflict(skill_item(skill, run=run, inputs=()), skill)
+    return hall.found is not None
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from strop.app.drift import settle
+from strop.app.entering import already_there
 from strop.app.evidence import Cached, pinned, proofs_of, thinker
 from strop.app.hosts import Brief, check_place, crew_of
 from strop.app.journals import Leased, open_journal
@@ -360,6 +361,7 @@ class _Floor:
             saving=order.saving,
             skill=order.skill,
             taken=frozenset(item.name for item in skills(project.db)),
+            there=partial(already_there, project),
             teaches=self.teaches,
         )
 

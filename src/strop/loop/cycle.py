@@ -108,6 +108,8 @@ class Shop:
     """Names of skills that are there: a new one gets a number behind its name."""
     waiting: bool = False
     """A skill for such orders waits to be tried: a second one would only share its evidence."""
+    there: Callable[[Run, Skill], bool] = lambda run, skill: False
+    """Whether the library has a skill that says the same: then nobody is paid to describe it."""
     teaches: bool = True
     """Whether something is to be learned: not from a run that was broken on purpose, nor from a baseline."""
 
@@ -369,6 +371,8 @@ async def _described(ran: Run, verdict: Verdict, outcome: Outcome, shop: Shop) -
     learns = outcome is Outcome.PASSED and teaches and not (ran.plan.guidance.skill or shop.waiting)
     if shop.think is None or not learns or DESCRIBES in shop.desk.state.tasks:
         return ""
+    if shop.there(ran, _distilled(ran, verdict, shop.lessons)):
+        return ""
     files = shop.terrain.files
     try:
         said = object_of(await shop.think(describing(ran, files=files)))
@@ -404,10 +408,14 @@ def learned(
     ).rules
     if ran.plan.guidance.skill or lessons.waiting or not ran.plan.tasks:
         return None, rules
-    skill = distill(
+    return _distilled(ran, verdict, lessons, about=about), rules
+
+
+def _distilled(ran: Run, verdict: Verdict, lessons: Lessons, *, about: str = "") -> Skill:
+    return distill(
         ran,
         verdict=verdict,
-        sources=proofs.sources,
+        sources=lessons.proofs(ran).sources,
         prompts=lessons.prompts,
         files=lessons.files,
         exemplars=lessons.exemplars,
@@ -415,4 +423,3 @@ def learned(
         description=about,
         show=lessons.show,
     )
-    return skill, rules
