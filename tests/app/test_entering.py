@@ -9,7 +9,7 @@ import pytest
 from runs import run_of
 
 from strop.app import open_project, spec_of
-from strop.app.entering import Born, Entered, entered
+from strop.app.entering import Born, Entered, already_there, entered
 from strop.app.project import Project
 from strop.learning.library import move, put, witness
 from strop.learning.making import Body, rule_item, script_item, skill_item
@@ -132,6 +132,16 @@ def test_what_is_there_already_is_not_put_in_again(project: Project, state: Item
     assert came.stopped[0][1].startswith("stopped at conflict: it says what skill/bells says")
     assert (item.digest, item.state) == (version, state)
     assert item.cites == (("01RUN",) if state is ItemState.RETIRED else ("01RUN", "02RUN"))
+
+
+def test_it_is_known_before_it_is_described_that_a_skill_is_there(project: Project) -> None:
+    """Of the same examples: yes, under whatever name and description; of others: no."""
+    assert not already_there(project, RUN, SKILL)
+    leave(project, SKILL)
+    shown = replace(TEACHES, source="Nobody rings the tower on a working day.", answer='{"name": "Tower"}')
+
+    assert already_there(project, RUN, replace(SKILL, name="bells-2", description="Says it otherwise."))
+    assert not already_there(project, RUN, replace(SKILL, name="bells-2", exemplars=(shown,)))
 
 
 def test_one_candidate_an_order_and_then_challengers(project: Project) -> None:
