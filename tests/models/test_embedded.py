@@ -55,11 +55,10 @@ def asked(role: str, page: str, *, schema: Schema | None = SIZE, output: int = 2
 
 # Free text: a last bit that differs in one sum shows within some tens of tokens, which a grammar would hide.
 FREE = tuple(
-    asked(role, page + " Explain in plain words.", schema=None, output=32)
-    for role in ("librarian", "statistician")
-    for page in PAGES[:2]
+    asked(role, page + " Explain in plain words.", schema=None, output=24)
+    for role, page in (("librarian", PAGES[0]), ("librarian", PAGES[1]), ("statistician", PAGES[0]))
 )
-ORDERS = ((0, 1, 2, 3), (3, 1, 2, 0))
+ORDERS = ((0, 1, 2), (2, 1, 0))
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +110,12 @@ def in_a_fresh_process(weights: Path, *, threads: int, heads: int, order: tuple[
 
 
 async def test_order_company_threads_and_process_do_not_change_an_answer(model: EmbeddedModel, weights: Path) -> None:
-    """Four requests under two heads, in another order, between other heads, with one slot, in a fresh process."""
+    """Three requests under two heads, in another order, between other heads, with one slot, in a fresh process."""
     first = [(await model.answer(FREE[index])).text for index in ORDERS[0]]
     assert [(await model.answer(FREE[index])).text for index in (2, 0)] == [first[2], first[0]]
     assert in_a_fresh_process(weights, threads=2, heads=1, order=ORDERS[1]) == first
-    assert in_a_fresh_process(weights, threads=1, heads=3, order=ORDERS[0]) == first
-    assert len(set(first)) > 2, "the four must differ, else equality shows nothing"
+    assert in_a_fresh_process(weights, threads=1, heads=3, order=(0, 2)) == [first[0], first[2]]
+    assert len(set(first)) > 2, "the three must differ, else equality shows nothing"
 
 
 async def test_requests_asked_at_once_answer_as_if_asked_alone(model: EmbeddedModel) -> None:
