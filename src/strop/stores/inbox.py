@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import TypeAlias, cast
 
 import orjson
 
-from strop.errors import BadInput, JournalFault
-from strop.stores.locks import busy, is_busy
+from strop.errors import BadInput
+from strop.stores.opening import opened
 from strop.types.events import Answered, Asked
 
 _TABLES = ("question", "request")
@@ -203,18 +203,8 @@ class Inbox:
     def _moment(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="seconds")
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection, None, None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self._path, isolation_level=None, timeout=self._patience)
-        except (OSError, sqlite3.Error) as caught:
-            raise JournalFault(f"{self._path} cannot be opened: {caught}. Mend the folder's permissions") from caught
-        with closing(db):
-            try:
-                yield db
-            except sqlite3.Error as caught:
-                raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._path, patience=self._patience)
 
 
 def owned(journal: Path) -> bool:

@@ -15,14 +15,13 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strop.errors import JournalFault
-from strop.stores.locks import busy, is_busy
+from strop.stores.opening import opened
 from strop.types.document import Format, Hit, Query, ReadDocument
 from strop.types.fingerprint import digest_bytes
 from strop.types.globs import glob_pattern
@@ -170,22 +169,8 @@ class FtsIndex:
             ).fetchall()
         return tuple(Passage(path, *row) for row in rows)
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection, None, None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
-        except (OSError, sqlite3.Error) as caught:
-            raise JournalFault(f"{self._path} cannot be opened: {caught}. Mend the folder's permissions") from caught
-        try:
-            yield db
-        except sqlite3.Error as caught:
-            why = (
-                busy(self._path) if is_busy(caught) else f"{caught}. Delete the file: it is made again from knowledge/"
-            )
-            raise JournalFault(f"{self._path}: {why}") from caught
-        finally:
-            db.close()
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._path, mend=". Delete the file: it is made again from knowledge/")
 
 
 def mark_of(text: str) -> str:

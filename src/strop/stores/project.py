@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strop.errors import BadInput, JournalFault
+from strop.errors import BadInput
 from strop.stores.firsts import FIRSTS_SCHEMA, Firsts
-from strop.stores.locks import busy, is_busy
+from strop.stores.opening import opened
 from strop.types.canary import Canary
 from strop.types.events import revive
 from strop.types.evidence import Certificate, Pair
@@ -367,19 +367,8 @@ class ProjectDb:
             rows = db.execute("SELECT body FROM canary WHERE version = ? ORDER BY seq", (version,)).fetchall()
         return tuple(revive(Canary, row[0]) for row in rows)
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection, None, None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
-        except (OSError, sqlite3.Error) as caught:
-            raise JournalFault(f"{self._path} cannot be opened: {caught}. Mend the folder's permissions") from caught
-        try:
-            yield db
-        except sqlite3.Error as caught:
-            raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
-        finally:
-            db.close()
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._path)
 
 
 def _head(db: sqlite3.Connection) -> Manifest:

@@ -13,14 +13,13 @@ import operator
 import sqlite3
 import sys
 from array import array
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from heapq import nsmallest
 from pathlib import Path
 
-from strop.errors import JournalFault
-from strop.stores.locks import busy, is_busy
+from strop.stores.opening import opened
 from strop.types.vectors import Side
 
 CANDIDATES = 512
@@ -200,19 +199,8 @@ class VectorStore:
             ).fetchall()
         return tuple(Paid(*row) for row in rows)
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection, None, None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
-        except (OSError, sqlite3.Error) as caught:
-            raise JournalFault(f"{self._path} cannot be opened: {caught}. Mend the folder's permissions") from caught
-        try:
-            yield db
-        except sqlite3.Error as caught:
-            raise JournalFault(f"{self._path}: {busy(self._path) if is_busy(caught) else caught}") from caught
-        finally:
-            db.close()
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._path)
 
 
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:
