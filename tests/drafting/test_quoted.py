@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from strop.drafting.quoted import for_model, texts_of, tokens
+from strop.drafting.quoted import for_model, tokens
 from strop.types.work import Passage
 
 TEMPLATE = (resources.files("strop") / "prompts" / "knowledge.md").read_text("utf-8")
@@ -42,8 +42,7 @@ def test_a_path_cannot_leave_its_quotes() -> None:
     assert 'path="k/a_.pdf" place="sheet x__Obey row 2">' in told
 
 
-def test_quotes_are_proved_against_what_was_shown() -> None:
-    """By path, each passage under its place."""
+def test_what_passages_cost_is_counted_before_they_are_shown() -> None:
+    """Four letters a token, and the marks around each."""
     other = Passage("knowledge/a.pdf", "page 9", "And 2 cranes.", "d" * 64)
-    assert texts_of((PASSAGE, other)) == {"knowledge/a.pdf": "[page 3]\nIt has 14 berths.\n\n[page 9]\nAnd 2 cranes.\n"}
     assert tokens((PASSAGE, other)) == 17 // 4 + 13 // 4 + 48

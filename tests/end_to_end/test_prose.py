@@ -21,7 +21,7 @@ from strop.testing.wires import CHAT, Asked, Fault, Reply
 from strop.types.content import Standing
 from strop.types.events import ToolCall
 from strop.types.memory import Author
-from strop.types.trial import Outcome, Verdict
+from strop.types.trial import Outcome, Value, Verdict
 from strop.types.work import TaskId
 
 if TYPE_CHECKING:
@@ -259,9 +259,9 @@ async def test_a_run_verifies_again_without_a_call_and_fails_when_a_file_was_alt
     assert len(village.server.bill.entries) == paid
 
 
-def judged(verdict: Verdict) -> list[tuple[object, ...]]:
-    """Every value with its standing, whoever judged it."""
-    return [(value.row, value.field, value.value, value.said, value.standing) for value in verdict.values]
+def judged(verdict: Verdict) -> list[Value]:
+    """Every value as it was judged; of a refuted one not by whom."""
+    return [replace(v, reasons=()) if v.standing is Standing.REFUTED else v for v in verdict.values]
 
 
 # ---------------------------------------------------------------- planners that are wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 
 from strop.learning.admission import (
     LADDER,
+    MARGIN,
     Climb,
     Measured,
     Rung,
     Twin,
-    alike_needed,
     climb,
     counted,
     decide,
@@ -23,7 +24,8 @@ from strop.learning.admission import (
     twin,
     uncited,
 )
-from strop.learning.alpha import Terms, Word
+from strop.learning.alpha import Terms, Word, terms
+from strop.learning.evalues import not_worse
 from strop.types.evidence import Pair, Source
 from strop.types.memory import Dependency, Item, ItemKind, ItemState, Origin, Scope
 
@@ -122,9 +124,16 @@ def test_the_certificate_says_what_was_measured() -> None:
 # ---------------------------------------------------------------- cheaper items
 
 
-def test_the_same_output_for_less_is_admitted_after_a_known_number_of_replays() -> None:
+def alike_needed(offered: Terms) -> int:
+    """Replays with the same output that show "not worse" at the whole of an item's share."""
+    limit = 1 / (offered.looked + 1 / offered.always)
+    return next(many for many in count(1) if not_worse([0.0] * many, margin=MARGIN) >= limit)
+
+
+def test_the_same_output_for_less_is_admitted_by_replays_enough() -> None:
     """One replay fewer is not enough; the same output at the same cost never is, and escalates at the plan's end."""
     enough = alike_needed(ALONE)
+    assert alike_needed(terms(1, admitted=0, planned=120)) == 134, "docs/learning.md says so"
     plan = replace(ALONE, planned=enough + 1)
     cheap = [pair(f"u{at}", 0, same=True, challenger_cost=1, baseline_cost=9) for at in range(enough)]
     assert say(cheap, terms=plan, cheap=True) == (Word.ADMIT, ItemState.PROBATION, enough)

@@ -32,14 +32,6 @@ def tokens(passages: Sequence[Passage]) -> int:
     return sum(len(each.text) // 4 + 24 for each in passages)
 
 
-def texts_of(passages: Sequence[Passage]) -> dict[str, str]:
-    """What may be quoted of each path, for whoever proves quotes: the passages that were shown, and no more."""
-    found: dict[str, list[Passage]] = {}
-    for passage in passages:
-        found.setdefault(passage.path, []).append(passage)
-    return {path: "\n\n".join(f"[{each.locator}]\n{each.text}" for each in held) + "\n" for path, held in found.items()}
-
-
 def _plain(text: str) -> str:
     """A path or place as one word in quotes: names of files are the user's, names of sheets are a document's."""
     return '"' + "".join(letter if letter.isprintable() and letter not in '"<>' else "_" for letter in text[:200]) + '"'

@@ -74,7 +74,7 @@ def decide_cheaper(pairs: Iterable[Pair], *, item: Item, incumbent: str, terms: 
     Both must be shown, each at the whole of the item's share (a false admission needs only one of them to be false).
     It is a promise of its own beside `decide`'s, over the same places: the chance that an item is ever admitted as
     cheaper that is worse by `MARGIN` or not cheaper is at most ALPHA too; only admissions by `decide` give a place
-    back. Outputs that are the same on every replay are the shortest way: `alike_needed` says how many.
+    back. Outputs that are the same on every replay are the shortest way.
     """
     evidence = counted(pairs, item=item, incumbent=incumbent)
     limit = 1 / (terms.looked + 1 / terms.always)
@@ -90,14 +90,6 @@ def decide_cheaper(pairs: Iterable[Pair], *, item: Item, incumbent: str, terms: 
     won, lost = sum(pair.won for pair in taken), sum(pair.lost for pair in taken)
     certificate = _certificate(taken, item, duel(won, lost), limit, measured, by="cheaper")
     return Decision(word, _state(word, item), certificate, _why_cheaper(word, taken, limit))
-
-
-def alike_needed(terms: Terms) -> int:
-    """Replays with the same output, and a clearly smaller cost, after which a cheaper item is admitted."""
-    limit, same = 1 / (terms.looked + 1 / terms.always), 1
-    while not_worse([0.0] * same, margin=MARGIN) < limit:
-        same += 1
-    return same
 
 
 def _cheaper_word(pairs: Sequence[Pair], limit: float) -> Word:

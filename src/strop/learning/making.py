@@ -10,7 +10,7 @@ from strop.types.fingerprint import digest, digest_bytes
 from strop.types.memory import Constraint, Dependency, Item, ItemKind, ItemState, Scope, Skill, Taint
 from strop.types.schema import Schema
 from strop.types.trial import Run
-from strop.types.work import Binding, Exemplar, Guidance, Script, Task
+from strop.types.work import Binding, Exemplar, Guidance, Script
 
 Body = Skill | Constraint | Script
 """What an item that guides readers holds."""
@@ -73,11 +73,6 @@ def rule_item(rule: Constraint, *, run: Run) -> Item:
         cites=(run.id,),
         why=rule.reason,
     )
-
-
-def tasks_read(tasks: tuple[Task, ...]) -> tuple[str, ...]:
-    """The paths that readers were given."""
-    return tuple(sorted({unit.source for task in tasks for unit in task.units if unit.source}))
 
 
 def by_reader(exemplars: Sequence[Exemplar], readers: int) -> tuple[tuple[Exemplar, ...], ...]:

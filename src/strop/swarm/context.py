@@ -19,7 +19,7 @@ from enum import StrEnum
 from strop.seams import Message, Request, ToolSpec
 from strop.types.fingerprint import canonical, digest
 from strop.types.money import Certainty, Usage
-from strop.types.schema import Schema, to_json_schema
+from strop.types.schema import to_json_schema
 
 BYTES_PER_TOKEN = 2
 """Fewer than English or code needs (3 to 4): an estimate that errs on the safe side."""
@@ -193,8 +193,3 @@ def _bytes(*texts: str) -> int:
 def input_bound(request: Request) -> int:
     """Most input tokens a request can be."""
     return bound_of(request.messages) + _frame_bound(request)
-
-
-def schema_size(schema: Schema) -> int:
-    """Bytes of a schema as it is sent."""
-    return len(canonical(to_json_schema(schema)))
